@@ -1,0 +1,111 @@
+"""The public Python names. Heavy imports wait until something is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from superfine.records import Evaluation, TextPredictor
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run. folder: what was written. metrics: the content of `metrics.json`."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    interrupted: bool = False
+
+    def load(self) -> TextPredictor:
+        """The trained model."""
+        return load(self.folder)
+
+
+def train(
+    data: str | Path | Mapping[str, Any],
+    *,
+    validation: str | Path | Mapping[str, Any] | None = None,
+    test: str | Path | Mapping[str, Any] | None = None,
+    text: str | Sequence[str] | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    task: str | None = None,
+    model: str | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    config: str | Path | Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    time_limit: str | float | None = None,
+    resume: str | Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Fine-tune a classifier and test it: what `superfine train` does.
+
+    data, validation, test: a file, or a mapping of column names to values (a data frame is one). Parts that are not given are set
+    aside from `data`. config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
+    time_limit: seconds, or "10m". progress: print to standard error.
+
+    Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can mend.
+    """
+    started = time.monotonic()
+    from superfine.config import build_config, read_config_file
+    from superfine.recipes.reporter import Reporter
+    from superfine.recipes.request import Request, default_folder, read_run_config
+    from superfine.recipes.train import train as run_recipe
+
+    given = {
+        "data.text": [text] if isinstance(text, str) else list(text) if text else None,
+        "data.text_pair": text_pair,
+        "data.label": label,
+        "data.group": group,
+        "task.name": task,
+        "model.name": model,
+        "seed": seed,
+        "training.time_limit": time_limit,
+    }
+    overrides = {**(settings or {}), **{key: value for key, value in given.items() if value is not None}}
+    if resume is not None:
+        tree = read_run_config(Path(resume))
+    elif isinstance(config, str | Path):
+        tree = read_config_file(Path(config))
+    else:
+        tree = dict(config or {})
+    folder = Path(resume) if resume is not None else Path(out) if out is not None else default_folder(data)
+    request = Request(
+        data=data,
+        validation=validation,
+        test=test,
+        config=build_config(tree, overrides),
+        folder=folder,
+        force=force,
+        resume=resume is not None,
+        started=started,
+    )
+    if progress:
+        from superfine.cli.console import ConsoleReporter
+
+        reporter: Reporter = ConsoleReporter()
+    else:
+        reporter = Reporter()
+    outcome = run_recipe(request, reporter)
+    return Run(outcome.folder, outcome.metrics, outcome.interrupted)
+
+
+def load(folder: str | Path) -> TextPredictor:
+    """The trained model of a run's folder: `load("runs/x").predict(["Fine."]).label`."""
+    from superfine.predictors.bundle import open_predictor
+
+    return open_predictor(folder)
+
+
+def evaluate(folder: str | Path, data: str | Path | Mapping[str, Any]) -> Evaluation:
+    """Score a trained model on labelled data, with 95 % intervals."""
+    from superfine.recipes.evaluate import evaluate as run_recipe
+
+    return run_recipe(Path(folder), data).evaluation

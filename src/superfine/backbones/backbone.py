@@ -1,0 +1,211 @@
+"""A loaded network and how to run it on a batch: packed where its family is known, padded where it is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from superfine.backbones.batch import Batch
+from superfine.backbones.families import Family
+from superfine.backbones.packed.attention import PACKED, packed, register
+
+SELF_CHECK_BOUND = 1e-4
+"""Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
+
+
+class Backbone:
+    """A Hugging Face network with its tokenizer, and the way it is computed.
+
+    `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
+    `compute_dtype` is the format of the body's computation: its weights are in it where the family is known, else autocast is used.
+    """
+
+    def __init__(self, network: Any, tokenizer: Tokenizer, wrapper: Any, family: Family | None) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.family = family
+        self._wrapper = wrapper
+        self._takes_types = "token_type_ids" in wrapper.model_input_names
+        self.is_packed = False
+        self.compute_dtype = torch.float32
+        for module in self._head_modules():
+            module.register_forward_pre_hook(_cast_to_own_dtype)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def max_positions(self) -> int | None:
+        """How many tokens the network can read, or None where there is no bound."""
+        bound = getattr(self.network.config, "max_position_embeddings", None) or getattr(self.network.config, "n_positions", None)
+        if not isinstance(bound, int) or bound <= 0:
+            return None
+        if self.family is not None and self.family.positions_after_padding:
+            return bound - int(self.network.config.pad_token_id) - 1
+        return bound
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The parameters outside the pretrained body, which start from random values."""
+        return [parameter for module in self._head_modules() for parameter in module.parameters()]
+
+    def _head_modules(self) -> list[nn.Module]:
+        names = self.family.head_modules if self.family is not None else ("classifier", "score", "logits_proj", "sequence_summary")
+        modules = []
+        for name in names:
+            module = self.network
+            for part in name.split("."):
+                module = getattr(module, part, None)
+            if isinstance(module, nn.Module):
+                modules.append(module)
+        return modules
+
+    @property
+    def word_embeddings(self) -> nn.Embedding:
+        """The table (vocabulary, width) that token ids are looked up in."""
+        return cast(nn.Embedding, self.network.get_input_embeddings())
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(T, width) float32: the word embeddings of a batch, as the network would look them up."""
+        return cast(Tensor, self.word_embeddings(batch.input_ids))
+
+    def logits(self, batch: Batch) -> Tensor:
+        """(n, K) float32, in the batch's order."""
+        if self.family is None:
+            return self._whole_network(batch).float()
+        states = self._packed_states(batch) if self.is_packed else self._padded_states(batch)
+        return self.family.head(self.network, states[:, None]).float()
+
+    def pack_if_sound(self) -> bool:
+        """Switch to packed computation if it gives what padded computation gives; say whether it does."""
+        if self.family is None or self._has_short_window():
+            return False
+        probe = _probe_batch(self.network.config.vocab_size, self.max_positions).to(self.device)
+        was_training = self.network.training
+        self.network.eval()
+        with torch.no_grad():
+            expected = self.logits(probe)
+            try:
+                self._use_attention(PACKED)
+                self.is_packed = True
+                agrees = bool((self.logits(probe) - expected).abs().max() <= SELF_CHECK_BOUND)
+            except (ValueError, RuntimeError, TypeError):
+                agrees = False
+        if not agrees:
+            self.use_padding()
+        self.network.train(was_training)
+        return agrees
+
+    def use_padding(self) -> None:
+        """Go back to padded rectangles and transformers' own attention."""
+        self.is_packed = False
+        self._use_attention("sdpa")
+
+    def _use_attention(self, name: str) -> None:
+        register()
+        self.network.set_attn_implementation(name)
+
+    def _has_short_window(self) -> bool:
+        """A sliding window of attention is not drawn by the packed kernels."""
+        config = self.network.config
+        return bool(getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None))
+
+    def _packed_states(self, batch: Batch) -> Tensor:
+        """(n, width) the state of the token that is read, from one row of tokens."""
+        family = cast(Family, self.family)
+        positions = batch.layout.positions
+        if family.positions_after_padding:
+            positions = positions + int(self.network.config.pad_token_id) + 1
+        types = {"token_type_ids": batch.token_type_ids[None]} if family.has_token_types else {}
+        embeddings = self._body_embeddings(batch)
+        with packed(batch.layout):
+            output = self.network.base_model(inputs_embeds=embeddings[None], position_ids=positions[None], **types, **self._no_cache())
+        states: Tensor = output.last_hidden_state[0]
+        return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
+
+    def _padded_states(self, batch: Batch) -> Tensor:
+        """(n, width) the same from a padded rectangle."""
+        family = cast(Family, self.family)
+        rectangle = self._rectangle(batch.with_embeddings(self._body_embeddings(batch)), "right", family.has_token_types)
+        output = self.network.base_model(**rectangle, **self._no_cache())
+        place = torch.zeros_like(batch.layout.lengths) if family.reads == "first" else batch.layout.lengths - 1
+        states: Tensor = output.last_hidden_state
+        return states[torch.arange(batch.n_texts, device=states.device), place]
+
+    def _body_embeddings(self, batch: Batch) -> Tensor:
+        embeddings = self.embed(batch) if batch.input_embeddings is None else batch.input_embeddings
+        return embeddings.to(self.compute_dtype)
+
+    def _whole_network(self, batch: Batch) -> Tensor:
+        side = "left" if self._wrapper.padding_side == "left" else "right"
+        enabled = self.compute_dtype != torch.float32
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled):
+            return cast(Tensor, self.network(**self._rectangle(batch, side, self._takes_types)).logits)
+
+    def _rectangle(self, batch: Batch, side: Any, with_types: bool) -> dict[str, Tensor]:
+        layout = batch.layout
+        inputs = {"attention_mask": layout.mask(side).long()}
+        if batch.input_embeddings is None:
+            inputs["input_ids"] = layout.pad(batch.input_ids, self.network.config.pad_token_id or 0, side)
+        else:
+            inputs["inputs_embeds"] = layout.pad(batch.input_embeddings, 0, side)
+        if with_types:
+            inputs["token_type_ids"] = layout.pad(batch.token_type_ids, 0, side)
+        return inputs
+
+    def _no_cache(self) -> dict[str, bool]:
+        return {"use_cache": False} if hasattr(self.network.config, "use_cache") else {}
+
+    def save(self, folder: Path, max_length: int) -> None:
+        """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`."""
+        attention = self.network.config._attn_implementation
+        self.network.set_attn_implementation("sdpa" if self.is_packed else attention)
+        try:
+            self.network.save_pretrained(folder)
+        finally:
+            self.network.set_attn_implementation(attention)
+        self._save_tokenizer(folder, max_length)
+
+    def _save_tokenizer(self, folder: Path, max_length: int) -> None:
+        from transformers import PreTrainedTokenizerFast
+
+        tokens = {name: value for name, value in self._wrapper.special_tokens_map.items() if isinstance(value, str)}
+        saved = PreTrainedTokenizerFast(
+            tokenizer_object=Tokenizer.from_str(self.tokenizer.to_str()),
+            model_max_length=max_length,
+            model_input_names=list(self._wrapper.model_input_names),
+            padding_side=self._wrapper.padding_side,
+            truncation_side="right",
+            **tokens,
+        )
+        saved.save_pretrained(folder)
+        # The general class reads tokenizer.json as it is; a family's own class would rebuild it without the cleaning.
+        path = folder / "tokenizer_config.json"
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+        path.write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _cast_to_own_dtype(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A head stays in float32 on top of a bfloat16 body, so what comes in is widened."""
+    dtype = next(module.parameters()).dtype
+    return tuple(x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
+
+
+def _probe_batch(vocabulary_size: int, max_positions: int | None) -> Batch:
+    """Three random sequences of different lengths, drawn without touching the global random state."""
+    import numpy as np
+
+    from superfine.backbones.batch import collate
+    from superfine.data.encode import Encoded
+
+    lengths = np.minimum(np.array([3, 7, 21]), max_positions or 21)
+    rng = np.random.default_rng(0)
+    ids = rng.integers(vocabulary_size // 2, vocabulary_size, int(lengths.sum())).astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return collate(Encoded(ids, starts, None, np.zeros(3, dtype=bool), 0.0), np.arange(3))

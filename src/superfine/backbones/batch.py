@@ -1,0 +1,83 @@
+"""The one type that flows through training and prediction: a batch of encoded texts, immutable and without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superfine.backbones.packed.layout import Layout
+from superfine.data.encode import Encoded
+from superfine.records import IntArray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n texts, T tokens in all, laid end to end, shortest text first.
+
+    input_ids: (T,). token_type_ids: (T,). indices: (n,) which of the encoded texts these are, in the batch's order.
+    targets: (n,) class ids, or None. input_embeddings: (T, width), when given they stand in for the embedded `input_ids`.
+    """
+
+    input_ids: Tensor
+    token_type_ids: Tensor
+    layout: Layout
+    indices: IntArray
+    targets: Tensor | None = None
+    input_embeddings: Tensor | None = None
+
+    @property
+    def n_texts(self) -> int:
+        return self.layout.n_texts
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.input_ids)
+
+    def with_embeddings(self, embeddings: Tensor) -> Self:
+        """The same texts, read from these embeddings (T, width)."""
+        return replace(self, input_embeddings=embeddings)
+
+    def to(self, device: torch.device) -> Self:
+        if device.type == "cpu":
+            return self
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device, non_blocking=True),
+            token_type_ids=self.token_type_ids.to(device, non_blocking=True),
+            layout=self.layout.to(device),
+            targets=None if self.targets is None else self.targets.to(device, non_blocking=True),
+        )
+
+
+def collate(encoded: Encoded, indices: IntArray, targets: IntArray | None = None) -> Batch:
+    """The encoded texts at `indices` as a batch. `targets` (all class ids, not only the batch's) are looked up by index."""
+    order = indices[np.argsort(encoded.lengths[indices], kind="stable")]
+    part = encoded.take(order)
+    ids = torch.from_numpy(part.ids.astype(np.int64))
+    types = torch.zeros_like(ids) if part.type_ids is None else torch.from_numpy(part.type_ids.astype(np.int64))
+    return Batch(
+        input_ids=ids,
+        token_type_ids=types,
+        layout=Layout.of(torch.from_numpy(part.lengths)),
+        indices=order,
+        targets=None if targets is None else torch.from_numpy(targets[order]),
+    )
+
+
+def length_sorted_batches(encoded: Encoded, max_tokens: int, max_texts: int) -> list[IntArray]:
+    """Indices of all texts, longest first, cut into batches of at most `max_tokens` tokens and `max_texts` texts."""
+    order = np.argsort(-encoded.lengths, kind="stable")
+    batches: list[IntArray] = []
+    start, tokens = 0, 0
+    for i, length in enumerate(encoded.lengths[order].tolist()):
+        if i > start and (tokens + length > max_tokens or i - start >= max_texts):
+            batches.append(order[start:i])
+            start, tokens = i, 0
+        tokens += length
+    if start < len(order):
+        batches.append(order[start:])
+    return batches

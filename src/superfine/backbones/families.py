@@ -1,0 +1,79 @@
+"""What differs between the families of pretrained models when they classify a whole text.
+
+A family says which token is read (an encoder's first, a decoder's last), how its own classification head turns that state into
+logits, and where its positions begin. A model type that is not listed runs padded through its own forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+Head = Callable[[Any, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Family:
+    """reads: the token whose state is classified. head: (network, states (n, 1, width)) -> logits (n, K).
+
+    head_modules: names, inside the network, of what is not the backbone. positions_after_padding: positions count from
+    `pad_token_id + 1`, as in RoBERTa, instead of 0.
+    """
+
+    reads: Literal["first", "last"]
+    head: Head
+    head_modules: tuple[str, ...]
+    positions_after_padding: bool = False
+    has_token_types: bool = False
+
+
+def _pooler_then_classifier(network: Any, states: Tensor) -> Tensor:
+    logits: Tensor = network.classifier(network.dropout(network.base_model.pooler(states)))
+    return logits
+
+
+def _linear_pooler_then_classifier(network: Any, states: Tensor) -> Tensor:
+    base = network.base_model
+    logits: Tensor = network.classifier(network.dropout(base.pooler_activation(base.pooler(states[:, 0]))))
+    return logits
+
+
+def _classifier(network: Any, states: Tensor) -> Tensor:
+    logits: Tensor = network.classifier(states)
+    return logits
+
+
+def _distilbert(network: Any, states: Tensor) -> Tensor:
+    hidden = nn.functional.relu(network.pre_classifier(states[:, 0]))
+    logits: Tensor = network.classifier(network.dropout(hidden))
+    return logits
+
+
+def _score(network: Any, states: Tensor) -> Tensor:
+    logits: Tensor = network.score(states[:, 0])
+    return logits
+
+
+_BERT = Family("first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True)
+_ROBERTA = Family("first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True)
+_DECODER = Family("last", _score, ("score",))
+
+FAMILIES: dict[str, Family] = {
+    "bert": _BERT,
+    "ernie": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "electra": Family("first", _classifier, ("classifier",), has_token_types=True),
+    "albert": Family("first", _linear_pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True),
+    "distilbert": Family("first", _distilbert, ("pre_classifier", "classifier")),
+    "gpt2": _DECODER,
+    "llama": _DECODER,
+    "mistral": _DECODER,
+    "qwen2": _DECODER,
+    "qwen3": _DECODER,
+}
+"""By `model_type` of the Hugging Face configuration."""

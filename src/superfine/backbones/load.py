@@ -1,0 +1,205 @@
+"""From a name to a backbone: hub names, local folders, our own bundles, and the embedded model."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from superfine.backbones.backbone import Backbone
+from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
+from superfine.backbones.families import FAMILIES
+from superfine.data.clean import STEPS, add_cleaning
+from superfine.errors import ModelError
+
+HEAD_WORDS = ("classifier", "score", "pooler", "pre_classifier", "logits_proj", "sequence_summary", "head", "out_proj", "dense")
+DROPOUT_KEYS = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout")
+ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is read from. `location` goes to transformers; `name` is what the user called it."""
+
+    name: str
+    location: str
+    is_folder: bool
+
+
+def resolve(name: str) -> Source:
+    """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model."""
+    if name in NAMES:
+        folder = embedded_model()
+        if folder is not None:
+            return Source(name, str(folder), True)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
+            path = path / "model"
+        if not (path / "config.json").exists():
+            raise ModelError(f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout.")
+        return Source(name, str(path), True)
+    if path.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
+    _check_hub(name)
+    return Source(name, name, False)
+
+
+def _check_hub(name: str) -> None:
+    """Say at once that the hub is out of reach, instead of after half a minute of retries."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(name, "config.json"), str) or urllib.request.getproxies().get("https"):
+        return
+    host = urllib.parse.urlsplit(constants.ENDPOINT).hostname
+    try:
+        if constants.HF_HUB_OFFLINE:
+            raise OSError("HF_HUB_OFFLINE is set")
+        socket.getaddrinfo(host, 443)
+    except OSError as error:
+        raise ModelError(f"The model {name} is no local folder, and the hub ({host}) cannot be reached: {error}.", ADVICE) from None
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Hold back progress bars and load reports: what matters of them is said in our own words."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_for_classification(
+    name: str,
+    labels: Sequence[str] | None = None,
+    *,
+    cleaning: bool = True,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+) -> Backbone:
+    """A pretrained model with its family's sequence-classification head, in float32 on the CPU.
+
+    With `labels` the head is new where the checkpoint has none of that shape; its weights come from torch's global random state.
+    Without, the checkpoint must be a finished classifier. Raises ModelError for what cannot be found or read.
+    """
+    source = resolve(name)
+    with _quiet_transformers():
+        config = _load_config(source)
+        if labels is not None:
+            config.num_labels = len(labels)
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: i for i, label in enumerate(labels)}
+            config.problem_type = "single_label_classification"
+        _set_dropout(config, dropout, attention_dropout)
+        wrapper = _load_tokenizer(source)
+        network = _load_network(source, config, fresh_head=labels is not None)
+    tokenizer = wrapper.backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if cleaning and not _is_cleaned(source):
+        add_cleaning(tokenizer)
+    _settle_padding(network.config, wrapper)
+    return Backbone(network, Tokenizer.from_str(tokenizer.to_str()), wrapper, FAMILIES.get(config.model_type))
+
+
+def _load_config(source: Source) -> Any:
+    from transformers import AutoConfig
+
+    with _explained(source):
+        return AutoConfig.from_pretrained(source.location)
+
+
+def _load_tokenizer(source: Source) -> Any:
+    from transformers import AutoTokenizer
+
+    with _explained(source):
+        wrapper = AutoTokenizer.from_pretrained(source.location)
+    if not getattr(wrapper, "is_fast", False):
+        raise ModelError(f"The tokenizer of {source.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
+    return wrapper
+
+
+def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    with _explained(source):
+        network, info = AutoModelForSequenceClassification.from_pretrained(
+            source.location, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, attn_implementation=None
+        )
+    backbone_keys = [key for key in info["missing_keys"] if not _belongs_to_head(key, config)]
+    mismatched = [str(m[0] if isinstance(m, tuple | list) else m) for m in info["mismatched_keys"]]
+    backbone_keys += [key for key in mismatched if not _belongs_to_head(key, config)]
+    if not fresh_head:
+        backbone_keys += [key for key in [*info["missing_keys"], *mismatched] if key not in backbone_keys]
+    if backbone_keys:
+        some = ", ".join(sorted(backbone_keys)[:3])
+        raise ModelError(
+            f"{source.name} lacks {len(backbone_keys)} of the weights its config.json describes, or they have another shape ({some}, ...).",
+            "The download is incomplete, or the folder mixes two models: get it again.",
+        )
+    return network
+
+
+def _belongs_to_head(key: str, config: Any) -> bool:
+    family = FAMILIES.get(config.model_type)
+    parts = key.split(".")
+    if family is not None:
+        return any(module.split(".")[-1] in parts[:2] for module in family.head_modules)
+    return any(word in parts[:2] for word in HEAD_WORDS)
+
+
+@contextmanager
+def _explained(source: Source) -> Iterator[None]:
+    """Turn the many ways in which transformers fails to load into one message."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ... for unusable files
+        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        if source.is_folder:
+            raise ModelError(f"The model in {source.name} cannot be read: {first_line}", "Is the folder complete and in Hugging Face's layout?") from error
+        raise ModelError(f"The model {source.name} could not be fetched from the hub: {first_line}", ADVICE) from error
+
+
+def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:
+    for keys, value in ((DROPOUT_KEYS, dropout), (ATTENTION_DROPOUT_KEYS, attention_dropout)):
+        for key in keys:
+            if value is not None and hasattr(config, key):
+                setattr(config, key, value)
+
+
+def _is_cleaned(source: Source) -> bool:
+    """Whether the folder is one of our bundles whose tokenizer cleans already."""
+    manifest = Path(source.location) / "superfine.json"
+    if not (source.is_folder and manifest.exists()):
+        return False
+    try:
+        return list(json.loads(manifest.read_text(encoding="utf-8")).get("cleaning", [])) == list(STEPS)
+    except (OSError, ValueError):
+        return False
+
+
+def _settle_padding(config: Any, wrapper: Any) -> None:
+    """Decoders often name no padding token, but plain transformers needs one to classify batches: take the end token."""
+    if wrapper.pad_token is None:
+        wrapper.pad_token = wrapper.eos_token or wrapper.unk_token
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = wrapper.pad_token_id

@@ -1,0 +1,1 @@
+"""The command line: parse, call a recipe, print. Nothing is decided here that Python users would miss."""

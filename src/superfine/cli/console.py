@@ -1,0 +1,134 @@
+"""What the command line shows while it works, on standard error: stages, choices, findings, progress, and the result."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from superfine.recipes.reporter import Reporter
+from superfine.records import Finding
+from superfine.training.loop import EpochRecord
+
+STAGES = {
+    "reading": "Reading the data",
+    "loading": "Loading the model",
+    "encoding": "Encoding the texts",
+    "baselines": "Fitting the baselines",
+    "evaluating": "Evaluating on the test part",
+}
+NAMES = {"majority": "majority class", "tfidf": "TF-IDF + logistic regression"}
+STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
+PLAIN_SECONDS = 10.0
+"""Without a terminal, a line of progress at most this often."""
+
+
+def duration(seconds: float) -> str:
+    """`"8 s"`, `"2 min 5 s"`, `"1 h 12 min"`."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class ConsoleReporter(Reporter):
+    """Prints with rich; on a terminal training has a live bar, elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._loss = 0.0
+        self._started = 0.0
+        self._first_step = 0
+        self._texts = 0
+        self._said = 0.0
+
+    def stage(self, name: str) -> None:
+        self.console.print(f"[bold]{STAGES.get(name, name)}[/bold]")
+
+    def note(self, message: str) -> None:
+        self.console.print(f"  {message}", markup=False)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        for found in findings:
+            style = STYLES[found.severity]
+            self.console.print(f"  {found.severity}: {found.message}", style=style, markup=False)
+            if found.severity != "note":
+                self.console.print(f"    {found.advice}", style=style, markup=False)
+
+    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
+        self.console.print(f"[bold]Training[/bold], about {duration(seconds)} (Ctrl-C ends it and keeps the best so far)")
+        self._started = self._said = time.monotonic()
+        self._first_step, self._texts = done, 0
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("  step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn(), console=self.console, transient=True
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=n_steps, completed=done)
+
+    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
+        self._loss = loss if step <= 1 else 0.95 * self._loss + 0.05 * loss
+        self._texts += texts
+        now = time.monotonic()
+        rate = self._texts / max(1e-6, now - self._started)
+        described = f"loss {self._loss:.3f}  {rate:.0f} texts/s"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=step, description=described)
+        elif now - self._said >= PLAIN_SECONDS:
+            self._said = now
+            left = (now - self._started) / max(1, step - self._first_step) * (n_steps - step)
+            self.note(f"step {step}/{n_steps}  {described}  {duration(left)} left")
+
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+        best = "  (best so far)" if is_best else ""
+        self.note(f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{best}")
+
+    def interrupted(self) -> None:
+        self.note("Ctrl-C: finishing this step. Once more ends at once and loses the run.")
+
+    def training_ends(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def result(self, metrics: dict[str, Any], folder: str) -> None:
+        self.console.print(score_table(metrics))
+        for name, comparison in metrics["comparison"].items():
+            self.note(f"Against {NAMES.get(name, name)}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)")
+        if "test_without_leaks" in metrics:
+            accuracy = metrics["test_without_leaks"]["accuracy"]["value"]
+            self.note(f"Without the {metrics['test']['n'] - metrics['test_without_leaks']['n']} leaked test texts: accuracy {accuracy:.1%}")
+        training = metrics["training"]
+        self.note(f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}")
+        self.console.print(f"[bold]Written to {folder}[/bold]: open {folder}/report.html")
+        self.note(f"superfine predict {folder} texts.csv --out predictions.csv")
+
+
+def signed(interval: dict[str, float]) -> str:
+    """`"+3.4 (+1.2 to +5.6)"` in percentage points."""
+    return f"{100 * interval['value']:+.1f} ({100 * interval['low']:+.1f} to {100 * interval['high']:+.1f})"
+
+
+def score_table(metrics: dict[str, Any]) -> Table:
+    """The model beside its baselines, with 95 % intervals."""
+    table = Table(title=f"On {metrics['test']['n']} test texts, with 95 % intervals", title_justify="left")
+    for column in ("", "accuracy", "macro F1", "Matthews corr."):
+        table.add_column(column)
+    rows = [("this model", metrics["test"]), *((NAMES.get(n, n), b) for n, b in metrics.get("baselines", {}).items())]
+    for name, scores in rows:
+        cells = [_cell(scores[key]) for key in ("accuracy", "macro_f1", "mcc")]
+        table.add_row(name, *cells, style="bold" if name == "this model" else "")
+    return table
+
+
+def _cell(score: dict[str, float]) -> str:
+    return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"

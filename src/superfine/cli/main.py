@@ -1,0 +1,177 @@
+"""`superfine`: the commands and their options. Each command's work is imported when it runs, so that help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from superfine.errors import Interrupted, SuperfineError
+
+STARTED = time.monotonic()
+EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 130
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="superfine", message="superfine %(version)s")
+def cli() -> None:
+    """Fine-tune a pretrained language model on your labelled text, and know what it is worth.
+
+    \b
+    superfine train reviews.csv                     train and test a classifier
+    superfine predict runs/reviews-... new.csv      use it
+    superfine evaluate runs/reviews-... more.csv    test it on other data
+    """
+
+
+@cli.command()
+@click.argument("data", type=str)
+@click.option("--validation", type=str, help="File to choose the best epoch by. Absent: 10 % of the training rows are set aside.")
+@click.option("--test", type=str, help="File to score once, at the end. Absent: 15 % of the rows are set aside.")
+@click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
+@click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
+@click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
+@click.option("--group", metavar="COLUMN", help="Rows with the same value here stay in one part.")
+@click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
+@click.option("--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]")
+@click.option("--force", is_flag=True, help="Replace the run that the folder holds.")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
+@click.option("--seed", type=int, help="Same seed, same data: same weights.  [default: 0]")
+@click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
+@click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
+@_json_option
+def train(
+    data: str, validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None, label: str | None,
+    group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
+    assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Train a classifier on DATA (CSV, TSV or JSONL) and test it beside two baselines.
+
+    \b
+    superfine train reviews.csv
+    superfine train train.csv --test test.csv --label topic --seed 1
+    superfine train reviews.csv --time-limit 5m --set training.epochs=8
+    """
+    from superfine.config import build_config, parse_assignments, read_config_file
+    from superfine.recipes.request import Request, default_folder, read_run_config
+
+    given: dict[str, Any] = {
+        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
+        "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
+    }  # fmt: skip
+    overrides = parse_assignments(assignments) | {key: value for key, value in given.items() if value is not None}
+    tree = read_run_config(resume) if resume else read_config_file(config) if config else {}
+    request = Request(
+        data=data,
+        validation=validation,
+        test=test,
+        config=build_config(tree, overrides),
+        folder=resume or out or default_folder(data),
+        force=force,
+        resume=resume is not None,
+        strict=strict,
+        started=STARTED,
+    )
+    from superfine.cli.console import ConsoleReporter
+    from superfine.recipes.train import train as run
+
+    outcome = run(request, ConsoleReporter())
+    if as_json:
+        _print_json({"folder": str(outcome.folder), **outcome.metrics})
+    if outcome.interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("data", default="-")
+@click.option("--out", type=click.Path(path_type=Path), help="CSV (or .jsonl) file to write. Absent: CSV on standard output.")
+@click.option("--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training.")
+@_json_option
+def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], as_json: bool) -> None:
+    """Predict every row of DATA with the model in FOLDER.
+
+    DATA is a file, or - for standard input: CSV with a header, JSONL, or one text per line.
+
+    \b
+    superfine predict runs/reviews texts.csv --out predictions.csv
+    echo "Arrived broken, twice." | superfine predict runs/reviews
+    """
+    from superfine.recipes.predict import json_records, predict as run, write_to_standard_output
+
+    examples, predictions = run(folder, data, out, list(text) or None)
+    if as_json:
+        _print_json({"labels": list(predictions.labels), "predictions": list(json_records(examples, predictions))})
+    elif out is None:
+        write_to_standard_output(examples, predictions)
+    else:
+        click.echo(f"{len(predictions)} rows written to {out}", err=True)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("data", type=str)
+@click.option("--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training.")
+@click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
+@_json_option
+def evaluate(folder: Path, data: str, text: tuple[str, ...], label: str | None, as_json: bool) -> None:
+    """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals."""
+    from superfine.recipes.evaluate import evaluate as run
+
+    scored = run(folder, data, list(text) or None, label)
+    document = {"test": scored.evaluation.to_json(), "dropped": scored.dropped.to_json()}
+    if as_json:
+        _print_json(document)
+        return
+    from superfine.cli.console import ConsoleReporter, score_table
+
+    reporter = ConsoleReporter()
+    reporter.note(f"Columns: {scored.columns}")
+    if len(scored.dropped):
+        reporter.note(f"Left out: {len(scored.dropped)} rows without text or label")
+    reporter.console.print(score_table(document))
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status: 0 done, 1 the answer is no, 2 unusable input, 130 interrupted."""
+    sys.exit(run(lambda: cli.main(arguments, standalone_mode=False)))
+
+
+def run(command: Callable[[], Any]) -> int:
+    """The exit status of a command, its errors told in one message on standard error."""
+    try:
+        result = command()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return _say("Interrupted.", EXIT_INTERRUPTED)
+    except (KeyboardInterrupt, Interrupted):
+        return _say("Interrupted.", EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return EXIT_UNUSABLE
+    except SuperfineError as error:
+        return _say(f"Error: {error}", EXIT_UNUSABLE)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        return 0
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(message, err=True)
+    return status

@@ -1,0 +1,187 @@
+"""What can be set, in one validated place. `RunConfig` is what `run.yaml` holds and what `--config` and `--set` fill.
+
+The options of plug-ins (`training.regularisers: {fgm: {epsilon: 1.0}}`) are plain data here: the table that owns the plug-in
+validates them, so this file does not grow with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from superfine.errors import ConfigError
+from superfine.names import did_you_mean
+
+RECORD_KEYS = ("request", "choices")
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_duration(value: object) -> object:
+    """`"90"`, `"90s"`, `"10m"`, `"1h30m"` in seconds; anything that is no text passes unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", text):
+        raise ValueError("a duration looks like 90s, 10m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smhd])", text))
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class DataConfig(_Section):
+    """Which columns hold what, and how rows are set aside."""
+
+    text: Annotated[list[str] | None, BeforeValidator(_as_list)] = Field(
+        None, description="text columns, joined with a space; found by content when absent"
+    )
+    text_pair: str | None = Field(None, description="column with the second text of a pair")
+    label: str | None = Field(None, description="label column; found by name and content when absent")
+    group: str | None = Field(None, description="rows with the same value in this column stay in one part")
+    cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
+    validation_share: float = Field(0.10, gt=0, lt=0.5, description="share of the training part without a validation file")
+    validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are set aside")
+    test_share: float = Field(0.15, gt=0, lt=0.5, description="share of all rows without a test file")
+
+
+class ModelConfig(_Section):
+    """Which pretrained model, and how much of a text it reads."""
+
+    name: str = Field(DEFAULT_MODEL, description="hub name or local folder")
+    max_length: int = Field(256, gt=2, description="tokens per text; longer texts are cut, and that is counted")
+    dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
+    attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention weights; absent: as pretrained")
+
+
+class TaskConfig(_Section):
+    """What is learned."""
+
+    name: str = Field("classification", description="the task; see superfine.tasks")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the task")
+
+
+class TrainingConfig(_Section):
+    """How the weights are fitted."""
+
+    epochs: int = Field(4, gt=0, description="passes over the training rows at most")
+    batch_size: int = Field(32, gt=0, description="texts per step")
+    learning_rate: float = Field(2e-4, gt=0, description="peak rate of AdamW for the topmost layer")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
+    clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
+    patience: int = Field(2, ge=0, description="stop after so many epochs without a better validation score; 0 never stops")
+    class_weights: Literal["auto", "none", "balanced"] = Field("auto", description="auto: only when one class is over ten times another")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of the training computation; weights are kept in float32")
+    regularisers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="{label_smoothing: {amount: 0.1}, fgm: {}}")
+    time_limit: Duration | None = Field(None, description="10m: wall-clock time of the whole command")
+
+
+class RunConfig(_Section):
+    """Everything that decides a training run."""
+
+    data: DataConfig = Field(default_factory=DataConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    task: TaskConfig = Field(default_factory=TaskConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+def known_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    """Every dotted key: `training.epochs`, `data.text`, ..."""
+    keys: list[str] = []
+    for name, info in section.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            keys += known_keys(info.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def set_dotted(tree: dict[str, Any], key: str, value: Any) -> None:
+    """`set_dotted(tree, "training.epochs", 3)`; sections on the way are made."""
+    *sections, last = key.split(".")
+    for section in sections:
+        below = tree.setdefault(section, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f'"{key}" cannot be set: "{section}" is a value, not a section.')
+        tree = below
+    tree[last] = value
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["training.epochs=3"]` as a dotted mapping, values read as YAML."""
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f'"{assignment}" is not of the form key=value.', "For example: --set training.epochs=3")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            values[key.strip()] = value
+    return values
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The YAML mapping in `path`."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"The configuration file {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"The configuration file {path} holds no mapping of keys to values.")
+    # A run's own `run.yaml` also tells what was asked and chosen; as a configuration it is read without that.
+    return {key: value for key, value in tree.items() if key not in RECORD_KEYS}
+
+
+def build_config(tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Validate a nested mapping with dotted `overrides` on top. All mistakes are reported in one ConfigError."""
+    merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in tree.items()}
+    for key, value in (overrides or {}).items():
+        set_dotted(merged, key, value)
+    try:
+        return RunConfig.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_explain(error), "All keys: superfine train --help, or docs/reference/configuration.md") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for mistake in error.errors():
+        key = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            lines.append(f'There is no option "{key}".{_suggest(key)}')
+        else:
+            lines.append(f'"{key}" cannot be {mistake["input"]!r}: {mistake["msg"].removeprefix("Value error, ")}.')
+    return "\n".join(lines)
+
+
+def _suggest(key: str) -> str:
+    known = known_keys()
+    by_last = {name.rsplit(".", 1)[-1]: name for name in known}
+    last = key.rsplit(".", 1)[-1]
+    if last in by_last:
+        return f' Did you mean "{by_last[last]}"?'
+    return did_you_mean(key, known)

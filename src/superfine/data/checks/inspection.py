@@ -1,0 +1,65 @@
+"""What the checks look at: the parts of the data, their normalised texts, and how they tokenise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from superfine.data.checks import CHECKS
+from superfine.data.clean import same_text_keys
+from superfine.data.encode import Encoded
+from superfine.records import Examples, Finding
+
+MAX_ROWS = 50
+"""A finding lists at most so many row numbers."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """train: the rows that are learned from. test: the rows that are scored, or None. encoded: the training rows as tokens."""
+
+    train: Examples
+    test: Examples | None = None
+    encoded: Encoded | None = None
+    max_length: int = 0
+    model: str = ""
+
+    @cached_property
+    def train_keys(self) -> list[str]:
+        return same_text_keys(self.train.text, self.train.text_pair)
+
+    @cached_property
+    def test_keys(self) -> list[str]:
+        return [] if self.test is None else same_text_keys(self.test.text, self.test.text_pair)
+
+    @cached_property
+    def leaked(self) -> list[int]:
+        """Positions in the test part of texts that also stand in training."""
+        known = set(self.train_keys)
+        return [i for i, key in enumerate(self.test_keys) if key in known]
+
+
+def finding(
+    name: str, severity: str, positions: list[int], examples: Examples, message: str, advice: str = ""
+) -> list[Finding]:
+    """One finding about the examples at `positions`, or none where there are none."""
+    if not positions:
+        return []
+    rows = tuple(int(examples.row[i]) for i in positions[:MAX_ROWS])
+    share = len(positions) / max(1, len(examples))
+    return [Finding(name, severity, len(positions), share, rows, message, advice)]  # type: ignore[arg-type]
+
+
+def run_checks(inspection: Inspection) -> list[Finding]:
+    """Every finding of every check, the gravest first."""
+    order = {"blocking": 0, "warning": 1, "note": 2}
+    findings = [found for name in CHECKS for found in CHECKS.load(name)(inspection)]
+    return sorted(findings, key=lambda found: order[found.severity])
+
+
+def label_counts(examples: Examples) -> dict[str, int]:
+    """Class sizes, largest first."""
+    names, counts = np.unique(np.array(examples.label or [], dtype=object).astype(str), return_counts=True)
+    return {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}

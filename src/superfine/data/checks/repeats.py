@@ -1,0 +1,56 @@
+"""Texts that occur more than once: in training and test, within training, and with two labels."""
+
+from __future__ import annotations
+
+from superfine.data.checks.inspection import Inspection, finding
+from superfine.records import Finding
+
+
+def leak(inspection: Inspection) -> list[Finding]:
+    """Test texts that training has seen: the score would count memory as skill."""
+    if inspection.test is None:
+        return []
+    n = len(inspection.leaked)
+    return finding(
+        "leak",
+        "blocking" if n > 0.01 * len(inspection.test) else "warning",
+        inspection.leaked,
+        inspection.test,
+        f"{n} of {len(inspection.test)} test texts also stand in the training part.",
+        "Remove them from one of the two; the report gives the score with and without them.",
+    )
+
+
+def duplicate(inspection: Inspection) -> list[Finding]:
+    """Training rows whose text stood in an earlier row."""
+    seen: set[str] = set()
+    repeated = []
+    for i, key in enumerate(inspection.train_keys):
+        if key in seen:
+            repeated.append(i)
+        seen.add(key)
+    share = len(repeated) / max(1, len(inspection.train))
+    return finding(
+        "duplicate",
+        "warning" if share > 0.05 else "note",
+        repeated,
+        inspection.train,
+        f"{len(repeated)} training rows repeat the text of an earlier row.",
+        "They count twice in training. Parts are split so that equal texts stay together.",
+    )
+
+
+def contradiction(inspection: Inspection) -> list[Finding]:
+    """Training rows whose text also stands there with another label."""
+    labels: dict[str, set[str]] = {}
+    for key, label in zip(inspection.train_keys, inspection.train.label or [], strict=True):
+        labels.setdefault(key, set()).add(label)
+    rows = [i for i, key in enumerate(inspection.train_keys) if len(labels[key]) > 1]
+    return finding(
+        "contradiction",
+        "warning",
+        rows,
+        inspection.train,
+        f"{len(rows)} training rows have a text that stands elsewhere with another label.",
+        "Decide which label is right: nothing can learn both.",
+    )

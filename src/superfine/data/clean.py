@@ -1,0 +1,74 @@
+"""Cleaning that travels with the model: a normaliser of the tokenizer, so that plain transformers repeats it to the letter.
+
+The same object cleans for the baselines and for finding duplicates: what counts as the same text is one fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tokenizers import Regex, normalizers
+from tokenizers import Tokenizer as FastTokenizer
+
+STEPS = ("tags", "entities", "control_characters", "nfc", "white_space")
+"""The steps of the default cleaning, in their order; `run.yaml` and the model card list them."""
+
+ENTITIES = {
+    "nbsp": " ", "quot": '"', "apos": "'", "lt": "<", "gt": ">", "hellip": "…", "mdash": "—", "ndash": "–",
+    "lsquo": "‘", "rsquo": "’", "ldquo": "“", "rdquo": "”", "pound": "£", "euro": "€", "deg": "°", "eacute": "é",
+    "copy": "©", "reg": "®", "trade": "™", "middot": "·", "bull": "•",
+    "#34": '"', "#39": "'", "#039": "'", "#x27": "'", "#x2F": "/", "#160": " ", "#8211": "–", "#8212": "—",
+    "#8216": "‘", "#8217": "’", "#8220": "“", "#8221": "”", "#8230": "…", "#36": "$", "#38": "&",
+}  # fmt: skip
+"""HTML entities that occur in scraped text. `&amp;` comes last of all, so that `&amp;lt;` becomes the text `&lt;`."""
+
+TAG = r"<!--.{0,2000}?-->|</?[A-Za-z][A-Za-z0-9]{0,15}(\s[^<>]{0,500})?/?>"
+CONTROL = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}\x{2060}\x{FEFF}]"
+
+
+def cleaning_normalizer() -> normalizers.Normalizer:
+    """Tags become a space, entities their characters, control characters vanish, NFC, runs of white space become one space."""
+    entities = [normalizers.Replace(f"&{name};", text) for name, text in ENTITIES.items()]
+    return normalizers.Sequence(
+        [
+            normalizers.Replace(Regex(TAG), " "),
+            *entities,
+            normalizers.Replace("&amp;", "&"),
+            normalizers.Replace(Regex(CONTROL), ""),
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+        ]
+    )
+
+
+def add_cleaning(tokenizer: FastTokenizer) -> None:
+    """Put the cleaning before whatever the tokenizer does already."""
+    own = tokenizer.normalizer
+    steps = [cleaning_normalizer()] if own is None else [cleaning_normalizer(), own]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+
+
+@lru_cache(maxsize=1)
+def _normalizer() -> normalizers.Normalizer:
+    return cleaning_normalizer()
+
+
+def clean(text: str) -> str:
+    """The text as the model will see it before tokenising."""
+    return str(_normalizer().normalize_str(text))
+
+
+def clean_all(texts: Sequence[str]) -> list[str]:
+    normalize = _normalizer().normalize_str
+    return [normalize(text) for text in texts]
+
+
+def same_text_keys(texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> list[str]:
+    """Keys that are equal where texts are the same but for cleaning, case and white space."""
+    keys = [text.casefold() for text in clean_all(texts)]
+    if text_pairs is None:
+        return keys
+    # The unit separator cannot stand in a cleaned text, so "a b" + "c" differs from "a" + "b c".
+    return [f"{a}\x1f{b.casefold()}" for a, b in zip(keys, clean_all(text_pairs), strict=True)]

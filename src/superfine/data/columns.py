@@ -1,0 +1,162 @@
+"""Which column is the text, which the label: found by name and content, or as the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from superfine.data.read import Table
+from superfine.errors import DataError
+from superfine.names import did_you_mean
+from superfine.records import Examples
+
+LABEL_NAMES = ("label", "labels", "sentiment", "class", "category", "target", "topic", "intent", "emotion", "polarity", "标签", "类别", "情感", "分类")
+TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "tweet", "question", "document", "文本", "内容", "评论", "正文")
+MAX_CLASSES_SHARE = 0.5
+"""A column in which more than half of the values are different is no label."""
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """The columns that are read, and whether they were found or named."""
+
+    text: tuple[str, ...]
+    text_pair: str | None
+    label: str | None
+    group: str | None
+    found: bool
+
+    def describe(self) -> str:
+        parts = [f"text = {' + '.join(self.text)}"]
+        if self.text_pair:
+            parts.append(f"text_pair = {self.text_pair}")
+        if self.label:
+            parts.append(f"label = {self.label}")
+        if self.group:
+            parts.append(f"group = {self.group}")
+        return ", ".join(parts) + (" (found by content)" if self.found else "")
+
+
+def choose_columns(
+    table: Table,
+    text: Sequence[str] | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    group: str | None = None,
+    *,
+    needs_label: bool = True,
+) -> ColumnChoice:
+    """Match what was named against the table, and find the rest.
+
+    Raises DataError that lists the columns when a named one is absent or nothing looks like text or label.
+    """
+    texts = tuple(_named(table, name) for name in text) if text else ()
+    pair = _named(table, text_pair) if text_pair else None
+    grouped = _named(table, group) if group else None
+    labelled = _named(table, label) if label and (needs_label or _has(table, label)) else None
+    found = not texts or (needs_label and labelled is None)
+    taken = {*texts, pair, grouped}
+    if labelled is None and needs_label:
+        labelled = _find_label(table, [c for c in table.columns if c not in taken])
+    if not texts:
+        texts = (_find_text(table, [c for c in table.columns if c not in {*taken, labelled}]),)
+    return ColumnChoice(texts, pair, labelled, grouped, found)
+
+
+def _has(table: Table, name: str) -> bool:
+    return name.strip() in table.columns
+
+
+def _named(table: Table, name: str) -> str:
+    if name.strip() in table.columns:
+        return name.strip()
+    folded = {column.casefold(): column for column in table.columns}
+    if name.strip().casefold() in folded:
+        return folded[name.strip().casefold()]
+    raise DataError(
+        f'{table.source} has no column "{name}".{did_you_mean(name, table.columns)}',
+        f"Its columns are: {', '.join(table.columns)}.",
+    )
+
+
+def _mean_length(values: list[str]) -> float:
+    return float(np.mean([len(v) for v in values[:5000]])) if values else 0.0
+
+
+def _different_share(values: list[str]) -> float:
+    filled = [v for v in values if v.strip()]
+    return len(set(filled)) / len(filled) if filled else 0.0
+
+
+def _by_name(candidates: Sequence[str], names: Sequence[str]) -> str | None:
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    return next((folded[name] for name in names if name in folded), None)
+
+
+def _find_text(table: Table, candidates: list[str]) -> str:
+    """The column with a usual name if its values read like text, else the one with the longest values."""
+    wordy = [c for c in candidates if any(ch.isalpha() for v in table.columns[c][:200] for ch in v)]
+    if not wordy:
+        raise DataError(f"No column of {table.source} looks like text.", f"Name it with --text. Columns: {', '.join(table.columns)}.")
+    usual = _by_name(wordy, TEXT_NAMES)
+    return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
+
+
+def _find_label(table: Table, candidates: list[str]) -> str:
+    """The column with a usual name, else the one with the fewest different values (two at least, and seldom unique)."""
+    usual = _by_name(candidates, LABEL_NAMES)
+    if usual:
+        return usual
+    repeated = [
+        c for c in candidates if len(set(table.columns[c])) > 1 and _different_share(table.columns[c]) <= MAX_CLASSES_SHARE
+    ]
+    if not repeated or len(candidates) < 2:
+        raise DataError(f"No column of {table.source} looks like a label.", f"Name it with --label. Columns: {', '.join(table.columns)}.")
+    return min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c])))
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that could not be used, by reason, as row numbers of the user's file."""
+
+    without_text: tuple[int, ...] = ()
+    without_label: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.without_text) + len(self.without_label)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "count": len(self),
+            "without_text": list(self.without_text),
+            "without_label": list(self.without_label),
+        }
+
+
+def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
+    """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
+
+    `keep_all` keeps every row, for prediction: an empty text is a text.
+    """
+    columns = table.columns
+    if len(choice.text) == 1:
+        text = columns[choice.text[0]]
+    else:
+        text = [" ".join(filter(None, parts)) for parts in zip(*(columns[c] for c in choice.text), strict=True)]
+    everything = Examples(
+        row=table.row,
+        text=text,
+        text_pair=columns[choice.text_pair] if choice.text_pair else None,
+        label=[value.strip() for value in columns[choice.label]] if choice.label else None,
+        group=columns[choice.group] if choice.group else None,
+        source=table.source,
+        columns=columns,
+    )
+    if keep_all:
+        return everything, Dropped()
+    has_text = np.array([bool(t.strip()) for t in text], dtype=bool)
+    has_label = np.array([bool(v) for v in everything.label], dtype=bool) if everything.label else np.ones(len(text), bool)
+    dropped = Dropped(tuple(table.row[~has_text].tolist()), tuple(table.row[has_text & ~has_label].tolist()))
+    return everything.take(np.flatnonzero(has_text & has_label)), dropped

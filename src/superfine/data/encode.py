@@ -1,0 +1,106 @@
+"""Texts become token ids: ragged columns in flat arrays, so a million texts are three arrays and no padding exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from superfine.records import Examples, IntArray
+
+CHUNK = 4096
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """n token sequences laid end to end.
+
+    ids: (tokens,) int32. starts: (n + 1,); sequence i is `ids[starts[i]:starts[i + 1]]`.
+    type_ids: (tokens,) int8, which text of a pair a token belongs to; None when all are 0.
+    truncated: (n,) whether the text was longer than the model reads. unknown_share: of the tokens that are no special tokens.
+    """
+
+    ids: NDArray[np.int32]
+    starts: IntArray
+    type_ids: NDArray[np.int8] | None
+    truncated: NDArray[np.bool_]
+    unknown_share: float
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        """(n,) tokens per text."""
+        return np.diff(self.starts)
+
+    def take(self, indices: IntArray) -> Self:
+        """The sequences at `indices`, in that order."""
+        lengths = self.lengths[indices]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        tokens = np.repeat(self.starts[indices] - starts[:-1], lengths) + np.arange(starts[-1])
+        type_ids = None if self.type_ids is None else self.type_ids[tokens]
+        return type(self)(self.ids[tokens], starts, type_ids, self.truncated[indices], self.unknown_share)
+
+
+class Encoder:
+    """A tokenizer with the model's maximum length: the one place where texts become tokens, for training and for prediction."""
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int) -> None:
+        self.tokenizer: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self.max_length = max_length
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(max_length)
+        unknown = getattr(self.tokenizer.model, "unk_token", None)
+        self._unknown_id = self.tokenizer.token_to_id(unknown) if unknown else None
+
+    def encode(self, examples: Examples) -> Encoded:
+        """Tokenise every example; texts too long are cut at the end (of the longer one of a pair)."""
+        parts = [self._encode_chunk(examples, start) for start in range(0, len(examples), CHUNK)]
+        lengths = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0, dtype=np.int64)
+        ids = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, dtype=np.int32)
+        type_ids = [p[2] for p in parts]
+        has_types = any(t is not None for t in type_ids)
+        unknown, known = sum(p[4] for p in parts), sum(p[5] for p in parts)
+        return Encoded(
+            ids=ids,
+            starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            type_ids=np.concatenate([_or_zeros(t, len(p[0])) for t, p in zip(type_ids, parts, strict=True)]) if has_types else None,
+            truncated=np.concatenate([p[3] for p in parts]) if parts else np.zeros(0, dtype=bool),
+            unknown_share=unknown / max(1, unknown + known),
+        )
+
+    def _encode_chunk(self, examples: Examples, start: int) -> tuple[
+        NDArray[np.int32], IntArray, NDArray[np.int8] | None, NDArray[np.bool_], int, int
+    ]:  # fmt: skip
+        texts = examples.text[start : start + CHUNK]
+        pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
+        inputs: Sequence[str | tuple[str, str]] = texts if pairs is None else list(zip(texts, pairs, strict=True))
+        encodings = self.tokenizer.encode_batch_fast(inputs)
+        lengths = np.array([len(e) for e in encodings], dtype=np.int64)
+        ids = _flatten([e.ids for e in encodings], lengths, np.int32)
+        # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
+        typed = pairs is not None or any(encodings[0].type_ids)
+        type_ids = _flatten([e.type_ids for e in encodings], lengths, np.int8) if typed else None
+        truncated = np.array([bool(e.overflowing) for e in encodings])
+        n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
+        unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0
+        return ids, lengths, type_ids, truncated, unknown, max(0, len(ids) - n_special - unknown)
+
+
+def _or_zeros(types: NDArray[np.int8] | None, n: int) -> NDArray[np.int8]:
+    return np.zeros(n, dtype=np.int8) if types is None else types
+
+
+def _flatten(rows: list[list[int]], lengths: IntArray, dtype: type[T]) -> NDArray[T]:
+    flat = np.empty(int(lengths.sum()), dtype=dtype)
+    at = 0
+    for row in rows:
+        flat[at : at + len(row)] = row
+        at += len(row)
+    return flat

@@ -1,0 +1,191 @@
+"""Every format becomes one table: columns of text, and the row each record has in the user's file.
+
+A format is a function `(path, stream) -> Table` in the table FORMATS, found by the ending of the file's name.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from superfine.errors import DataError
+from superfine.names import NameTable
+from superfine.records import IntArray
+
+FORMATS = NameTable(
+    "file format",
+    {
+        ".csv": "superfine.data.read:read_csv",
+        ".tsv": "superfine.data.read:read_tsv",
+        ".tab": "superfine.data.read:read_tsv",
+        ".jsonl": "superfine.data.read:read_jsonl",
+        ".ndjson": "superfine.data.read:read_jsonl",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text as they were read. `row` (n,) counts records from the header, which is row 1 (JSONL: lines from 1)."""
+
+    source: str
+    columns: dict[str, list[str]]
+    row: IntArray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def read_table(path: Path | str) -> Table:
+    """Read a CSV, TSV or JSONL file in UTF-8, or standard input for `-` (JSONL where it begins with `{`, else CSV)."""
+    if str(path) == "-":
+        text = read_standard_input()
+        return parse_text("standard input", text, ".jsonl" if text.lstrip().startswith("{") else ".csv")
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"The file {path} does not exist.", "Check the name and the folder.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, not a file.", "Name one file: CSV, TSV or JSONL.")
+    if path.stat().st_size == 0:
+        raise DataError(f"The file {path} is empty.")
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise DataError(f'{path}: files that end in "{ending}" cannot be read.', f"Readable are: {', '.join(FORMATS)}.")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            return _checked(FORMATS.load(ending)(str(path), stream))
+    except UnicodeDecodeError as error:
+        raise _not_utf8(str(path), error) from None
+    except OSError as error:
+        raise DataError(f"The file {path} cannot be read: {error.strerror}.") from None
+
+
+def read_standard_input() -> str:
+    """Everything on standard input as text. Raises DataError when there is nothing, or no UTF-8."""
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8("standard input", error) from None
+    if not text.strip():
+        raise DataError("Nothing came in on standard input.")
+    return text
+
+
+def parse_text(source: str, text: str, ending: str) -> Table:
+    """A table from text that is already in memory, in the format of files with that ending."""
+    return _checked(FORMATS.load(ending)(source, io.StringIO(text, newline="")))
+
+
+def _not_utf8(source: str, error: UnicodeDecodeError) -> DataError:
+    return DataError(
+        f"{source} is not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x}).",
+        "Save it as UTF-8, for example with: iconv -f GB18030 -t UTF-8",
+    )
+
+
+def _checked(table: Table) -> Table:
+    if not table.columns:
+        raise DataError(f"{table.source} has no columns.")
+    if not len(table):
+        raise DataError(f"{table.source} has a header but no rows.")
+    return table
+
+
+def read_csv(source: str, stream: IO[str]) -> Table:
+    """Comma-separated with a header; a sniffed semicolon or tab is taken as well."""
+    return _read_csv_lines(source, stream)
+
+
+def read_tsv(source: str, stream: IO[str]) -> Table:
+    """Tab-separated with a header."""
+    return _read_delimited(source, stream, "\t")
+
+
+def read_jsonl(source: str, stream: IO[str]) -> Table:
+    """One JSON object per line."""
+    return _read_records(source, stream)
+
+
+def _read_csv_lines(source: str, lines: Iterator[str]) -> Table:
+    first = next(lines, "")
+    # A header is short and has no quoted prose, so the most frequent candidate in it is the delimiter.
+    delimiter = max(",;\t", key=first.count) if first else ","
+    return _read_delimited(source, _chain(first, lines), delimiter)
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _read_delimited(source: str, lines: Iterator[str], delimiter: str) -> Table:
+    csv.field_size_limit(2**31 - 1)
+    # Tab-separated files seldom quote: a lone quotation mark in a text must not swallow the rows after it.
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    records = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter, quoting=quoting)
+    header = _header(source, next(records, []))
+    columns: list[list[str]] = [[] for _ in header]
+    numbers: list[int] = []
+    try:
+        for number, record in enumerate(records, start=2):
+            if not record:
+                continue
+            if len(record) != len(header):
+                raise DataError(
+                    f"{source}: row {number} (line {records.line_num}) has {len(record)} fields, the header has {len(header)}.",
+                    "Put texts that hold the delimiter or a line break in double quotes.",
+                )
+            numbers.append(number)
+            for column, value in zip(columns, record, strict=True):
+                column.append(value)
+    except csv.Error as error:
+        raise DataError(f"{source}: line {records.line_num} cannot be read: {error}.") from None
+    return Table(source, dict(zip(header, columns, strict=True)), np.array(numbers, dtype=np.int64))
+
+
+def _header(source: str, names: list[str]) -> list[str]:
+    header = [name.strip() or f"column_{i}" for i, name in enumerate(names, start=1)]
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise DataError(f"{source}: the header names {', '.join(doubled)} more than once.", "Rename one of the columns.")
+    return header
+
+
+def _read_records(source: str, lines: Iterator[str]) -> Table:
+    records: list[dict[str, object]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{source}: line {number} is not JSON: {error}.") from None
+        if not isinstance(record, dict):
+            raise DataError(f"{source}: line {number} is not a JSON object.", 'Each line looks like {"text": "...", "label": "..."}.')
+        records.append(record)
+        numbers.append(number)
+    names = list(dict.fromkeys(str(name) for record in records for name in record))
+    columns = {name: [_as_text(record.get(name)) for record in records] for name in names}
+    return Table(source, columns, np.array(numbers, dtype=np.int64))
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

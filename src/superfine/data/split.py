@@ -1,0 +1,52 @@
+"""Setting rows aside: seeded, stratified by class, and never splitting a group or a repeated text over two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from superfine.records import IntArray
+
+
+def split(
+    targets: IntArray, keys: Sequence[str], share: float, *, seed: int, groups: Sequence[str] | None = None
+) -> tuple[IntArray, IntArray]:
+    """Indices of the rows that stay and of those set aside, both in ascending order.
+
+    About `share` of the rows of each class is set aside. Rows with the same key (text) or the same group go to the same part.
+    The last unit of a class always stays, so a class with one text is never missing from training.
+    """
+    units = _units(keys, groups)
+    unit_class = np.zeros(int(units.max(initial=-1)) + 1, dtype=np.int64)
+    unit_class[units[::-1]] = targets[::-1]  # the class of the first row of each unit
+    unit_size = np.bincount(units, minlength=len(unit_class))
+    rng = np.random.default_rng(seed)
+    aside = np.zeros(len(unit_class), dtype=bool)
+    for k in np.unique(unit_class):
+        members = rng.permutation(np.flatnonzero(unit_class == k))
+        wanted = share * unit_size[members].sum()
+        filled = np.cumsum(unit_size[members])
+        # A unit is taken when at least half of it still fits; the last one of a class stays.
+        fits = filled - unit_size[members] / 2 <= wanted
+        fits[-1] = False
+        aside[members[fits]] = True
+    rows_aside = aside[units]
+    return np.flatnonzero(~rows_aside), np.flatnonzero(rows_aside)
+
+
+def _units(keys: Sequence[str], groups: Sequence[str] | None) -> IntArray:
+    """(n,) the unit of each row: rows connected through equal keys or equal groups, however long the chain."""
+    _, by_key = np.unique(np.asarray(keys, dtype=object), return_inverse=True)
+    if groups is None:
+        return by_key.astype(np.int64)
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    _, by_group = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
+    n_keys = int(by_key.max()) + 1
+    size = n_keys + int(by_group.max()) + 1
+    edges = coo_matrix((np.ones(len(by_key)), (by_key, n_keys + by_group)), shape=(size, size))
+    _, component = connected_components(edges, directed=False)
+    _, units = np.unique(component[by_key], return_inverse=True)
+    return units.astype(np.int64)

@@ -1,0 +1,50 @@
+"""What can go wrong, as a tree. Each error says what happened and what to do about it.
+
+    SuperfineError
+    ├── InputError                what the user gave cannot be used (the command line exits with 2)
+    │   ├── DataError             a file, a row, a column
+    │   ├── ConfigError           an option, a key of the configuration, a name that does not exist
+    │   ├── ModelError            a pretrained model or a trained bundle that cannot be found or read
+    │   ├── OutputError           a folder that must not or cannot be written
+    │   └── MissingExtraError     a feature whose optional packages are not installed
+    └── Interrupted               Ctrl-C before there was anything to keep (exits with 130)
+"""
+
+from __future__ import annotations
+
+
+class SuperfineError(Exception):
+    """The root of the tree. `message` says what happened, `advice` the way out."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(f"{message}\n{advice}" if advice else message)
+        self.message = message
+        self.advice = advice
+
+
+class InputError(SuperfineError):
+    """What the user gave cannot be used."""
+
+
+class DataError(InputError):
+    """A file, a row or a column cannot be used."""
+
+
+class ConfigError(InputError):
+    """An option, a configuration key or a name does not exist or has a wrong value."""
+
+
+class ModelError(InputError):
+    """A pretrained model or a trained bundle cannot be found or read."""
+
+
+class OutputError(InputError):
+    """The output folder must not or cannot be written."""
+
+
+class MissingExtraError(InputError):
+    """A feature needs packages that are not installed."""
+
+
+class Interrupted(SuperfineError):
+    """The user stopped the run before there was anything to keep."""

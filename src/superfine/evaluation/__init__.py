@@ -1,0 +1,12 @@
+"""Honest scores: an evaluation with intervals, paired comparisons, and baselines to stand beside."""
+
+from superfine.names import NameTable
+
+BASELINES = NameTable(
+    "baseline",
+    {
+        "majority": "superfine.evaluation.baselines:Majority",
+        "tfidf": "superfine.evaluation.baselines:Tfidf",
+    },
+)
+"""A baseline provides `fit(texts, labels, class_names) -> Predictor`."""

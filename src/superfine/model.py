@@ -1,0 +1,111 @@
+"""A model: a pretrained backbone with a task's head, and the predictor that speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superfine.backbones.backbone import Backbone
+from superfine.backbones.batch import Batch, collate, length_sorted_batches
+from superfine.backbones.load import load_for_classification
+from superfine.data.clean import STEPS
+from superfine.data.encode import Encoded, Encoder
+from superfine.predictors.bundle import Bundle, Manifest, write_manifest
+from superfine.records import Examples, FloatArray, Predictions
+from superfine.tasks import TASKS
+from superfine.tasks.classification import Classification
+
+MAX_TOKENS = 8192
+MAX_TEXTS = 256
+"""Bounds of a batch in prediction: large enough to keep the processor busy, small enough for its caches."""
+CHUNK_TEXTS = 50_000
+"""Texts are encoded and predicted in chunks of this many, so that memory does not grow with the file."""
+
+
+class Model:
+    """A Predictor with a torch network behind it. Everything that trains, attacks or explains goes through `embed` and `logits`."""
+
+    def __init__(self, backbone: Backbone, task: Classification, max_length: int) -> None:
+        self.backbone = backbone
+        self.task = task
+        self.encoder = Encoder(backbone.tokenizer, max_length)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.task.labels
+
+    @property
+    def max_length(self) -> int:
+        return self.encoder.max_length
+
+    def embed(self, batch: Batch) -> Tensor:
+        """(T, width) the word embeddings of a batch; put them (changed or not) back with `batch.with_embeddings`."""
+        return self.backbone.embed(batch)
+
+    def logits(self, batch: Batch) -> Tensor:
+        """(n, K) float32, in the batch's order."""
+        return self.backbone.logits(batch)
+
+    def encoded_logits(self, encoded: Encoded, on_batch: Callable[[int], None] | None = None) -> FloatArray:
+        """(n, K) logits of encoded texts, in their order, without gradients or dropout. `on_batch` hears how many texts are done."""
+        network = self.backbone.network
+        was_training = network.training
+        network.eval()
+        out = np.zeros((len(encoded), len(self.labels)))
+        with torch.inference_mode():
+            for indices in length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS):
+                batch = collate(encoded, indices).to(self.backbone.device)
+                out[batch.indices] = self.logits(batch).cpu().numpy()
+                if on_batch is not None:
+                    on_batch(len(indices))
+        network.train(was_training)
+        return out
+
+    def predict_examples(self, examples: Examples, on_batch: Callable[[int], None] | None = None) -> Predictions:
+        """Class probabilities of each example, in the order given."""
+        parts = [
+            self.encoded_logits(self.encoder.encode(examples.take(range(a, min(a + CHUNK_TEXTS, len(examples))))), on_batch)
+            for a in range(0, len(examples), CHUNK_TEXTS)
+        ]
+        logits = np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+        return self.task.decode(examples.row, logits) if len(logits) else Predictions(examples.row, self.labels, logits)
+
+    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Predictions:
+        """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`."""
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts, not one text")
+        return self.predict_examples(Examples.of_texts(texts, text_pairs))
+
+    def save(self, folder: Path, *, text: Sequence[str], text_pair: str | None, label: str | None, cleaned: bool) -> None:
+        """Write the bundle: Hugging Face's layout and the manifest."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.backbone.save(folder, self.max_length)
+        manifest = Manifest(
+            task=self.task.name,
+            labels=list(self.labels),
+            max_length=self.max_length,
+            cleaning=list(STEPS) if cleaned else [],
+            text=list(text),
+            text_pair=text_pair,
+            label=label,
+        )
+        write_manifest(folder, manifest)
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> Self:
+        """The model of a bundle, in float32, on the GPU where there is one."""
+        manifest = bundle.manifest
+        backbone = load_for_classification(str(bundle.folder), cleaning=False)
+        backbone.network.eval().to(default_device())
+        backbone.pack_if_sound()
+        return cls(backbone, TASKS.load(manifest.task)(manifest.labels), manifest.max_length)
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

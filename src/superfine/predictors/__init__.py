@@ -1,0 +1,6 @@
+"""All that answers: opened by `open_predictor(folder)`, without torch unless the predictor is a torch model."""
+
+from superfine.names import NameTable
+
+PREDICTORS = NameTable("predictor", {"torch": "superfine.model:Model"})
+"""A predictor provides `load(bundle) -> Predictor`; the bundle's manifest names it under `predictor`."""

@@ -1,0 +1,84 @@
+"""The folder a trained model lives in: its manifest, its checksums, and how to open it.
+
+`model/` is plain Hugging Face layout plus `superfine.json`, the manifest: what a predictor must know besides weights and
+tokenizer. One fact, one place: prediction, export and serving read maximum length, labels and cleaning from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from superfine.data.read import checksum
+from superfine.errors import ModelError
+from superfine.predictors import PREDICTORS
+from superfine.records import TextPredictor
+
+MANIFEST = "superfine.json"
+
+
+class Manifest(BaseModel):
+    """What `superfine.json` holds. `sha256` is by file name, relative to the manifest's folder."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: Literal[1] = 1
+    predictor: str = "torch"
+    task: str
+    labels: list[str]
+    max_length: int
+    precision: str = "float32"
+    cleaning: list[str]
+    text: list[str]
+    text_pair: str | None = None
+    label: str | None = None
+    sha256: dict[str, str] = {}
+
+
+class Bundle:
+    """An opened bundle: `folder` holds the files, `manifest` the facts."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    def verify(self) -> None:
+        """Raises ModelError for a file that is missing or has changed since the bundle was written."""
+        for name, expected in self.manifest.sha256.items():
+            path = self.folder / name
+            if not path.exists():
+                raise ModelError(f"{path} is missing.", "The bundle is incomplete: copy the whole folder, or train again.")
+            if checksum(path) != expected:
+                raise ModelError(f"{path} has changed since the model was saved.", "Copy the bundle again, or train again.")
+
+
+def open_bundle(folder: Path | str) -> Bundle:
+    """The bundle in a run's folder or in its `model/`. Raises ModelError where there is none."""
+    folder = Path(folder)
+    for candidate in (folder / "model", folder):
+        path = candidate / MANIFEST
+        if path.exists():
+            try:
+                return Bundle(candidate, Manifest.model_validate_json(path.read_text(encoding="utf-8")))
+            except (ValidationError, OSError, UnicodeDecodeError) as error:
+                raise ModelError(f"{path} cannot be read: {error}") from None
+    if not folder.exists():
+        raise ModelError(f"The folder {folder} does not exist.", "Name the folder that `superfine train` wrote.")
+    raise ModelError(f"{folder} holds no model that Superfine trained.", "Name the folder that `superfine train` wrote.")
+
+
+def open_predictor(folder: Path | str) -> TextPredictor:
+    """The predictor of a run's folder, its files checked against their checksums."""
+    bundle = open_bundle(folder)
+    bundle.verify()
+    predictor: TextPredictor = PREDICTORS.load(bundle.manifest.predictor).load(bundle)
+    return predictor
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `superfine.json` with the checksums of every other file in the folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    manifest = manifest.model_copy(update={"sha256": {path.name: checksum(path) for path in files}})
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

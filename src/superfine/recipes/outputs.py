@@ -1,0 +1,253 @@
+"""Everything `train` writes: the model, the metrics, the predictions, the report, the card and the resolved configuration."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from superfine.config import RunConfig
+from superfine.data.clean import STEPS
+from superfine.errors import OutputError
+from superfine.evaluation.compare import Comparison
+from superfine.recipes.prepare import Parts
+from superfine.recipes.request import MARKER, Request
+from superfine.records import Evaluation, Examples, Finding, Predictions
+
+if TYPE_CHECKING:
+    from superfine.recipes.tuning import Job
+    from superfine.training.loop import FitResult
+
+
+@dataclass
+class Timing:
+    """Seconds of each stage beside training, and how many rows the baselines were fitted on where not all."""
+
+    load_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    baseline_seconds: float = 0.0
+    baseline_rows: int | None = None
+    evaluate_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything measured on the test part, and the validation score of the weights that were kept."""
+
+    predictions: Predictions
+    test: Evaluation
+    test_without_leaks: Evaluation | None
+    validation: Evaluation
+    baselines: Mapping[str, Evaluation]
+    comparisons: Mapping[str, Comparison]
+
+
+def collect_metrics(
+    config: RunConfig, parts: Parts, job: Job, result: FitResult, scores: Scores, findings: list[Finding], timing: Timing
+) -> dict[str, Any]:
+    """The content of `metrics.json`."""
+    metrics: dict[str, Any] = {
+        "task": parts.task.name,
+        "labels": list(parts.task.labels),
+        "model": config.model.name,
+        "precision": "float32",
+        "test": scores.test.to_json(),
+        "validation": scores.validation.to_json(),
+        "baselines": {name: evaluation.to_json() for name, evaluation in scores.baselines.items()},
+        "comparison": {
+            name: {**comparison.to_json(), "verdict": verdict(comparison, name)} for name, comparison in scores.comparisons.items()
+        },
+        "training": _training_facts(job, result, timing),
+        "data": _data_facts(parts, job),
+        "findings": [finding.to_json() for finding in findings],
+        "environment": environment(job),
+        "seed": config.seed,
+    }
+    if scores.test_without_leaks is not None:
+        metrics["test_without_leaks"] = scores.test_without_leaks.to_json()
+    return metrics
+
+
+def verdict(comparison: Comparison, baseline: str) -> str:
+    """The comparison in plain words."""
+    name = {"majority": "the majority class", "tfidf": "TF-IDF + logistic regression"}.get(baseline, baseline)
+    if not comparison.distinguishable("accuracy"):
+        return f"not distinguishable from the baseline ({name})"
+    return f"better than {name}" if comparison.differences["accuracy"].value > 0 else f"worse than {name}: use the baseline"
+
+
+def _training_facts(job: Job, result: FitResult, timing: Timing) -> dict[str, Any]:
+    progress = result.progress
+    seconds = max(progress.step_seconds, 1e-9)
+    facts = {
+        "seconds": progress.total_seconds,
+        "examples_per_second": progress.texts / seconds,
+        "tokens_per_second": progress.tokens / seconds,
+        "epochs": progress.epoch if result.stopped is None else progress.step / max(1, -(-len(job.train) // job.config.training.batch_size)),
+        "steps": progress.step,
+        "best_epoch": progress.best_epoch + 1,
+        "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
+        "peak_memory_mb": peak_memory_mb(),
+        "precision": result.precision,
+        "packed": job.model.backbone.is_packed,
+        "stopped": result.stopped,
+        "load_seconds": timing.load_seconds,
+        "encode_seconds": timing.encode_seconds,
+        "baseline_seconds": timing.baseline_seconds,
+        "evaluate_seconds": timing.evaluate_seconds,
+    }
+    if timing.baseline_rows is not None:
+        facts["baseline_rows"] = timing.baseline_rows
+    return facts
+
+
+def _data_facts(parts: Parts, job: Job) -> dict[str, Any]:
+    encoded = job.train.encoded
+    return {
+        **parts.sizes(),
+        "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
+        "truncated_share": float(encoded.truncated.mean()),
+        "unknown_token_share": encoded.unknown_share,
+        "tokens_per_text": float(encoded.lengths.mean()),
+    }
+
+
+def environment(job: Job) -> dict[str, Any]:
+    """The versions and the machine behind the figures."""
+    import torch
+
+    device = job.model.backbone.device
+    return {
+        "superfine": version("superfine"),
+        "torch": torch.__version__,
+        "transformers": version("transformers"),
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory_mb() -> int | None:
+    """The largest resident size of this process so far, where the system tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
+
+
+def write_run_file(request: Request, config: RunConfig, choices: dict[str, Any] | None = None) -> None:
+    """`run.yaml`: the resolved configuration, what was asked, and the choices made. It serves as a --config file again."""
+    content = config.model_dump(mode="json")
+    content["request"] = {name: _source_name(getattr(request, name)) for name in ("data", "validation", "test")}
+    if choices is not None:
+        content["choices"] = choices
+    write_text(request.folder / MARKER, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def _source_name(source: object) -> str | None:
+    return str(source) if isinstance(source, str | Path) else None if source is None else "(given from Python)"
+
+
+def write_outputs(request: Request, config: RunConfig, parts: Parts, job: Job, metrics: dict[str, Any], scores: Scores) -> None:
+    """Write everything, the model first; the checkpoint goes when all is written."""
+    from superfine.report.card import render_card
+    from superfine.report.page import render_page
+
+    folder = request.folder
+    try:
+        _save_model(folder, config, parts, job)
+        write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        write_predictions(folder / "predictions.csv", parts.test, scores.predictions)
+        write_text(folder / "README.md", render_card(metrics))
+        write_text(folder / "report.html", render_page(metrics, most_confident_errors(parts.test, scores.predictions)))
+        write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
+        choices = {
+            "precision": metrics["training"]["precision"],
+            "packed": job.model.backbone.is_packed,
+            "max_length": job.model.max_length,
+            "class_weights": None if job.model.task.class_weights is None else job.model.task.class_weights.tolist(),
+            "cleaning": list(STEPS) if config.data.cleaning else [],
+            "labels": list(parts.task.labels),
+        }
+        write_run_file(request, config, choices)
+    except OSError as error:
+        raise OutputError(f"Writing to {folder} failed: {error.strerror}.", "Free some space; `--resume` goes on from the checkpoint.") from error
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    (folder / "checkpoint.json").unlink(missing_ok=True)
+
+
+def _save_model(folder: Path, config: RunConfig, parts: Parts, job: Job) -> None:
+    fresh = folder / "model.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    columns = parts.columns
+    job.model.save(fresh, text=columns.text, text_pair=columns.text_pair, label=columns.label, cleaned=config.data.cleaning)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    os.replace(fresh, folder / "model")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:
+    """The input's columns, then ours; a name that the input has already gets a suffix."""
+    taken = set(columns)
+    header = list(columns)
+    for name in ("prediction", "confidence", *(f"p:{label}" for label in labels)):
+        unique, n = name, 2
+        while unique in taken:
+            unique, n = f"{name}_{n}", n + 1
+        taken.add(unique)
+        header.append(unique)
+    return header
+
+
+def write_predictions(path: Path, examples: Examples, predictions: Predictions) -> None:
+    """The input's columns and the predictions as CSV, in the input's order."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(prediction_header(list(examples.columns), predictions.labels))
+        writer.writerows(prediction_rows(examples, predictions))
+
+
+def prediction_rows(examples: Examples, predictions: Predictions) -> list[list[str]]:
+    """One row per example, as `prediction_header` names them."""
+    inputs = list(zip(*examples.columns.values(), strict=True)) if examples.columns else [()] * len(examples)
+    return [
+        [*values, label, f"{confidence:.6f}", *(f"{p:.6f}" for p in probabilities)]
+        for values, label, confidence, probabilities in zip(
+            inputs, predictions.label, predictions.confidence, predictions.probabilities, strict=True
+        )
+    ]
+
+
+def most_confident_errors(examples: Examples, predictions: Predictions, limit: int = 20) -> list[dict[str, Any]]:
+    """The wrong predictions that the model was surest of: often they show wrong labels rather than a wrong model."""
+    truth = examples.label or []
+    wrong = [i for i, (label, true) in enumerate(zip(predictions.label, truth, strict=True)) if label != true]
+    wrong.sort(key=lambda i: -predictions.confidence[i])
+    return [
+        {
+            "row": int(examples.row[i]),
+            "text": examples.text[i],
+            "label": truth[i],
+            "prediction": predictions.label[i],
+            "confidence": float(predictions.confidence[i]),
+        }
+        for i in wrong[:limit]
+    ]

@@ -1,0 +1,40 @@
+"""What a recipe tells while it works. The silent reporter is the default; the command line has one that prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from superfine.records import Finding
+from superfine.training.loop import EpochRecord
+
+
+class Reporter:
+    """Hears what happens and says nothing. Subclasses override what they want to show."""
+
+    def stage(self, name: str) -> None:
+        """A stage of the work begins: "reading", "encoding", ..."""
+
+    def note(self, message: str) -> None:
+        """A choice or a fact the user should know."""
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """What the checks found in the data."""
+
+    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
+        """Training begins with step `done` of `n_steps` and should take about `seconds`."""
+
+    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
+        """A step is done."""
+
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+        """A validation is done."""
+
+    def interrupted(self) -> None:
+        """Ctrl-C was heard; the run ends after this step."""
+
+    def training_ends(self) -> None:
+        """Training is over."""
+
+    def result(self, metrics: dict[str, Any], folder: str) -> None:
+        """Everything is written."""

@@ -1,0 +1,126 @@
+"""`superfine train`: from a table of labelled text to a tested model, in one readable ladder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.errors import DataError
+from superfine.evaluation import BASELINES
+from superfine.evaluation.compare import compare
+from superfine.evaluation.evaluate import evaluate
+from superfine.recipes.outputs import Scores, Timing, collect_metrics, write_outputs, write_run_file
+from superfine.recipes.prepare import Parts, prepare, resolved
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.request import Request, claim_folder
+from superfine.records import Examples, Finding, Predictions
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. `interrupted` is True after Ctrl-C, with everything written that was finished."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    interrupted: bool
+
+
+def train(request: Request, reporter: Reporter) -> Outcome:
+    """Read, check, fine-tune, evaluate, write. Raises a SuperfineError for anything the user can mend."""
+    config = request.config
+    claim_folder(request)
+    reporter.stage("reading")
+    parts = prepare(request.data, request.validation, request.test, config)
+    config = config.model_copy(update={"data": resolved(config.data, parts.columns)})
+    _tell_parts(parts, reporter)
+    write_run_file(request, config)
+
+    timing = Timing()
+    # From here on torch is needed; everything above answers without loading it.
+    from superfine.recipes.tuning import build_job, fine_tune
+
+    reporter.stage("loading")
+    job = build_job(parts, config, timing, reporter)
+    findings = run_checks(Inspection(parts.train, parts.test, job.train.encoded, job.model.max_length, config.model.name))
+    reporter.findings(findings)
+    _refuse_if_strict(request, findings)
+
+    reporter.stage("baselines")
+    baseline_predictions = _predict_baselines(parts, timing, request)
+    result = fine_tune(job, request, reporter, timing)
+
+    reporter.stage("evaluating")
+    scores = _score(job.model, parts, baseline_predictions, findings, timing)
+    metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
+    write_outputs(request, config, parts, job, metrics, scores)
+    reporter.result(metrics, str(request.folder))
+    return Outcome(request.folder, metrics, result.stopped == "interrupted")
+
+
+def _refuse_if_strict(request: Request, findings: list[Finding]) -> None:
+    blocking = [found for found in findings if found.severity == "blocking"]
+    if request.strict and blocking:
+        raise DataError(f"Refused by --strict: {blocking[0].message}", blocking[0].advice)
+
+
+def _tell_parts(parts: Parts, reporter: Reporter) -> None:
+    reporter.note(f"Columns: {parts.columns.describe()}")
+    for name, dropped in parts.dropped.items():
+        if len(dropped):
+            rows = [*dropped.without_text, *dropped.without_label]
+            listed = ", ".join(map(str, sorted(rows)[:10])) + (", ..." if len(rows) > 10 else "")
+            reporter.note(f"Left out of {name}: {len(dropped.without_text)} rows without text, {len(dropped.without_label)} without label (rows {listed})")
+    sizes = parts.sizes()
+    reporter.note(f"Rows: {sizes['train']} to train, {sizes['validation']} to validate, {sizes['test']} to test; {len(parts.task.labels)} classes")
+
+
+def _predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, Predictions]:
+    """Fit every baseline on all rows the model may learn from or choose by, and predict the test part."""
+    started = time.perf_counter()
+    rows = _together(parts.train, parts.validation)
+    targets = np.concatenate([parts.targets(parts.train), parts.targets(parts.validation)])
+    limit = request.config.training.time_limit
+    fitted_rows, fitted_targets = rows, targets
+    if limit is not None:
+        # A regression over n-grams takes a few milliseconds a row: under a time limit it gets at most a tenth of it.
+        affordable = max(1000, int(limit * 0.1 / 0.003))
+        if affordable < len(rows):
+            chosen = np.random.default_rng(0).permutation(len(rows))[:affordable]
+            fitted_rows, fitted_targets = rows.take(chosen), targets[chosen]
+            timing.baseline_rows = affordable
+    predictions = {
+        name: BASELINES.load(name).fit(fitted_rows, fitted_targets, parts.task.labels).predict_examples(parts.test) for name in BASELINES
+    }
+    timing.baseline_seconds = time.perf_counter() - started
+    return predictions
+
+
+def _together(a: Examples, b: Examples) -> Examples:
+    pair = None if a.text_pair is None or b.text_pair is None else a.text_pair + b.text_pair
+    return Examples(row=np.concatenate([a.row, b.row]), text=a.text + b.text, text_pair=pair)
+
+
+def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], findings: list[Finding], timing: Timing) -> Scores:
+    started = time.perf_counter()
+    predictions = model.predict_examples(parts.test)
+    true = parts.targets(parts.test)
+    leaked = Inspection(parts.train, parts.test).leaked if any(f.name == "leak" for f in findings) else []
+    clean = np.setdiff1d(np.arange(len(true)), np.array(leaked, dtype=np.int64))
+    without = None
+    if leaked and len(clean):
+        some = Predictions(predictions.row[clean], predictions.labels, predictions.probabilities[clean])
+        without = evaluate(true[clean], some)
+    scores = Scores(
+        predictions=predictions,
+        test=evaluate(true, predictions),
+        test_without_leaks=without,
+        validation=evaluate(parts.targets(parts.validation), model.predict_examples(parts.validation)),
+        baselines={name: evaluate(true, predicted) for name, predicted in baselines.items()},
+        comparisons={name: compare(true, predictions, predicted) for name, predicted in baselines.items()},
+    )
+    timing.evaluate_seconds = time.perf_counter() - started
+    return scores

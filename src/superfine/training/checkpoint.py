@@ -1,0 +1,111 @@
+"""Checkpoints: all that a run needs to go on after a crash, as safetensors and JSON. No pickle.
+
+A checkpoint is written beside the old one and then takes its place, so that a crash while writing loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from superfine.errors import ModelError
+from superfine.training.loop import Progress, Run
+
+ROW_STATE = ("exp_avg", "exp_avg_sq", "steps")
+SECONDS_BETWEEN = 30.0
+COST_FACTOR = 20.0
+"""Checkpoints are written at most every 30 seconds, and so seldom that they cost at most a twentieth of the time."""
+
+
+class Checkpointer:
+    """Writes `folder` when it is time to. Call it after every step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last = time.monotonic()
+        self._cost = 0.0
+
+    def __call__(self, run: Run) -> None:
+        if time.monotonic() - self._last >= max(SECONDS_BETWEEN, COST_FACTOR * self._cost):
+            self.write(run)
+
+    def write(self, run: Run) -> None:
+        started = time.monotonic()
+        write_checkpoint(run, self.folder)
+        self._last = time.monotonic()
+        self._cost = self._last - started
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_checkpoint(run: Run, folder: Path) -> None:
+    """Masters, best masters, optimiser moments, random state, and the progress."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    save_file(run.weights.snapshot(), fresh / "weights.safetensors")
+    if run.best:
+        save_file(run.best, fresh / "best.safetensors")
+    save_file(_optimiser_tensors(run), fresh / "optimiser.safetensors")
+    save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
+    (fresh / "state.json").write_text(json.dumps(run.progress.to_json()), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(fresh, folder)
+
+
+def read_checkpoint(run: Run, folder: Path) -> None:
+    """Put a freshly built run where the checkpoint was written. Raises ModelError when it cannot be read."""
+    # A crash between removing the old folder and renaming the new one leaves only the new one.
+    if not folder.exists():
+        folder = folder.with_name(folder.name + ".new")
+    try:
+        state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "weights.safetensors")
+        moments = load_file(folder / "optimiser.safetensors")
+        random_state = load_file(folder / "random.safetensors")
+        best = load_file(folder / "best.safetensors") if (folder / "best.safetensors").exists() else {}
+        run.progress = Progress.from_json(state)
+        run.weights.restore(weights)
+        run.best = best
+        _restore_optimiser(run, moments)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
+    torch.set_rng_state(random_state["cpu"])
+    if "cuda" in random_state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(random_state["cuda"])
+
+
+def _cuda_state() -> dict[str, Tensor]:
+    return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+
+
+def _optimiser_tensors(run: Run) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, master in zip(run.weights.names, run.weights.masters, strict=True):
+        for key, value in run.optimiser.dense.state.get(master, {}).items():
+            tensors[f"{key}/{name}"] = value.detach().clone()
+    rows = run.optimiser.rows
+    if rows is not None:
+        tensors |= {f"rows/{key}": getattr(rows, key).clone() for key in ROW_STATE}
+    return tensors
+
+
+def _restore_optimiser(run: Run, tensors: dict[str, Tensor]) -> None:
+    for name, master in zip(run.weights.names, run.weights.masters, strict=True):
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            if f"{key}/{name}" in tensors:
+                value = tensors[f"{key}/{name}"]
+                run.optimiser.dense.state[master][key] = value if key == "step" else value.to(master.device)
+    rows = run.optimiser.rows
+    if rows is not None:
+        for key in ROW_STATE:
+            getattr(rows, key).copy_(tensors[f"rows/{key}"])

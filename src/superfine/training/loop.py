@@ -1,0 +1,235 @@
+"""The training loop: `fit` reads like the recipe, and each rung below it is one named step.
+
+    fit → run_epochs → train_epoch → train_step
+                     → validate, keep the best, stop early
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superfine.backbones.batch import Batch, collate
+from superfine.config import TrainingConfig
+from superfine.data.encode import Encoded
+from superfine.metrics import log_losses
+from superfine.model import Model
+from superfine.records import IntArray
+from superfine.training.clock import Clock, StopReason
+from superfine.training.objective import GradientStep, Objective, Outcome, compose
+from superfine.training.optim import Optimiser, rate_factor
+from superfine.training.precision import choose_precision, name_of
+from superfine.training.weights import MasterWeights
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encoded texts and their class ids (n,)."""
+
+    encoded: Encoded
+    targets: IntArray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to. Losses in nats; `accuracy` and `loss` are of the validation part."""
+
+    epoch: int
+    train_loss: float
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+class Listener(Protocol):
+    """Hears of progress; all methods are called from the training thread."""
+
+    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None: ...
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None: ...
+
+
+@dataclass
+class Progress:
+    """Where a run stands: everything in a checkpoint that is not a tensor."""
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    texts: int = 0
+    tokens: int = 0
+    step_seconds: float = 0.0
+    total_seconds: float = 0.0
+    epoch_loss: float = 0.0
+    history: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int = -1
+    finished: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Progress:
+        return cls(**{**data, "history": [EpochRecord(**record) for record in data["history"]]})
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What `fit` leaves behind besides the model's weights."""
+
+    progress: Progress
+    precision: str
+    stopped: StopReason | None
+
+
+class Run:
+    """The state of one fine-tuning: model, optimiser and progress. Checkpoints read and write its fields."""
+
+    def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
+        self.model, self.train, self.validation, self.settings, self.seed = model, train, validation, settings, seed
+        self.dtype = choose_precision(settings.precision, model.backbone.device)
+        self.objective: Objective
+        self.gradient_step: GradientStep
+        self.objective, self.gradient_step = compose(settings.regularisers)
+        head = {id(p) for p in model.backbone.head_parameters()}
+        head_names = {n for n, p in model.backbone.network.named_parameters() if id(p) in head}
+        self.weights = MasterWeights(model.backbone, self.dtype)
+        model.backbone.word_embeddings.sparse = True
+        self.optimiser = Optimiser(self.weights, model.backbone.word_embeddings.weight, head_names, settings)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.train) / self.settings.batch_size)
+
+    @property
+    def n_steps(self) -> int:
+        return self.steps_per_epoch * self.settings.epochs
+
+
+def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None = None) -> FitResult:
+    """Fine-tune `run.model` in place and leave it with the best weights seen, in float32.
+
+    Stops early when validation no longer improves, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
+    step and decides itself when to write.
+    """
+    stopped = None if run.progress.finished else _run_epochs(run, clock, listener, on_checkpoint)
+    if not run.best:
+        _validate(run, listener)
+    run.weights.restore(run.best)
+    run.weights.finish()
+    run.model.backbone.word_embeddings.sparse = False
+    run.model.backbone.network.eval()
+    return FitResult(run.progress, name_of(run.dtype), stopped)
+
+
+def _run_epochs(
+    run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None
+) -> StopReason | None:
+    while run.progress.epoch < run.settings.epochs:
+        started = time.perf_counter()
+        seconds_before = run.progress.total_seconds
+        reason = _train_epoch(run, clock, listener, on_checkpoint, started, seconds_before)
+        if reason is None or run.progress.step_in_epoch > run.steps_per_epoch // 4 or not run.progress.history:
+            _validate(run, listener)
+        run.progress.total_seconds = seconds_before + time.perf_counter() - started
+        if reason is not None:
+            return reason
+        run.progress.epoch += 1
+        run.progress.step_in_epoch, run.progress.epoch_loss = 0, 0.0
+        if on_checkpoint is not None:
+            on_checkpoint(run)
+        if _no_longer_improves(run):
+            break
+    run.progress.finished = True
+    return None
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> IntArray:
+    """(n,) the order of the training rows in one epoch. A function of its arguments alone, so a resumed run repeats it."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+def _train_epoch(
+    run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None, started: float, before: float
+) -> StopReason | None:
+    run.model.backbone.network.train()
+    order = epoch_order(len(run.train), run.seed, run.progress.epoch)
+    size = run.settings.batch_size
+    while run.progress.step_in_epoch < run.steps_per_epoch:
+        if (reason := clock.stop_reason()) is not None:
+            return reason
+        start = run.progress.step_in_epoch * size
+        loss, texts, tokens = _train_step(run, order[start : start + size], clock)
+        run.progress.total_seconds = before + time.perf_counter() - started
+        listener.on_step(run.progress.step, run.n_steps, loss, texts, tokens)
+        if on_checkpoint is not None:
+            on_checkpoint(run)
+    return None
+
+
+def _train_step(run: Run, indices: IntArray, clock: Clock) -> tuple[float, int, int]:
+    """One optimiser step on the texts at `indices`. Returns the loss, the texts and the tokens."""
+    started = time.perf_counter()
+    progress, settings = run.progress, run.settings
+    batch = collate(run.train.encoded, indices, run.train.targets).to(run.model.backbone.device)
+    share = max(progress.step / run.n_steps, clock.spent_share())
+    outcome = obtain_gradients(run, batch)
+    run.optimiser.step(rate_factor(share + 0.5 / run.n_steps, settings.warmup_share))
+    run.weights.publish()
+    progress.step += 1
+    progress.step_in_epoch += 1
+    loss = float(outcome.loss.detach())
+    progress.epoch_loss += loss
+    progress.texts += batch.n_texts
+    progress.tokens += batch.n_tokens
+    progress.step_seconds += time.perf_counter() - started
+    return loss, batch.n_texts, batch.n_tokens
+
+
+def obtain_gradients(run: Run, batch: Batch) -> Outcome:
+    """The passes of one step: afterwards the masters hold the gradients."""
+    outcome = run.gradient_step(run.model, batch, run.objective, _backward)
+    run.weights.collect_gradients()
+    return outcome
+
+
+def _backward(loss: Tensor) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _validate(run: Run, listener: Listener) -> None:
+    """Score the validation part and keep the weights if they are the best so far, or as good and later."""
+    started = time.perf_counter()
+    logits = run.model.encoded_logits(run.validation.encoded)
+    predictions = run.model.task.decode(np.arange(len(logits)), logits)
+    progress = run.progress
+    record = EpochRecord(
+        epoch=progress.epoch,
+        train_loss=progress.epoch_loss / max(1, progress.step_in_epoch),
+        loss=float(log_losses(run.validation.targets, predictions.probabilities).mean()),
+        accuracy=float((predictions.class_ids == run.validation.targets).mean()),
+        seconds=time.perf_counter() - started,
+    )
+    best = max((r.accuracy for r in progress.history), default=-1.0)
+    progress.history.append(record)
+    is_best = record.accuracy >= best
+    if is_best:
+        run.best = run.weights.snapshot()
+        progress.best_epoch = record.epoch
+    listener.on_epoch(record, is_best)
+
+
+def _no_longer_improves(run: Run) -> bool:
+    since_best = run.progress.epoch - 1 - run.progress.best_epoch
+    return run.settings.patience > 0 and since_best >= run.settings.patience

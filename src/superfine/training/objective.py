@@ -1,0 +1,95 @@
+"""What is minimised, and how a step obtains its gradients: the two seams of training.
+
+An objective maps a batch to a loss; regularisers of the first kind wrap it. A gradient step fills `.grad` by running the objective
+and `backward` as often as it likes; regularisers of the second kind replace it. They compose over one unchanged loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ValidationError
+from torch import Tensor
+
+from superfine.backbones.batch import Batch
+from superfine.errors import ConfigError
+from superfine.model import Model
+from superfine.training.regularisers import REGULARISERS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """loss: scalar, in the graph. logits: (n, K) float32, in the batch's order."""
+
+    loss: Tensor
+    logits: Tensor
+
+
+Objective = Callable[[Model, Batch], Outcome]
+Backward = Callable[[Tensor], None]
+GradientStep = Callable[[Model, Batch, Objective, Backward], Outcome]
+
+
+class ObjectiveRegulariser(Protocol):
+    """Changes the loss."""
+
+    def wrap(self, inner: Objective) -> Objective:
+        """An objective around `inner`."""
+        ...
+
+
+class StepRegulariser(Protocol):
+    """Changes how gradients come about, for example by an adversarial second pass."""
+
+    def step(self, model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:
+        """Leave gradients in `.grad`; return the outcome of the clean pass."""
+        ...
+
+
+def supervised(model: Model, batch: Batch) -> Outcome:
+    """The task's own loss."""
+    if batch.targets is None:
+        raise ValueError("the batch has no targets")
+    logits = model.logits(batch)
+    return Outcome(model.task.loss(logits, batch.targets), logits)
+
+
+def plain_step(model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:
+    """One forward and one backward pass."""
+    outcome = objective(model, batch)
+    backward(outcome.loss)
+    return outcome
+
+
+def compose(regularisers: Mapping[str, Mapping[str, Any]]) -> tuple[Objective, GradientStep]:
+    """The objective and the step of `training.regularisers`, objectives wrapped in the order given.
+
+    Raises ConfigError for an unknown name or option, and for two regularisers that both replace the step.
+    """
+    objective: Objective = supervised
+    step: GradientStep = plain_step
+    step_name = ""
+    for name, options in regularisers.items():
+        regulariser = _build(name, options)
+        if hasattr(regulariser, "wrap"):
+            objective = regulariser.wrap(objective)
+        elif step_name:
+            raise ConfigError(f'The regularisers "{step_name}" and "{name}" both replace the gradient step.', "Choose one of them.")
+        else:
+            step, step_name = regulariser.step, name
+    return objective, step
+
+
+def _build(name: str, options: Mapping[str, Any]) -> Any:
+    regulariser = REGULARISERS.load(name)
+    options_type: type[BaseModel] = regulariser.Options
+    try:
+        return regulariser(options_type.model_validate(dict(options)))
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(
+            f'The options of the regulariser "{name}" are not right: {mistakes}.',
+            f"It takes: {', '.join(options_type.model_fields)}.",
+        ) from None

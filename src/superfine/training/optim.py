@@ -1,0 +1,127 @@
+"""The optimiser: AdamW with a rate per layer, for word embeddings on the rows a batch has touched, under a rate schedule."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from superfine.config import TrainingConfig
+from superfine.training.weights import MasterWeights
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks|albert_layer_groups)\.(\d+)\.")
+NO_DECAY = re.compile(r"(?:^|[._])(?:bias|layer_?norm|ln_?\w*|norm)(?:[._]|$)", re.IGNORECASE)
+
+
+def layer_depths(names: list[str], head: set[str]) -> list[int]:
+    """How many layers below the head each parameter lies: 0 for the head, 1 for the top layer, most for the embeddings."""
+    layers = [int(match.group(1)) if (match := LAYER.search(name)) else None for name in names]
+    n_layers = max((layer for layer in layers if layer is not None), default=-1) + 1
+    depths = []
+    for name, layer in zip(names, layers, strict=True):
+        if name in head:
+            depths.append(0)
+        elif layer is not None:
+            depths.append(n_layers - layer)
+        else:
+            depths.append(n_layers + 1 if "embed" in name.lower() or name.endswith(("wte.weight", "wpe.weight")) else 1)
+    return depths
+
+
+def rate_factor(progress: float, warmup_share: float) -> float:
+    """Share of the peak rate after `progress` (0 to 1) of the run: a linear rise, then a linear fall to zero."""
+    if progress < warmup_share:
+        return progress / warmup_share
+    return max(0.0, (1 - progress) / (1 - warmup_share))
+
+
+class Optimiser:
+    """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
+
+    The peak rate of a parameter is learning_rate · layer_decay ** depth. Sparse gradients (word embeddings) go to `RowAdamW`.
+    """
+
+    def __init__(self, weights: MasterWeights, embedding: nn.Parameter | None, head: set[str], settings: TrainingConfig) -> None:
+        self.clip_norm = settings.clip_norm
+        self.rows: RowAdamW | None = None
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
+            peak = settings.learning_rate * settings.layer_decay**depth
+            decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
+            if master is embedding:
+                self.rows = RowAdamW(master, peak, decay)
+            else:
+                groups.setdefault((peak, decay), []).append(master)
+        parameters = [{"params": members, "weight_decay": decay, "peak_rate": peak} for (peak, decay), members in groups.items()]
+        self.dense = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=BETAS, eps=EPSILON, fused=True)
+        self._dense_parameters = [p for group in groups.values() for p in group]
+
+    def step(self, factor: float) -> None:
+        """Update with `factor` times the peak rates, and drop the gradients."""
+        rows_gradient = self.rows.take_gradient() if self.rows is not None else None
+        gradients = [p.grad for p in self._dense_parameters if p.grad is not None]
+        if rows_gradient is not None:
+            gradients.append(rows_gradient[1])
+        _clip(gradients, self.clip_norm)
+        for group in self.dense.param_groups:
+            group["lr"] = group["peak_rate"] * factor
+        self.dense.step()
+        self.dense.zero_grad(set_to_none=True)
+        if self.rows is not None and rows_gradient is not None:
+            self.rows.step(*rows_gradient, factor)
+
+    def zero_grad(self) -> None:
+        """Drop the gradients without using them."""
+        self.dense.zero_grad(set_to_none=True)
+        if self.rows is not None:
+            self.rows.weight.grad = None
+
+
+def _clip(gradients: list[Tensor], norm: float) -> None:
+    """Scale all gradients together down to the L2 norm `norm`, in place."""
+    total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, torch.clamp(norm / (total + 1e-6), max=1.0))
+
+
+class RowAdamW:
+    """AdamW on the rows of a (vocabulary, width) table that a batch has touched, each row with a clock of its own.
+
+    Dense AdamW moves every row at every step, touched or not, and so spends most of a short batch's time on words the batch does
+    not hold. Here a row's moments and bias correction advance only when the row is read.
+    """
+
+    def __init__(self, weight: nn.Parameter, peak_rate: float, weight_decay: float) -> None:
+        self.weight = weight
+        self.peak_rate = peak_rate
+        self.weight_decay = weight_decay
+        self.exp_avg = torch.zeros_like(weight, requires_grad=False)
+        self.exp_avg_sq = torch.zeros_like(weight, requires_grad=False)
+        self.steps = torch.zeros(len(weight), device=weight.device)
+
+    def take_gradient(self) -> tuple[Tensor, Tensor] | None:
+        """The touched rows (r,) and their gradients (r, width), taken from the sparse gradient of the weight."""
+        gradient = self.weight.grad
+        self.weight.grad = None
+        if gradient is None:
+            return None
+        gradient = gradient.coalesce()
+        return gradient.indices()[0], gradient.values()
+
+    def step(self, rows: Tensor, gradient: Tensor, factor: float) -> None:
+        """Update `rows` by their gradients with `factor` times the peak rate."""
+        rate = self.peak_rate * factor
+        first, second = BETAS
+        with torch.no_grad():
+            clock = self.steps[rows] + 1
+            mean = self.exp_avg[rows].lerp_(gradient, 1 - first)
+            square = self.exp_avg_sq[rows].lerp_(gradient.square(), 1 - second)
+            denominator = (square / (1 - second**clock)[:, None]).sqrt_().add_(EPSILON)
+            values = self.weight[rows] * (1 - rate * self.weight_decay)
+            values -= rate * (mean / (1 - first**clock)[:, None]) / denominator
+            table = cast(Tensor, self.weight)
+            for target, update in ((table, values), (self.exp_avg, mean), (self.exp_avg_sq, square), (self.steps, clock)):
+                target.index_copy_(0, rows, update)
