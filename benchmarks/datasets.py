@@ -26,7 +26,10 @@ def read(path: Path) -> Rows:
 
 
 def stratified_sample(rows: Rows, n: int, seed: int = 0) -> Rows:
-    """At most about `n` rows, each class in its share and with two rows at least, in a seeded random order (several files are sorted by label)."""
+    """At most about `n` rows, each class in its share and with two rows at least, in a seeded random order.
+
+    Several files are sorted by label, so the first n rows would not do.
+    """
     if len(rows.labels) <= n:
         order = list(range(len(rows.labels)))
         random.Random(seed).shuffle(order)
@@ -52,7 +55,7 @@ def write(rows: Rows, path: Path) -> None:
 
 
 def train_and_test(name: str) -> tuple[Path, Path]:
-    """The training file and the file that is looked at once: the test part, or the validation part where the test labels are not the usual yardstick."""
+    """The training file, and the file that is looked at once: the validation part where published figures are of that."""
     folder = FOLDER / name
     test = folder / "test.csv"
     if name in {"en/sst2", "en/cola", "en/rte"}:

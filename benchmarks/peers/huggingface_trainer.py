@@ -37,10 +37,10 @@ def main() -> None:
     a = parser.parse_args()
 
     import torch
-    from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
     from benchmarks import datasets as tables
+    from datasets import Dataset
 
     set_seed(a.seed)
     train, test = tables.read(a.train), tables.read(a.test)

@@ -67,7 +67,7 @@ class ModelConfig(_Section):
     name: str = Field(DEFAULT_MODEL, description="hub name or local folder")
     max_length: int = Field(256, gt=2, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
-    attention_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of attention weights; absent: as pretrained")
+    attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
 
 
 class TaskConfig(_Section):
@@ -80,16 +80,22 @@ class TaskConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are fitted."""
 
-    epochs: int = Field(4, gt=0, description="passes over the training rows at most")
+    epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by their number")
     batch_size: int = Field(32, gt=0, description="texts per step")
-    learning_rate: float = Field(2e-4, gt=0, description="peak rate of AdamW for the topmost layer")
+    learning_rate: float | None = Field(
+        None, gt=0, description="peak rate of AdamW for the topmost layer; absent: by the model's width"
+    )
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     patience: int = Field(2, ge=0, description="stop after so many epochs without a better validation score; 0 never stops")
-    class_weights: Literal["auto", "none", "balanced"] = Field("auto", description="auto: only when one class is over ten times another")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of the training computation; weights are kept in float32")
+    class_weights: Literal["auto", "none", "balanced"] = Field(
+        "auto", description="auto: only when one class is over ten times another"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the training computation; weights are kept in float32"
+    )
     regularisers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="{label_smoothing: {amount: 0.1}, fgm: {}}")
     time_limit: Duration | None = Field(None, description="10m: wall-clock time of the whole command")
 

@@ -96,7 +96,7 @@ PER_CLASS: dict[str, Callable[[NDArray[np.generic]], FloatArray]] = {"precision"
 def log_losses(true: IntArray, probabilities: FloatArray) -> FloatArray:
     """(n,) minus the logarithm of the probability that each text's true class was given, in nats."""
     of_truth = probabilities[np.arange(len(true)), true]
-    return -np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0))
+    return np.asarray(-np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), dtype=np.float64)
 
 
 def roc_auc(true: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:
@@ -112,12 +112,10 @@ def roc_auc(true: IntArray, probabilities: FloatArray, weights: FloatArray | Non
         area, is_defined = _binary_roc_auc(true == k, probabilities[:, k], w)
         total += area
         defined += is_defined
-    return np.divide(total, defined, out=np.full(len(w), np.nan), where=defined > 0)
+    return np.asarray(np.divide(total, defined, out=np.full(len(w), np.nan), where=defined > 0))
 
 
-def _binary_roc_auc(
-    is_class: NDArray[np.bool_], scores: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _binary_roc_auc(is_class: NDArray[np.bool_], scores: FloatArray, weights: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     order = np.argsort(scores, kind="stable")
     positive = weights[:, order] * is_class[order]
     negative = weights[:, order] * ~is_class[order]

@@ -28,7 +28,7 @@ CHUNK_TEXTS = 50_000
 
 
 class Model:
-    """A Predictor with a torch network behind it. Everything that trains, attacks or explains goes through `embed` and `logits`."""
+    """A Predictor with a torch network behind it. All that trains, attacks or explains goes through `embed` and `logits`."""
 
     def __init__(self, backbone: Backbone, task: Classification, max_length: int) -> None:
         self.backbone = backbone
@@ -52,7 +52,7 @@ class Model:
         return self.backbone.logits(batch)
 
     def encoded_logits(self, encoded: Encoded, on_batch: Callable[[int], None] | None = None) -> FloatArray:
-        """(n, K) logits of encoded texts, in their order, without gradients or dropout. `on_batch` hears how many texts are done."""
+        """(n, K) logits of encoded texts, in their order, without gradients. `on_batch` hears how many texts are done."""
         network = self.backbone.network
         was_training = network.training
         network.eval()

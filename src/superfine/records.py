@@ -76,7 +76,7 @@ class Predictions:
     @property
     def class_ids(self) -> IntArray:
         """(n,) the index of the most probable class."""
-        return self.probabilities.argmax(axis=1).astype(np.int64)
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @property
     def label(self) -> list[str]:

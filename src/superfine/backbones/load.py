@@ -6,23 +6,25 @@ import json
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from superfine.backbones.backbone import Backbone
+from superfine.backbones.backbone import Backbone, quiet_transformers
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
 from superfine.backbones.families import FAMILIES
 from superfine.data.clean import STEPS, add_cleaning
 from superfine.errors import ModelError
 
 HEAD_WORDS = ("classifier", "score", "pooler", "pre_classifier", "logits_proj", "sequence_summary", "head", "out_proj", "dense")
-DROPOUT_KEYS = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout")
+DROPOUT_KEYS = (
+    "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
+    "classifier_dropout_prob", "seq_classif_dropout", "summary_last_dropout",
+)  # fmt: skip
 ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
@@ -46,7 +48,9 @@ def resolve(name: str) -> Source:
         if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
             path = path / "model"
         if not (path / "config.json").exists():
-            raise ModelError(f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout.")
+            raise ModelError(
+                f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
+            )
         return Source(name, str(path), True)
     if path.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
@@ -66,23 +70,9 @@ def _check_hub(name: str) -> None:
             raise OSError("HF_HUB_OFFLINE is set")
         socket.getaddrinfo(host, 443)
     except OSError as error:
-        raise ModelError(f"The model {name} is no local folder, and the hub ({host}) cannot be reached: {error}.", ADVICE) from None
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Hold back progress bars and load reports: what matters of them is said in our own words."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+        raise ModelError(
+            f"The model {name} is no local folder, and the hub ({host}) cannot be reached: {error}.", ADVICE
+        ) from None
 
 
 def load_for_classification(
@@ -99,7 +89,7 @@ def load_for_classification(
     Without, the checkpoint must be a finished classifier. Raises ModelError for what cannot be found or read.
     """
     source = resolve(name)
-    with _quiet_transformers():
+    with quiet_transformers():
         config = _load_config(source)
         if labels is not None:
             config.num_labels = len(labels)
@@ -141,7 +131,12 @@ def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
 
     with _explained(source):
         network, info = AutoModelForSequenceClassification.from_pretrained(
-            source.location, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, attn_implementation=None
+            source.location,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            attn_implementation=None,
         )
     backbone_keys = [key for key in info["missing_keys"] if not _belongs_to_head(key, config)]
     mismatched = [str(m[0] if isinstance(m, tuple | list) else m) for m in info["mismatched_keys"]]
@@ -151,7 +146,8 @@ def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
     if backbone_keys:
         some = ", ".join(sorted(backbone_keys)[:3])
         raise ModelError(
-            f"{source.name} lacks {len(backbone_keys)} of the weights its config.json describes, or they have another shape ({some}, ...).",
+            f"{source.name} lacks {len(backbone_keys)} of the weights that its config.json describes, or has them in another shape: "
+            f"{some}{', ...' if len(backbone_keys) > 3 else ''}.",
             "The download is incomplete, or the folder mixes two models: get it again.",
         )
     return network
@@ -175,7 +171,9 @@ def _explained(source: Source) -> Iterator[None]:
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ... for unusable files
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if source.is_folder:
-            raise ModelError(f"The model in {source.name} cannot be read: {first_line}", "Is the folder complete and in Hugging Face's layout?") from error
+            raise ModelError(
+                f"The model in {source.name} cannot be read: {first_line}", "Is the folder complete and in Hugging Face's layout?"
+            ) from error
         raise ModelError(f"The model {source.name} could not be fetched from the hub: {first_line}", ADVICE) from error
 
 

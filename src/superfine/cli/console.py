@@ -70,7 +70,13 @@ class ConsoleReporter(Reporter):
         self._first_step, self._texts = done, 0
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("  step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn(), console=self.console, transient=True
+                TextColumn("  step"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=n_steps, completed=done)
@@ -90,7 +96,10 @@ class ConsoleReporter(Reporter):
 
     def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
         best = "  (best so far)" if is_best else ""
-        self.note(f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{best}")
+        self.note(
+            f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, "
+            f"validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{best}"
+        )
 
     def interrupted(self) -> None:
         self.note("Ctrl-C: finishing this step. Once more ends at once and loses the run.")
@@ -103,12 +112,17 @@ class ConsoleReporter(Reporter):
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics))
         for name, comparison in metrics["comparison"].items():
-            self.note(f"Against {NAMES.get(name, name)}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)")
+            self.note(
+                f"Against {NAMES.get(name, name)}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)"
+            )
         if "test_without_leaks" in metrics:
-            accuracy = metrics["test_without_leaks"]["accuracy"]["value"]
-            self.note(f"Without the {metrics['test']['n'] - metrics['test_without_leaks']['n']} leaked test texts: accuracy {accuracy:.1%}")
+            without = metrics["test_without_leaks"]
+            n_leaked = metrics["test"]["n"] - without["n"]
+            self.note(f"Without the {n_leaked} leaked test texts: accuracy {without['accuracy']['value']:.1%}")
         training = metrics["training"]
-        self.note(f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}")
+        self.note(
+            f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"
+        )
         self.console.print(f"[bold]Written to {folder}[/bold]: open {folder}/report.html")
         self.note(f"superfine predict {folder} texts.csv --out predictions.csv")
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import click
 
-from superfine.errors import Interrupted, SuperfineError
+from superfine.errors import SuperfineError
 
 STARTED = time.monotonic()
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there.")
+_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,8 +43,12 @@ def cli() -> None:
 @click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
 @click.option("--group", metavar="COLUMN", help="Rows with the same value here stay in one part.")
 @click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
-@click.option("--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]")
+@click.option(
+    "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
+)
 @click.option("--force", is_flag=True, help="Replace the run that the folder holds.")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
@@ -108,7 +114,8 @@ def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], as
     superfine predict runs/reviews texts.csv --out predictions.csv
     echo "Arrived broken, twice." | superfine predict runs/reviews
     """
-    from superfine.recipes.predict import json_records, predict as run, write_to_standard_output
+    from superfine.recipes.predict import json_records, write_to_standard_output
+    from superfine.recipes.predict import predict as run
 
     examples, predictions = run(folder, data, out, list(text) or None)
     if as_json:
@@ -157,9 +164,7 @@ def run(command: Callable[[], Any]) -> int:
     try:
         result = command()
         return result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
-        return _say("Interrupted.", EXIT_INTERRUPTED)
-    except (KeyboardInterrupt, Interrupted):
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show(sys.stderr)

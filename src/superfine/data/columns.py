@@ -12,8 +12,38 @@ from superfine.errors import DataError
 from superfine.names import did_you_mean
 from superfine.records import Examples
 
-LABEL_NAMES = ("label", "labels", "sentiment", "class", "category", "target", "topic", "intent", "emotion", "polarity", "标签", "类别", "情感", "分类")
-TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "tweet", "question", "document", "文本", "内容", "评论", "正文")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "sentiment",
+    "class",
+    "category",
+    "target",
+    "topic",
+    "intent",
+    "emotion",
+    "polarity",
+    "标签",
+    "类别",
+    "情感",
+    "分类",
+)
+TEXT_NAMES = (
+    "text",
+    "review",
+    "sentence",
+    "content",
+    "comment",
+    "body",
+    "message",
+    "tweet",
+    "question",
+    "document",
+    "文本",
+    "内容",
+    "评论",
+    "正文",
+)
 MAX_CLASSES_SHARE = 0.5
 """A column in which more than half of the values are different is no label."""
 
@@ -99,7 +129,9 @@ def _find_text(table: Table, candidates: list[str]) -> str:
     """The column with a usual name if its values read like text, else the one with the longest values."""
     wordy = [c for c in candidates if any(ch.isalpha() for v in table.columns[c][:200] for ch in v)]
     if not wordy:
-        raise DataError(f"No column of {table.source} looks like text.", f"Name it with --text. Columns: {', '.join(table.columns)}.")
+        raise DataError(
+            f"No column of {table.source} looks like text.", f"Name it with --text. Columns: {', '.join(table.columns)}."
+        )
     usual = _by_name(wordy, TEXT_NAMES)
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
 
@@ -113,7 +145,9 @@ def _find_label(table: Table, candidates: list[str]) -> str:
         c for c in candidates if len(set(table.columns[c])) > 1 and _different_share(table.columns[c]) <= MAX_CLASSES_SHARE
     ]
     if not repeated or len(candidates) < 2:
-        raise DataError(f"No column of {table.source} looks like a label.", f"Name it with --label. Columns: {', '.join(table.columns)}.")
+        raise DataError(
+            f"No column of {table.source} looks like a label.", f"Name it with --label. Columns: {', '.join(table.columns)}."
+        )
     return min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c])))
 
 

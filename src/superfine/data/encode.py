@@ -70,7 +70,9 @@ class Encoder:
         return Encoded(
             ids=ids,
             starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            type_ids=np.concatenate([_or_zeros(t, len(p[0])) for t, p in zip(type_ids, parts, strict=True)]) if has_types else None,
+            type_ids=np.concatenate([_or_zeros(t, len(p[0])) for t, p in zip(type_ids, parts, strict=True)])
+            if has_types
+            else None,
             truncated=np.concatenate([p[3] for p in parts]) if parts else np.zeros(0, dtype=bool),
             unknown_share=unknown / max(1, unknown + known),
         )

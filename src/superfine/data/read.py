@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 
@@ -130,7 +130,7 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
 def _read_delimited(source: str, lines: Iterator[str], delimiter: str) -> Table:
     csv.field_size_limit(2**31 - 1)
     # Tab-separated files seldom quote: a lone quotation mark in a text must not swallow the rows after it.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     records = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter, quoting=quoting)
     header = _header(source, next(records, []))
     columns: list[list[str]] = [[] for _ in header]
@@ -171,7 +171,9 @@ def _read_records(source: str, lines: Iterator[str]) -> Table:
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{source}: line {number} is not JSON: {error}.") from None
         if not isinstance(record, dict):
-            raise DataError(f"{source}: line {number} is not a JSON object.", 'Each line looks like {"text": "...", "label": "..."}.')
+            raise DataError(
+                f"{source}: line {number} is not a JSON object.", 'Each line looks like {"text": "...", "label": "..."}.'
+            )
         records.append(record)
         numbers.append(number)
     names = list(dict.fromkeys(str(name) for record in records for name in record))

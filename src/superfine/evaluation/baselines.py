@@ -63,7 +63,7 @@ class Majority:
 
 @dataclass(frozen=True)
 class Tfidf:
-    """TF-IDF over words (characters for scripts without spaces), and logistic regression with its strength chosen by cross-validation."""
+    """TF-IDF over words and pieces (characters for scripts without spaces), and logistic regression of a chosen strength."""
 
     labels: tuple[str, ...]
     pipeline: Pipeline
@@ -126,7 +126,5 @@ def _choose_strength(texts: list[str], targets: IntArray, features: BaseEstimato
     train = features.fit_transform([texts[i] for i in fitted])
     test = features.transform([texts[i] for i in held_out])
     n_classes = len(set(targets[fitted].tolist()))
-    scores = {
-        c: float(_regression(c, n_classes).fit(train, targets[fitted]).score(test, targets[held_out])) for c in STRENGTHS
-    }
+    scores = {c: float(_regression(c, n_classes).fit(train, targets[fitted]).score(test, targets[held_out])) for c in STRENGTHS}
     return max(scores, key=lambda c: scores[c])

@@ -25,16 +25,12 @@ def evaluate(true: IntArray, predictions: Predictions, *, seed: int = 0, n_resam
     labels = predictions.labels
     confusion = metrics.confusion_matrix(true, predictions.class_ids, len(labels))
     resamples = resampled_confusions(confusion, n_resamples, np.random.default_rng(seed))
-    scores = {
-        name: interval(float(score(confusion)), score(resamples)) for name, score in metrics.FROM_CONFUSION.items()
-    }
+    scores = {name: interval(float(score(confusion)), score(resamples)) for name, score in metrics.FROM_CONFUSION.items()}
     scores |= _probability_scores(true, predictions.probabilities, seed, n_resamples)
     return Evaluation(labels, len(true), scores, _per_class(labels, confusion, resamples), confusion)
 
 
-def _per_class(
-    labels: tuple[str, ...], confusion: IntArray, resamples: IntArray
-) -> dict[str, dict[str, Interval | int]]:
+def _per_class(labels: tuple[str, ...], confusion: IntArray, resamples: IntArray) -> dict[str, dict[str, Interval | int]]:
     table: dict[str, dict[str, Interval | int]] = {name: {} for name in labels}
     for metric, score in metrics.PER_CLASS.items():
         values, samples = score(confusion), score(resamples)
@@ -55,9 +51,7 @@ def _probability_scores(true: IntArray, probabilities: FloatArray, seed: int, n_
     return scores
 
 
-def _weighted_interval(
-    n: int, seed: int, n_resamples: int, score: Callable[[FloatArray], FloatArray]
-) -> Interval:
+def _weighted_interval(n: int, seed: int, n_resamples: int, score: Callable[[FloatArray], FloatArray]) -> Interval:
     value = float(score(np.ones((1, n)))[0])
     samples = [score(weights) for weights in row_weights(n, n_resamples, np.random.default_rng(seed))]
     return interval(value, np.concatenate(samples))

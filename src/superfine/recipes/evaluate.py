@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from superfine.data.columns import Dropped, choose_columns, to_examples
 from superfine.evaluation import evaluate as scoring
 from superfine.predictors.bundle import Bundle, open_bundle, open_predictor
 from superfine.recipes.prepare import Source, as_table
-from superfine.data.columns import Dropped, choose_columns, to_examples
 from superfine.records import Evaluation, Examples
 from superfine.tasks import TASKS
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 import shutil
 import sys
@@ -65,7 +64,8 @@ def collect_metrics(
         "validation": scores.validation.to_json(),
         "baselines": {name: evaluation.to_json() for name, evaluation in scores.baselines.items()},
         "comparison": {
-            name: {**comparison.to_json(), "verdict": verdict(comparison, name)} for name, comparison in scores.comparisons.items()
+            name: {**comparison.to_json(), "verdict": verdict(comparison, name)}
+            for name, comparison in scores.comparisons.items()
         },
         "training": _training_facts(job, result, timing),
         "data": _data_facts(parts, job),
@@ -82,7 +82,7 @@ def verdict(comparison: Comparison, baseline: str) -> str:
     """The comparison in plain words."""
     name = {"majority": "the majority class", "tfidf": "TF-IDF + logistic regression"}.get(baseline, baseline)
     if not comparison.distinguishable("accuracy"):
-        return f"not distinguishable from the baseline ({name})"
+        return f"not distinguishable from the baseline, {name}"
     return f"better than {name}" if comparison.differences["accuracy"].value > 0 else f"worse than {name}: use the baseline"
 
 
@@ -93,8 +93,11 @@ def _training_facts(job: Job, result: FitResult, timing: Timing) -> dict[str, An
         "seconds": progress.total_seconds,
         "examples_per_second": progress.texts / seconds,
         "tokens_per_second": progress.tokens / seconds,
-        "epochs": progress.epoch if result.stopped is None else progress.step / max(1, -(-len(job.train) // job.config.training.batch_size)),
+        "epochs": progress.epoch
+        if result.stopped is None
+        else progress.step / max(1, -(-len(job.train) // job.config.training.batch_size)),
         "steps": progress.step,
+        "learning_rate": result.recipe.learning_rate,
         "best_epoch": progress.best_epoch + 1,
         "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
         "peak_memory_mb": peak_memory_mb(),
@@ -160,7 +163,9 @@ def _source_name(source: object) -> str | None:
     return str(source) if isinstance(source, str | Path) else None if source is None else "(given from Python)"
 
 
-def write_outputs(request: Request, config: RunConfig, parts: Parts, job: Job, metrics: dict[str, Any], scores: Scores) -> None:
+def write_outputs(
+    request: Request, config: RunConfig, parts: Parts, job: Job, result: FitResult, metrics: dict[str, Any], scores: Scores
+) -> None:
     """Write everything, the model first; the checkpoint goes when all is written."""
     from superfine.report.card import render_card
     from superfine.report.page import render_page
@@ -175,6 +180,8 @@ def write_outputs(request: Request, config: RunConfig, parts: Parts, job: Job, m
         write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         choices = {
             "precision": metrics["training"]["precision"],
+            "epochs": result.recipe.epochs,
+            "learning_rate": result.recipe.learning_rate,
             "packed": job.model.backbone.is_packed,
             "max_length": job.model.max_length,
             "class_weights": None if job.model.task.class_weights is None else job.model.task.class_weights.tolist(),
@@ -183,7 +190,9 @@ def write_outputs(request: Request, config: RunConfig, parts: Parts, job: Job, m
         }
         write_run_file(request, config, choices)
     except OSError as error:
-        raise OutputError(f"Writing to {folder} failed: {error.strerror}.", "Free some space; `--resume` goes on from the checkpoint.") from error
+        raise OutputError(
+            f"Writing to {folder} failed: {error.strerror}.", "Free some space; `--resume` goes on from the checkpoint."
+        ) from error
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     (folder / "checkpoint.json").unlink(missing_ok=True)
 
@@ -194,14 +203,14 @@ def _save_model(folder: Path, config: RunConfig, parts: Parts, job: Job) -> None
     columns = parts.columns
     job.model.save(fresh, text=columns.text, text_pair=columns.text_pair, label=columns.label, cleaned=config.data.cleaning)
     shutil.rmtree(folder / "model", ignore_errors=True)
-    os.replace(fresh, folder / "model")
+    fresh.replace(folder / "model")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:

@@ -76,7 +76,10 @@ def _standard_input(bundle: Bundle) -> Table:
     if any(name in next(csv.reader([header])) for name in bundle.manifest.text):
         return parse_text("standard input", text, ".csv")
     if bundle.manifest.text_pair is not None:
-        raise DataError("The model takes pairs of texts, and standard input has no header that names them.", f"Give CSV with the columns {', '.join(bundle.manifest.text)} and {bundle.manifest.text_pair}.")
+        raise DataError(
+            "The model takes pairs of texts, and standard input has no header that names them.",
+            f"Give CSV with the columns {', '.join(bundle.manifest.text)} and {bundle.manifest.text_pair}.",
+        )
     lines = text.splitlines()
     return Table("standard input", {bundle.manifest.text[0]: lines}, np.arange(1, len(lines) + 1, dtype=np.int64))
 

@@ -96,9 +96,19 @@ def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
 
 def _refuse_unusable(rows: Examples, columns: ColumnChoice) -> None:
     if not len(rows):
-        raise DataError(f"{rows.source} holds no row with a text and a label ({columns.describe()}).", "Name the columns with --text and --label.")
-    if len(rows) > 1 and len(set(same_text_keys(rows.text[:1000], rows.text_pair and rows.text_pair[:1000]))) == 1 and len(set(rows.text)) == 1:
-        raise DataError(f"{rows.source}: every row has the same text ({columns.describe()}).", "Is the text column the right one? Name it with --text.")
+        raise DataError(
+            f"{rows.source} holds no row with a text and a label ({columns.describe()}).",
+            "Name the columns with --text and --label.",
+        )
+    if (
+        len(rows) > 1
+        and len(set(same_text_keys(rows.text[:1000], rows.text_pair and rows.text_pair[:1000]))) == 1
+        and len(set(rows.text)) == 1
+    ):
+        raise DataError(
+            f"{rows.source}: every row has the same text ({columns.describe()}).",
+            "Is the text column the right one? Name it with --text.",
+        )
 
 
 def _set_aside(rows: Examples, task: Classification, share: float, seed: int, name: str) -> tuple[Examples, Examples]:

@@ -55,7 +55,9 @@ def claim_folder(request: Request) -> None:
         if not (folder / MARKER).exists():
             raise OutputError(f"The folder {folder} exists and holds no run of Superfine.", "Choose another one with --out.")
         if not request.force:
-            raise OutputError(f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force.")
+            raise OutputError(
+                f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force."
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -20,6 +20,7 @@ from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request, claim_folder
 from superfine.records import Examples, Finding, Predictions
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What a run came to. `interrupted` is True after Ctrl-C, with everything written that was finished."""
@@ -51,12 +52,12 @@ def train(request: Request, reporter: Reporter) -> Outcome:
 
     reporter.stage("baselines")
     baseline_predictions = _predict_baselines(parts, timing, request)
-    result = fine_tune(job, request, reporter, timing)
+    result = fine_tune(job, request, reporter)
 
     reporter.stage("evaluating")
     scores = _score(job.model, parts, baseline_predictions, findings, timing)
     metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
-    write_outputs(request, config, parts, job, metrics, scores)
+    write_outputs(request, config, parts, job, result, metrics, scores)
     reporter.result(metrics, str(request.folder))
     return Outcome(request.folder, metrics, result.stopped == "interrupted")
 
@@ -73,9 +74,11 @@ def _tell_parts(parts: Parts, reporter: Reporter) -> None:
         if len(dropped):
             rows = [*dropped.without_text, *dropped.without_label]
             listed = ", ".join(map(str, sorted(rows)[:10])) + (", ..." if len(rows) > 10 else "")
-            reporter.note(f"Left out of {name}: {len(dropped.without_text)} rows without text, {len(dropped.without_label)} without label (rows {listed})")
+            counts = f"{len(dropped.without_text)} rows without text, {len(dropped.without_label)} without label"
+            reporter.note(f"Left out of {name}: {counts} (rows {listed})")
     sizes = parts.sizes()
-    reporter.note(f"Rows: {sizes['train']} to train, {sizes['validation']} to validate, {sizes['test']} to test; {len(parts.task.labels)} classes")
+    counts = f"{sizes['train']} to train, {sizes['validation']} to validate, {sizes['test']} to test"
+    reporter.note(f"Rows: {counts}; {len(parts.task.labels)} classes")
 
 
 def _predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, Predictions]:
@@ -93,7 +96,8 @@ def _predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[s
             fitted_rows, fitted_targets = rows.take(chosen), targets[chosen]
             timing.baseline_rows = affordable
     predictions = {
-        name: BASELINES.load(name).fit(fitted_rows, fitted_targets, parts.task.labels).predict_examples(parts.test) for name in BASELINES
+        name: BASELINES.load(name).fit(fitted_rows, fitted_targets, parts.task.labels).predict_examples(parts.test)
+        for name in BASELINES
     }
     timing.baseline_seconds = time.perf_counter() - started
     return predictions

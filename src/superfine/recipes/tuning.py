@@ -16,11 +16,11 @@ from superfine.backbones.load import load_for_classification
 from superfine.config import RunConfig
 from superfine.errors import ConfigError, ModelError
 from superfine.model import Model, default_device
-from superfine.records import Examples
 from superfine.recipes.outputs import Timing
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
+from superfine.records import Examples
 from superfine.tasks.classification import Classification, chosen_weights
 from superfine.training.checkpoint import Checkpointer, read_checkpoint
 from superfine.training.clock import Clock
@@ -67,7 +67,9 @@ def build_job(parts: Parts, config: RunConfig, timing: Timing, reporter: Reporte
     backbone.pack_if_sound()
     max_length = min(settings.max_length, backbone.max_positions or settings.max_length)
     if max_length < settings.max_length:
-        reporter.note(f"{settings.name} reads at most {max_length} tokens; model.max_length {settings.max_length} is lowered to that.")
+        reporter.note(
+            f"{settings.name} reads at most {max_length} tokens; model.max_length {settings.max_length} is lowered to that."
+        )
     train_targets = parts.targets(parts.train)
     weights = chosen_weights(config.training.class_weights, train_targets, len(parts.task.labels))
     model = Model(backbone, Classification(parts.task.labels, weights), max_length)
@@ -89,7 +91,7 @@ def _count_tokens(model: Model, examples: Examples, sample: int = 2000) -> int:
     return int(len(model.encoder.encode(some).ids) * len(examples) / max(1, len(some)))
 
 
-def fine_tune(job: Job, request: Request, reporter: Reporter, timing: Timing) -> FitResult:
+def fine_tune(job: Job, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
     config = job.config
     checkpointer = Checkpointer(request.folder / "checkpoint")
@@ -105,19 +107,22 @@ def fine_tune(job: Job, request: Request, reporter: Reporter, timing: Timing) ->
         spent = time.monotonic() - request.started
         _check_time_limit(limit, spent + after)
         (request.folder / "checkpoint.json").write_text(json.dumps(_identity(job)) + "\n", encoding="utf-8")
+        epochs = run.recipe.epochs
         share_left = 1 - run.progress.step / run.n_steps
-        tokens = len(job.train.encoded.ids) * config.training.epochs * share_left
-        estimate = tokens / speed.trained_tokens_per_second + config.training.epochs * share_left * validating
+        tokens = len(job.train.encoded.ids) * epochs * share_left
+        estimate = tokens / speed.trained_tokens_per_second + epochs * share_left * validating
         deadline = None if limit is None else request.started + limit - after - 1.5 * validating
         clock = Clock(deadline)
-        reporter.training_starts(run.n_steps, run.progress.step, estimate if deadline is None else min(estimate, deadline - time.monotonic()))
+        reporter.training_starts(
+            run.n_steps, run.progress.step, estimate if deadline is None else min(estimate, deadline - time.monotonic())
+        )
         with clock.listening(reporter.interrupted):
             result = fit(run, clock, reporter, checkpointer)
     reporter.training_ends()
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the best weights so far are evaluated and written.")
     if result.stopped == "time_limit":
-        reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {config.training.epochs}.")
+        reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {result.recipe.epochs}.")
     return result
 
 
@@ -140,7 +145,10 @@ def _resume(run: Run, job: Job, folder: Path, reporter: Reporter) -> None:
         reporter.note("There is no checkpoint yet: the run starts from the beginning.")
         return
     if json.loads(identity.read_text(encoding="utf-8")) != _identity(job):
-        raise ModelError(f"The checkpoint in {folder} belongs to other data, another model or another seed.", "Give the same data again, or start without --resume.")
+        raise ModelError(
+            f"The checkpoint in {folder} belongs to other data, another model or another seed.",
+            "Give the same data again, or start without --resume.",
+        )
     read_checkpoint(run, checkpoint)
     reporter.note(f"Resumed after step {run.progress.step} of {run.n_steps}.")
 

@@ -43,7 +43,9 @@ class Classification:
         names = sorted(set(labels), key=_label_order)
         if len(names) < 2:
             only = f'only the class "{names[0]}"' if names else "no class at all"
-            raise DataError(f"The training part holds {only}.", "A classifier needs at least two classes. Is the label column the right one?")
+            raise DataError(
+                f"The training part holds {only}.", "A classifier needs at least two classes. Is the label column the right one?"
+            )
         return cls(names)
 
     def encode(self, examples: Examples) -> IntArray:
@@ -55,7 +57,10 @@ class Classification:
             if label not in self._ids:
                 unknown.setdefault(label, []).append(row)
         if unknown:
-            described = "; ".join(f'"{label}" in row {", ".join(map(str, rows[:5]))}{" ..." if len(rows) > 5 else ""}' for label, rows in list(unknown.items())[:5])
+            described = "; ".join(
+                f'"{label}" in row {", ".join(map(str, rows[:5]))}{" ..." if len(rows) > 5 else ""}'
+                for label, rows in list(unknown.items())[:5]
+            )
             raise DataError(
                 f"{examples.source}: labels that the training part never had: {described}.",
                 "Correct them, or add training rows with these labels.",
@@ -67,7 +72,9 @@ class Classification:
         import torch
         from torch.nn import functional as F
 
-        weights = None if self.class_weights is None else torch.as_tensor(self.class_weights, dtype=logits.dtype, device=logits.device)
+        weights = (
+            None if self.class_weights is None else torch.as_tensor(self.class_weights, dtype=logits.dtype, device=logits.device)
+        )
         return F.cross_entropy(logits, targets, weight=weights)
 
     def decode(self, row: IntArray, logits: FloatArray) -> Predictions:
@@ -91,7 +98,7 @@ def balanced_weights(targets: IntArray, n_classes: int) -> FloatArray:
     """
     counts = np.maximum(np.bincount(targets, minlength=n_classes), 1).astype(np.float64)
     weights = 1.0 / np.sqrt(counts)
-    return weights * counts.sum() / (weights * counts).sum()
+    return np.asarray(weights * counts.sum() / (weights * counts).sum(), dtype=np.float64)
 
 
 def chosen_weights(setting: str, targets: IntArray, n_classes: int) -> FloatArray | None:

@@ -6,7 +6,6 @@ A checkpoint is written beside the old one and then takes its place, so that a c
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -59,7 +58,7 @@ def write_checkpoint(run: Run, folder: Path) -> None:
     save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
     (fresh / "state.json").write_text(json.dumps(run.progress.to_json()), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(fresh, folder)
+    fresh.replace(folder)
 
 
 def read_checkpoint(run: Run, folder: Path) -> None:

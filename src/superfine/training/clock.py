@@ -44,7 +44,7 @@ class Clock:
             yield
             return
 
-        def first_time(signum: int, frame: FrameType | None) -> None:
+        def first_time(_signum: int, _frame: FrameType | None) -> None:
             self.interrupted = True
             signal.signal(signal.SIGINT, previous)
             if on_interrupt is not None:

@@ -1,7 +1,7 @@
 """The training loop: `fit` reads like the recipe, and each rung below it is one named step.
 
-    fit → run_epochs → train_epoch → train_step
-                     → validate, keep the best, stop early
+fit → run_epochs → train_epoch → train_step
+                 → validate, keep the best, stop early
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from superfine.backbones.batch import Batch, collate
 from superfine.config import TrainingConfig
@@ -26,6 +25,7 @@ from superfine.training.clock import Clock, StopReason
 from superfine.training.objective import GradientStep, Objective, Outcome, compose
 from superfine.training.optim import Optimiser, rate_factor
 from superfine.training.precision import choose_precision, name_of
+from superfine.training.recipe import Recipe, choose_recipe
 from superfine.training.weights import MasterWeights
 
 
@@ -87,6 +87,7 @@ class FitResult:
     """What `fit` leaves behind besides the model's weights."""
 
     progress: Progress
+    recipe: Recipe
     precision: str
     stopped: StopReason | None
 
@@ -97,6 +98,7 @@ class Run:
     def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
         self.model, self.train, self.validation, self.settings, self.seed = model, train, validation, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
+        self.recipe = choose_recipe(settings, len(train), model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep
         self.objective, self.gradient_step = compose(settings.regularisers)
@@ -104,7 +106,8 @@ class Run:
         head_names = {n for n, p in model.backbone.network.named_parameters() if id(p) in head}
         self.weights = MasterWeights(model.backbone, self.dtype)
         model.backbone.word_embeddings.sparse = True
-        self.optimiser = Optimiser(self.weights, model.backbone.word_embeddings.weight, head_names, settings)
+        embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
+        self.optimiser = Optimiser(self.weights, embedding, head_names, settings, self.recipe.learning_rate)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
 
@@ -114,7 +117,7 @@ class Run:
 
     @property
     def n_steps(self) -> int:
-        return self.steps_per_epoch * self.settings.epochs
+        return self.steps_per_epoch * self.recipe.epochs
 
 
 def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None = None) -> FitResult:
@@ -130,13 +133,11 @@ def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run
     run.weights.finish()
     run.model.backbone.word_embeddings.sparse = False
     run.model.backbone.network.eval()
-    return FitResult(run.progress, name_of(run.dtype), stopped)
+    return FitResult(run.progress, run.recipe, name_of(run.dtype), stopped)
 
 
-def _run_epochs(
-    run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None
-) -> StopReason | None:
-    while run.progress.epoch < run.settings.epochs:
+def _run_epochs(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None) -> StopReason | None:
+    while run.progress.epoch < run.recipe.epochs:
         started = time.perf_counter()
         seconds_before = run.progress.total_seconds
         reason = _train_epoch(run, clock, listener, on_checkpoint, started, seconds_before)

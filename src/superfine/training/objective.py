@@ -1,7 +1,7 @@
 """What is minimised, and how a step obtains its gradients: the two seams of training.
 
-An objective maps a batch to a loss; regularisers of the first kind wrap it. A gradient step fills `.grad` by running the objective
-and `backward` as often as it likes; regularisers of the second kind replace it. They compose over one unchanged loop.
+An objective maps a batch to a loss; regularisers of the first kind wrap it. A gradient step fills `.grad` by running the
+objective and `backward` as often as it likes; regularisers of the second kind replace it. They compose over one unchanged loop.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def compose(regularisers: Mapping[str, Mapping[str, Any]]) -> tuple[Objective, G
         if hasattr(regulariser, "wrap"):
             objective = regulariser.wrap(objective)
         elif step_name:
-            raise ConfigError(f'The regularisers "{step_name}" and "{name}" both replace the gradient step.', "Choose one of them.")
+            raise ConfigError(
+                f'The regularisers "{step_name}" and "{name}" both replace the gradient step.', "Choose one of them."
+            )
         else:
             step, step_name = regulariser.step, name
     return objective, step

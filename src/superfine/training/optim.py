@@ -45,19 +45,21 @@ class Optimiser:
     The peak rate of a parameter is learning_rate · layer_decay ** depth. Sparse gradients (word embeddings) go to `RowAdamW`.
     """
 
-    def __init__(self, weights: MasterWeights, embedding: nn.Parameter | None, head: set[str], settings: TrainingConfig) -> None:
+    def __init__(
+        self, weights: MasterWeights, embedding: nn.Parameter, head: set[str], settings: TrainingConfig, learning_rate: float
+    ) -> None:
         self.clip_norm = settings.clip_norm
         self.rows: RowAdamW | None = None
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
-            peak = settings.learning_rate * settings.layer_decay**depth
+            peak = learning_rate * settings.layer_decay**depth
             decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
             if master is embedding:
                 self.rows = RowAdamW(master, peak, decay)
             else:
                 groups.setdefault((peak, decay), []).append(master)
         parameters = [{"params": members, "weight_decay": decay, "peak_rate": peak} for (peak, decay), members in groups.items()]
-        self.dense = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=BETAS, eps=EPSILON, fused=True)
+        self.dense = torch.optim.AdamW(parameters, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
         self._dense_parameters = [p for group in groups.values() for p in group]
 
     def step(self, factor: float) -> None:

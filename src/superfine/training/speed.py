@@ -52,6 +52,6 @@ def measure_speed(run: Run) -> Speed:
 def _optimiser_seconds(run: Run) -> float:
     """What an update costs, from reading every master once: AdamW moves about eight times as much memory."""
     started = time.perf_counter()
-    total = torch._foreach_norm(run.weights.masters)
+    total = torch._foreach_norm(list[torch.Tensor](run.weights.masters))
     del total
     return 8 * (time.perf_counter() - started)

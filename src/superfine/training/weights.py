@@ -26,7 +26,7 @@ class MasterWeights:
         self.masters: list[nn.Parameter] = []
         self._backbone = backbone
         self._rounded: list[tuple[nn.Parameter, nn.Parameter]] = []
-        rounds = dtype != torch.float32 and backbone.family is not None
+        rounds = dtype == torch.bfloat16 and backbone.family is not None
         backbone.compute_dtype = dtype
         for _, parameter in named:
             if not rounds or id(parameter) in kept:

@@ -41,9 +41,7 @@ class Inspection:
         return [i for i, key in enumerate(self.test_keys) if key in known]
 
 
-def finding(
-    name: str, severity: str, positions: list[int], examples: Examples, message: str, advice: str = ""
-) -> list[Finding]:
+def finding(name: str, severity: str, positions: list[int], examples: Examples, message: str, advice: str = "") -> list[Finding]:
     """One finding about the examples at `positions`, or none where there are none."""
     if not positions:
         return []

@@ -1,4 +1,4 @@
-"""FGM, the fast gradient method on word embeddings (Miyato, Dai and Goodfellow 2017): train on a small worst-case shift as well."""
+"""FGM, the fast gradient method on word embeddings (Miyato, Dai and Goodfellow 2017): train on a worst-case shift as well."""
 
 from __future__ import annotations
 

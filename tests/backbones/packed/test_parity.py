@@ -1,0 +1,123 @@
+"""The fast way is the obvious way: packed computation gives what padded computation gives, for every family."""
+
+import numpy as np
+import pytest
+import torch
+
+from superfine.backbones.batch import collate
+from superfine.backbones.load import load_for_classification
+from superfine.config import TrainingConfig
+from superfine.data.encode import Encoder
+from superfine.model import Model
+from superfine.records import Examples
+from superfine.tasks.classification import Classification
+from superfine.training.loop import Part, Run, _train_step, obtain_gradients
+from superfine.training.clock import Clock
+from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows
+
+TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 30]
+TARGETS = np.array([int(label == "good") for _, label in make_rows(24)] + [0, 1, 1])
+
+
+def build(folder, *, packed: bool, dropout: float = 0.0) -> Model:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        backbone = load_for_classification(str(folder), ["bad", "good"], dropout=dropout, attention_dropout=dropout)
+    backbone.network.eval()
+    if packed:
+        assert backbone.pack_if_sound()
+    else:
+        backbone.use_padding()
+    return Model(backbone, Classification(["bad", "good"]), 32)
+
+
+def encoded(model: Model):
+    return model.encoder.encode(Examples.of_texts(TEXTS))
+
+
+@pytest.mark.parametrize("family", PACKED_FAMILIES)
+def test_packed_logits_equal_padded_logits(tiny_model, family):
+    padded, packed = (build(tiny_model(family), packed=p) for p in (False, True))
+    assert packed.backbone.is_packed
+    expected, logits = padded.encoded_logits(encoded(padded)), packed.encoded_logits(encoded(packed))
+    assert np.ptp(expected) > 1e-3, "the texts must differ, or the comparison says nothing"
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", PACKED_FAMILIES)
+def test_packed_gradients_equal_padded_gradients(tiny_model, family):
+    gradients = []
+    for packed in (False, True):
+        model = build(tiny_model(family), packed=packed)
+        batch = collate(encoded(model), np.arange(len(TEXTS)), TARGETS)
+        model.task.loss(model.logits(batch), batch.targets).backward()
+        gradients.append({n: p.grad for n, p in model.backbone.network.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, expected in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], expected, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def weights_after_20_steps(folder, *, packed: bool) -> dict[str, torch.Tensor]:
+    model = build(folder, packed=packed)
+    part = Part(encoded(model), TARGETS)
+    run = Run(model, part, part, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4), seed=0)
+    model.backbone.network.train()
+    for step in range(20):
+        start = 7 * (step % 3)
+        _train_step(run, np.arange(start, start + 7), Clock())
+    return run.weights.snapshot()
+
+
+@pytest.mark.parametrize("family", PACKED_FAMILIES)
+def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, family):
+    expected, weights = (weights_after_20_steps(tiny_model(family), packed=p) for p in (False, True))
+    for name in expected:
+        # Adam divides a gradient by its own size: where it is nothing but rounding (the bias of the keys, by which attention
+        # does not change, above all), both ways move by the full rate in a direction that rounding decides.
+        difference = (weights[name] - expected[name]).abs()
+        rounding_alone = name.endswith(("key.bias", "k_lin.bias", "k_proj.bias", "c_attn.bias"))
+        assert rounding_alone or float(difference.max()) < 1e-5, name
+
+
+def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model):
+    model = build(tiny_model("bert"), packed=True)
+    everything = model.encoded_logits(encoded(model))
+    for i in (0, 24, 26):
+        alone = model.encoded_logits(encoded(model).take(np.array([i])))
+        np.testing.assert_allclose(alone[0], everything[i], atol=1e-6)
+
+
+def test_a_family_without_a_packed_form_runs_padded(tiny_model):
+    model = build(tiny_model("xlnet"), packed=False)
+    assert not model.backbone.pack_if_sound()
+    logits = model.encoded_logits(encoded(model))
+    alone = model.encoded_logits(encoded(model).take(np.array([0])))
+    np.testing.assert_allclose(alone[0], logits[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_learns(tiny_model, family):
+    model = build(tiny_model(family), packed=family != "xlnet")
+    part = Part(encoded(model), TARGETS)
+    run = Run(model, part, part, TrainingConfig(epochs=40, batch_size=27, learning_rate=5e-3), seed=0)
+    model.backbone.network.train()
+    losses = [_train_step(run, np.arange(len(TEXTS)), Clock())[0] for _ in range(40)]
+    assert losses[-1] < losses[0] - 0.05
+
+
+def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypatch):
+    model = build(tiny_model("bert"), packed=False)
+    expected = model.encoded_logits(encoded(model))
+    monkeypatch.setattr(type(model.backbone), "_packed_states", lambda self, batch: self._padded_states(batch) + 1)
+    assert not model.backbone.pack_if_sound()
+    assert not model.backbone.is_packed
+    np.testing.assert_allclose(model.encoded_logits(encoded(model)), expected)
+
+
+def test_gradients_are_collected_in_float32_under_bfloat16(tiny_model):
+    model = build(tiny_model("bert"), packed=True)
+    part = Part(encoded(model), TARGETS)
+    run = Run(model, part, part, TrainingConfig(epochs=1, precision="bfloat16"), seed=0)
+    obtain_gradients(run, collate(part.encoded, np.arange(8), TARGETS))
+    dtypes = {m.grad.dtype for m in run.weights.masters if m.grad is not None}
+    assert dtypes == {torch.float32}

