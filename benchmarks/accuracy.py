@@ -4,9 +4,10 @@
     python -m benchmarks.accuracy --table         print the table of what there is
 
 Both learn from at most 4,000 training rows (stratified, one seeded sample for all) and are scored once on the whole test part;
-Superfine sets its validation rows aside from those 4,000. A finished run is kept in benchmarks/results/accuracy and not repeated, so
-the benchmark goes on where it was stopped; delete a file to repeat its run. Needs the extras `offline` and `bench`. The Trainer runs at learning rate 5e-5, batch 32,
-3 epochs, in bfloat16 with batches grouped by length. Intervals are over test rows, with the seeds averaged before.
+Superfine sets its validation rows aside from those 4,000. The Trainer runs at learning rate 5e-5, batch 32, 3 epochs, in bfloat16
+with batches grouped by length. Intervals are over test rows, with the seeds averaged before. A finished run is kept in
+benchmarks/results/accuracy and not repeated, so the benchmark goes on where it was stopped; delete a file to repeat its run.
+Needs the extras `offline` and `bench`.
 """
 
 import argparse
@@ -64,6 +65,10 @@ def run(system: str, name: str, seed: int) -> None:
     subprocess.run(command, check=True, cwd=datasets.REPOSITORY)
 
 
+def load(name: str, system: str, seed: int) -> dict:
+    return json.loads(result_path(name, system, seed).read_text(encoding="utf-8"))
+
+
 def correct(result: dict, labels: list[str]) -> np.ndarray:
     """(n,) 1 where the prediction is the label."""
     return np.array([p == label for p, label in zip(result["predictions"], labels, strict=True)], dtype=float)
@@ -88,15 +93,12 @@ def table(names: list[str], seeds: list[int]) -> str:
         if not done:
             continue
         labels = datasets.read(datasets.train_and_test(name)[1]).labels
-        peer, ours, tfidf = (
-            np.mean([correct(json.loads(result_path(name, system, s).read_text()), labels) for s in done], axis=0)
-            for system in SYSTEMS
-        )
+        peer, ours, tfidf = (np.mean([correct(load(name, system, s), labels) for s in done], axis=0) for system in SYSTEMS)
         against_peer, against_tfidf = interval(ours - peer), interval(ours - tfidf)
         means.append(against_peer[0])
         lines.append(
-            f"| {name} | {len(labels)} | {len(done)} | {peer.mean():.2%} | {ours.mean():.2%} | {points(against_peer)} | {tfidf.mean():.2%} "
-            f"| {points(against_tfidf)} |"
+            f"| {name} | {len(labels)} | {len(done)} | {peer.mean():.2%} | {ours.mean():.2%} | {points(against_peer)} "
+            f"| {tfidf.mean():.2%} | {points(against_tfidf)} |"
         )
     if means:
         lines.append(

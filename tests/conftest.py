@@ -110,7 +110,7 @@ FAMILIES = {
     "xlm-roberta": {**SMALL, **WITH_BYTES, "type_vocab_size": 1},
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": 400, "bos_token_id": 0, "eos_token_id": 2},
     "llama": {**SMALL, "num_key_value_heads": 2, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
-    "qwen2": {**SMALL, "num_key_value_heads": 2, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
+    "qwen2": {**SMALL, "num_key_value_heads": 2, "vocab_size": 408, "max_position_embeddings": 64, "eos_token_id": 2},
     "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": 160, "pad_token_id": 0},
 }
 """Tiny configurations by model type. XLNet is the one without a packed form."""

@@ -86,7 +86,7 @@ class TrainingConfig(_Section):
         None, gt=0, description="peak rate of AdamW for the topmost layer; absent: by the model's width"
     )
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     patience: int = Field(2, ge=0, description="stop after so many epochs without a better validation score; 0 never stops")
@@ -107,7 +107,7 @@ class RunConfig(_Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     task: TaskConfig = Field(default_factory=TaskConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**32, description="same seed, same data: same weights")
 
 
 def known_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:

@@ -33,7 +33,7 @@ class Model:
     def __init__(self, backbone: Backbone, task: Classification, max_length: int) -> None:
         self.backbone = backbone
         self.task = task
-        self.encoder = Encoder(backbone.tokenizer, max_length)
+        self.encoder = Encoder(backbone.tokenizer, max_length, empty_id=backbone.network.config.pad_token_id or 0)
 
     @property
     def labels(self) -> tuple[str, ...]:

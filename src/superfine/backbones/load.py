@@ -146,7 +146,7 @@ def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
     if backbone_keys:
         some = ", ".join(sorted(backbone_keys)[:3])
         raise ModelError(
-            f"{source.name} lacks {len(backbone_keys)} of the weights that its config.json describes, or has them in another shape: "
+            f"{source.name} lacks {len(backbone_keys)} of the weights its config.json describes, or has them in another shape: "
             f"{some}{', ...' if len(backbone_keys) > 3 else ''}.",
             "The download is incomplete, or the folder mixes two models: get it again.",
         )

@@ -51,9 +51,11 @@ class Encoded:
 class Encoder:
     """A tokenizer with the model's maximum length: the one place where texts become tokens, for training and for prediction."""
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0) -> None:
+        """empty_id: the token that stands for a text without any, in families that add no special tokens."""
         self.tokenizer: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self.max_length = max_length
+        self.empty_id = empty_id
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_length)
         unknown = getattr(self.tokenizer.model, "unk_token", None)
@@ -84,11 +86,11 @@ class Encoder:
         pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
         inputs: Sequence[str | tuple[str, str]] = texts if pairs is None else list(zip(texts, pairs, strict=True))
         encodings = self.tokenizer.encode_batch_fast(inputs)
-        lengths = np.array([len(e) for e in encodings], dtype=np.int64)
-        ids = _flatten([e.ids for e in encodings], lengths, np.int32)
+        lengths = np.array([max(1, len(e)) for e in encodings], dtype=np.int64)
+        ids = _flatten([e.ids or [self.empty_id] for e in encodings], lengths, np.int32)
         # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
         typed = pairs is not None or any(encodings[0].type_ids)
-        type_ids = _flatten([e.type_ids for e in encodings], lengths, np.int8) if typed else None
+        type_ids = _flatten([e.type_ids or [0] for e in encodings], lengths, np.int8) if typed else None
         truncated = np.array([bool(e.overflowing) for e in encodings])
         n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
         unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0

@@ -7,12 +7,11 @@ import torch
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
 from superfine.config import TrainingConfig
-from superfine.data.encode import Encoder
 from superfine.model import Model
 from superfine.records import Examples
 from superfine.tasks.classification import Classification
-from superfine.training.loop import Part, Run, _train_step, obtain_gradients
 from superfine.training.clock import Clock
+from superfine.training.loop import Part, Run, _train_step, obtain_gradients
 from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows
 
 TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 30]

@@ -1,0 +1,93 @@
+"""Names resolve to models, and a model that cannot be used says why and what to do instead."""
+
+import json
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from superfine.backbones import embedded
+from superfine.backbones.load import load_for_classification, resolve
+from superfine.config import DEFAULT_MODEL
+from superfine.errors import ModelError
+from tests.conftest import FAMILIES, needs_embedded_model
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_gets_its_own_classification_head_and_class_names(tiny_model, family):
+    network = load_for_classification(str(tiny_model(family)), ["no", "maybe", "yes"]).network
+    assert type(network).__name__.endswith("ForSequenceClassification")
+    assert network.config.id2label == {0: "no", 1: "maybe", 2: "yes"}
+
+
+@needs_embedded_model
+def test_the_default_model_comes_from_the_package_with_the_published_checksum():
+    source = resolve(DEFAULT_MODEL)
+    assert source.is_folder
+    assert embedded.embedded_model() is not None
+
+
+@needs_embedded_model
+def test_embedded_weights_that_are_not_the_published_ones_are_refused(monkeypatch):
+    monkeypatch.setattr(embedded, "SHA256", "0" * 64)
+    with pytest.raises(ModelError, match="checksum differs"):
+        embedded.embedded_model()
+
+
+def test_a_hub_out_of_reach_is_a_clear_error_that_offers_the_embedded_model(monkeypatch):
+    import socket
+
+    def unreachable(*_):
+        raise socket.gaierror("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    for proxy in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    with pytest.raises(ModelError, match="cannot be reached") as error:
+        load_for_classification("nobody/nothing", ["a", "b"])
+    assert "superfine[offline]" in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "message"), [("./none", "does not exist"), ("/no/such/folder", "does not exist")])
+def test_a_missing_folder_is_said_to_be_missing(name, message):
+    with pytest.raises(ModelError, match=message):
+        load_for_classification(name, ["a", "b"])
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        load_for_classification(str(tmp_path), ["a", "b"])
+
+
+@pytest.fixture
+def broken(tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model("bert"), folder)
+    return folder
+
+
+def test_missing_weights_are_refused_by_name(broken):
+    weights = load_file(broken / "model.safetensors")
+    del weights["encoder.layer.0.output.dense.weight"]
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 of the weights.*encoder\.layer\.0\.output\.dense\.weight"):
+        load_for_classification(str(broken), ["a", "b"])
+
+
+def test_weights_of_another_shape_are_refused(broken):
+    config = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps(config | {"intermediate_size": 128}))
+    with pytest.raises(ModelError, match="another shape"):
+        load_for_classification(str(broken), ["a", "b"])
+
+
+def test_a_truncated_weights_file_is_refused(broken):
+    content = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_for_classification(str(broken), ["a", "b"])
+
+
+def test_a_trained_bundle_can_be_trained_on_without_cleaning_twice(trained):
+    tokenizer = load_for_classification(str(trained.folder), ["x", "y"]).tokenizer
+    assert tokenizer.to_str().count("Strip") == 1

@@ -1,0 +1,61 @@
+"""Each check finds what it is for, names the rows, and is silent on sound data."""
+
+import numpy as np
+
+from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.encode import Encoded
+from superfine.records import Examples
+
+
+def examples(*rows, start=2):
+    return Examples(row=np.arange(start, start + len(rows)), text=[t for t, _ in rows], label=[y for _, y in rows])
+
+
+def encoded(n, unknown_share=0.0, truncated=()):
+    cut = np.zeros(n, dtype=bool)
+    cut[list(truncated)] = True
+    return Encoded(np.zeros(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
+
+
+SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
+
+
+def found(inspection):
+    return {finding.name: finding for finding in run_checks(inspection)}
+
+
+def test_sound_data_gives_no_finding():
+    assert found(Inspection(SOUND, examples(("another", "a")), encoded(40))) == {}
+
+
+def test_a_leak_names_the_test_rows():
+    test = examples(("new", "a"), ("Text  NUMBER 3", "b"), start=10)
+    leak = found(Inspection(SOUND, test))["leak"]
+    assert (leak.count, leak.rows, leak.severity, leak.share) == (1, (11,), "blocking", 0.5)
+
+
+def test_repeated_and_contradicting_rows_are_named():
+    train = examples(*zip(SOUND.text, SOUND.label, strict=True), ("text number 0", "a"), ("text number 1", "a"))
+    findings = found(Inspection(train))
+    assert findings["duplicate"].rows == (42, 43)
+    assert findings["contradiction"].rows == (3, 43)
+
+
+def test_rare_classes_and_imbalance_are_said():
+    train = examples(*[(f"t{i}", "common") for i in range(95)], *[(f"u{i}", "rare") for i in range(4)])
+    findings = found(Inspection(train))
+    assert '"rare" (4)' in findings["rare_class"].message
+    assert '"common" has 95 training rows, "rare" has 4' in findings["imbalance"].message
+
+
+def test_unknown_tokens_above_a_tenth_are_a_warning_that_names_other_models():
+    warning = found(Inspection(SOUND, encoded=encoded(40, unknown_share=0.73), model="m"))["unknown_tokens"]
+    assert warning.severity == "warning"
+    assert "73%" in warning.message
+    assert "hfl/chinese-roberta-wwm-ext" in warning.advice
+    assert "unknown_tokens" not in found(Inspection(SOUND, encoded=encoded(40, unknown_share=0.09)))
+
+
+def test_cut_texts_are_counted():
+    cut = found(Inspection(SOUND, encoded=encoded(40, truncated=range(10)), max_length=32))["truncation"]
+    assert (cut.count, cut.severity, cut.rows[0]) == (10, "warning", 2)

@@ -1,0 +1,63 @@
+"""Text and label columns are found by name and content, and naming them always wins."""
+
+import numpy as np
+import pytest
+
+from superfine.data.columns import choose_columns, to_examples
+from superfine.data.read import Table
+from superfine.errors import DataError
+
+
+def table(**columns):
+    n = len(next(iter(columns.values())))
+    return Table("data.csv", {name: list(values) for name, values in columns.items()}, np.arange(2, n + 2))
+
+
+REVIEWS = table(
+    id=["1", "2", "3", "4"],
+    product=["pan", "pan", "fan", "mug"],
+    words=["a very long review", "this one is long too", "and a third that is", "the last of them all"],
+    mood=["up", "down", "up", "up"],
+)
+
+
+def test_the_longest_prose_is_the_text_and_the_fewest_values_are_the_label():
+    choice = choose_columns(REVIEWS)
+    assert (choice.text, choice.label, choice.found) == (("words",), "mood", True)
+
+
+def test_usual_names_win_over_content():
+    choice = choose_columns(table(title=["a long title of this text"] * 2, text=["x y", "z"], tag=["a", "b"], Label=["1", "2"]))
+    assert (choice.text, choice.label) == (("text",), "Label")
+
+
+def test_named_columns_win_and_several_texts_are_joined():
+    choice = choose_columns(REVIEWS, text=["product", "words"], label="id")
+    examples, _ = to_examples(REVIEWS, choice)
+    assert examples.text[0] == "pan a very long review"
+    assert examples.label == ["1", "2", "3", "4"]
+    assert not choice.found
+
+
+def test_a_name_that_is_absent_gets_a_suggestion_and_the_list():
+    with pytest.raises(DataError, match=r'no column "word".*Did you mean "words"') as error:
+        choose_columns(REVIEWS, text=["word"])
+    assert "id, product, words, mood" in str(error.value)
+
+
+def test_names_match_whatever_their_case_and_spaces():
+    assert choose_columns(REVIEWS, text=[" Words "]).text == ("words",)
+
+
+def test_a_table_without_prose_or_label_is_refused():
+    with pytest.raises(DataError, match="looks like text"):
+        choose_columns(table(a=["1", "2"], label=["x", "y"]))
+    with pytest.raises(DataError, match="looks like a label"):
+        choose_columns(table(text=["one", "two"]))
+
+
+def test_rows_without_text_or_label_are_left_out_and_listed():
+    data = table(text=["a b", "  ", "c d", "e f"], label=["x", "y", "", "z"])
+    examples, dropped = to_examples(data, choose_columns(data))
+    assert examples.row.tolist() == [2, 5]
+    assert (dropped.without_text, dropped.without_label) == ((3,), (4,))

@@ -1,0 +1,59 @@
+"""Encoding: ragged columns, cut at the maximum, the same as plain transformers gives."""
+
+import numpy as np
+import pytest
+
+from superfine.backbones.batch import collate, length_sorted_batches
+from superfine.backbones.load import load_for_classification
+from superfine.data.encode import Encoder
+from superfine.records import Examples
+from tests.conftest import make_rows
+
+TEXTS = [text for text, _ in make_rows(40)] + ["lovely " * 100, "?"]
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_model):
+    return load_for_classification(str(tiny_model("bert")), ["a", "b"])
+
+
+def test_ids_are_those_of_plain_transformers(backbone, tiny_model):
+    from transformers import AutoTokenizer
+
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(TEXTS))
+    plain = AutoTokenizer.from_pretrained(tiny_model("bert"))(TEXTS, truncation=True, max_length=24)["input_ids"]
+    assert [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)] == plain
+
+
+def test_cut_texts_and_unknown_tokens_are_counted(backbone):
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(["lovely " * 100, "lovely", "好 lovely"]))
+    assert encoded.truncated.tolist() == [True, False, False]
+    assert encoded.unknown_share == pytest.approx(1 / 25)
+
+
+def test_pairs_carry_token_types(backbone):
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(["lovely"], ["awful book"]))
+    assert encoded.type_ids.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_batch_holds_the_texts_it_was_asked_for_shortest_first(backbone):
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(TEXTS))
+    batch = collate(encoded, np.array([40, 3, 41]), np.arange(42))
+    assert batch.indices.tolist() == batch.targets.tolist()
+    assert batch.indices[0] == 41
+    assert batch.indices[-1] == 40
+    start, stop = batch.layout.starts[1:3].tolist()
+    assert batch.input_ids[start:stop].tolist() == encoded.take(np.array([3])).ids.tolist()
+
+
+def test_length_sorted_batches_hold_every_text_once_within_the_bounds(backbone):
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(TEXTS))
+    batches = length_sorted_batches(encoded, max_tokens=60, max_texts=5)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(42))
+    assert all(len(b) <= 5 and encoded.lengths[b].sum() <= 60 for b in batches)
+
+
+def test_an_empty_text_still_has_a_token_in_a_family_without_special_tokens(tiny_model):
+    decoder = load_for_classification(str(tiny_model("gpt2")), ["a", "b"])
+    encoded = Encoder(decoder.tokenizer, 24).encode(Examples.of_texts(["", "lovely"]))
+    assert encoded.lengths.min() >= 1

@@ -1,0 +1,38 @@
+"""Splits are seeded, stratified, and never let a text or a group straddle."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superfine.data.split import split
+
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 6)), min_size=2, max_size=80)
+
+
+@given(ROWS, st.floats(0.05, 0.45), st.integers(0, 5))
+def test_no_text_and_no_group_stands_in_two_parts(rows, share, seed):
+    targets = np.array([r[0] for r in rows])
+    keys, groups = [str(r[1]) for r in rows], [str(r[2]) for r in rows]
+    stay, aside = split(targets, keys, share, seed=seed, groups=groups)
+    assert sorted([*stay, *aside]) == list(range(len(rows)))
+    for column in (keys, groups):
+        assert not {column[i] for i in stay} & {column[i] for i in aside}
+
+
+@given(ROWS, st.integers(0, 5))
+def test_every_class_stays_in_training_when_no_text_has_two_labels(rows, seed):
+    targets = np.array([r[1] % 4 for r in rows])
+    stay, _ = split(targets, [str(r[1]) for r in rows], 0.3, seed=seed)
+    assert set(targets[stay]) == set(targets)
+
+
+def test_shares_hold_in_each_class():
+    targets = np.array([0] * 800 + [1] * 200)
+    _, aside = split(targets, [str(i) for i in range(1000)], 0.15, seed=0)
+    assert np.bincount(targets[aside]).tolist() == [120, 30]
+
+
+def test_the_seed_alone_decides():
+    targets, keys = np.array([0, 1] * 100), [str(i) for i in range(200)]
+    first, again, other = (split(targets, keys, 0.2, seed=s)[1].tolist() for s in (1, 1, 2))
+    assert first == again != other

@@ -1,0 +1,93 @@
+"""`predict` and `evaluate`: every row in, every row out, in order; and scores with intervals."""
+
+import csv
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+
+import superfine
+from superfine.cli.main import cli, run
+from superfine.errors import DataError
+from tests.conftest import make_rows, write_csv
+
+
+def superfine_command(*arguments):
+    return run(lambda: cli.main([str(a) for a in arguments], standalone_mode=False))
+
+
+def test_a_file_comes_back_row_by_row_with_predictions(trained, tmp_path):
+    rows = make_rows(30, seed=2)
+    rows.insert(3, ("", "empty"))
+    data = write_csv(tmp_path / "new.csv", rows, ("text", "note"))
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv") == 0
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        out = list(csv.DictReader(file))
+    assert [row["text"] for row in out] == [text for text, _ in rows]
+    assert [row["note"] for row in out] == [note for _, note in rows]
+    assert [row["prediction"] for row in out] == trained.load().predict([text for text, _ in rows]).label
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "this is lovely\nthat is awful\n",
+        "text\nthis is lovely\nthat is awful\n",
+        '{"text": "this is lovely"}\n{"text": "that is awful"}\n',
+    ],
+)
+def test_standard_input_may_be_lines_csv_or_jsonl(trained, monkeypatch, capsys, content):
+    class Stdin:
+        buffer = type("B", (), {"read": staticmethod(lambda: content.encode())})
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    assert superfine_command("predict", trained.folder) == 0
+    out = list(csv.DictReader(StringIO(capsys.readouterr().out)))
+    assert [row["text"] for row in out] == ["this is lovely", "that is awful"]
+    assert all(row["prediction"] in {"good", "bad"} for row in out)
+
+
+def test_json_is_one_document_on_standard_output(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", make_rows(5, seed=2))
+    assert superfine_command("predict", trained.folder, data, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["predictions"]) == 5
+    assert set(document["predictions"][0]["probabilities"]) == {"good", "bad"}
+
+
+def test_a_jsonl_name_gives_jsonl(trained, tmp_path):
+    data = write_csv(tmp_path / "new.csv", make_rows(5, seed=2))
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.jsonl") == 0
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(records) == 5
+
+
+def test_large_input_is_predicted_in_chunks_with_the_same_result(trained, monkeypatch):
+    texts = [text for text, _ in make_rows(50, seed=3)]
+    model = trained.load()
+    whole = model.predict(texts).probabilities
+    monkeypatch.setattr("superfine.model.CHUNK_TEXTS", 7)
+    np.testing.assert_allclose(model.predict(texts).probabilities, whole, atol=1e-6)
+
+
+def test_predicting_nothing_gives_nothing(trained):
+    assert len(trained.load().predict([])) == 0
+    with pytest.raises(TypeError, match="list of texts"):
+        trained.load().predict("one text")
+
+
+def test_evaluate_repeats_the_scores_of_the_run(trained, reviews, tmp_path):
+    evaluation = superfine.evaluate(trained.folder, trained.folder / "predictions.csv")
+    assert evaluation.scores["accuracy"].value == trained.metrics["test"]["accuracy"]["value"]
+    assert evaluation.scores["log_loss"].value == pytest.approx(trained.metrics["test"]["log_loss"]["value"], abs=1e-5)
+
+
+def test_evaluate_refuses_labels_that_the_model_does_not_know(trained, tmp_path):
+    with pytest.raises(DataError, match='"other" in row 2'):
+        superfine.evaluate(trained.folder, write_csv(tmp_path / "t.csv", [("a text", "other"), ("two text", "good")]))
+
+
+def test_evaluate_prints_json(trained, reviews, capsys):
+    assert superfine_command("evaluate", trained.folder, reviews, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["test"]["n"] == 240

@@ -1,0 +1,46 @@
+"""Labels keep their names and order; unknown ones are refused with value and row; weights follow imbalance."""
+
+import numpy as np
+import pytest
+import torch
+
+from superfine.errors import DataError
+from superfine.records import Examples
+from superfine.tasks.classification import Classification, chosen_weights
+
+
+def test_labels_are_sorted_and_numbers_as_numbers():
+    assert Classification.from_labels(["b", "a", "b"]).labels == ("a", "b")
+    assert Classification.from_labels(["10", "9", "-1"]).labels == ("-1", "9", "10")
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match='only the class "a"'):
+        Classification.from_labels(["a", "a"])
+
+
+def test_a_label_that_training_never_had_is_named_with_its_rows():
+    examples = Examples(row=np.array([5, 6]), text=["x", "y"], label=["a", "c"], source="test.csv")
+    with pytest.raises(DataError, match=r'test\.csv.*"c" in row 6'):
+        Classification(["a", "b"]).encode(examples)
+
+
+def test_decoding_is_softmax_however_large_the_logits():
+    predictions = Classification(["a", "b"]).decode(np.array([1]), np.array([[1000.0, 1000.0 + np.log(3)]]))
+    np.testing.assert_allclose(predictions.probabilities, [[0.25, 0.75]])
+
+
+def test_auto_weights_only_strong_imbalance_and_keeps_the_mean():
+    mild, strong = np.array([0] * 50 + [1] * 10), np.array([0] * 200 + [1] * 10)
+    assert chosen_weights("auto", mild, 2) is None
+    assert chosen_weights("none", strong, 2) is None
+    weights = chosen_weights("auto", strong, 2)
+    assert weights[1] / weights[0] == pytest.approx(np.sqrt(20))
+    assert weights[strong].mean() == pytest.approx(1)
+
+
+def test_class_weights_enter_the_loss():
+    logits, targets = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
+    plain = Classification(["a", "b"]).loss(logits, targets)
+    weighted = Classification(["a", "b"], np.array([1.0, 9.0])).loss(logits, targets)
+    assert weighted > plain

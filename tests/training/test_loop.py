@@ -1,0 +1,224 @@
+"""The loop: seeds isolate runs, half precision keeps float32 masters, the best epoch is kept, and a crash loses nothing."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from superfine.backbones.load import load_for_classification
+from superfine.config import TrainingConfig
+from superfine.model import Model
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.tuning import isolated_seed
+from superfine.records import Examples
+from superfine.tasks.classification import Classification
+from superfine.training.checkpoint import read_checkpoint, write_checkpoint
+from superfine.training.clock import Clock
+from superfine.training.loop import Part, Run, fit
+from superfine.training.optim import Optimiser, RowAdamW, layer_depths, rate_factor
+from superfine.training.recipe import choose_recipe, usual_epochs, usual_rate
+from superfine.training.speed import measure_speed
+from tests.conftest import make_rows
+
+ROWS = make_rows(120)
+TARGETS = np.array([int(label == "good") for _, label in ROWS])
+SETTINGS = {"epochs": 2, "batch_size": 16, "learning_rate": 2e-3, "precision": "float32"}
+
+
+def new_run(folder, *, seed=0, **settings) -> Run:
+    with isolated_seed(seed):
+        backbone = load_for_classification(str(folder), ["bad", "good"])
+    backbone.pack_if_sound()
+    model = Model(backbone, Classification(["bad", "good"]), 32)
+    encoded = model.encoder.encode(Examples.of_texts([text for text, _ in ROWS]))
+    train, validation = np.arange(90), np.arange(90, 120)
+    parts = (Part(encoded.take(i), TARGETS[i]) for i in (train, validation))
+    return Run(model, *parts, TrainingConfig(**{**SETTINGS, **settings}), seed)
+
+
+def fitted(folder, *, seed=0, **settings) -> dict[str, torch.Tensor]:
+    with isolated_seed(seed):
+        run = new_run(folder, seed=seed, **settings)
+        fit(run, Clock(), Reporter())
+    return {n: p.detach().clone() for n, p in run.model.backbone.network.named_parameters()}
+
+
+def equal(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_ran_before(tiny_model):
+    first = fitted(tiny_model("bert"))
+    torch.manual_seed(99)
+    torch.rand(1000)
+    np.random.seed(5)
+    fitted(tiny_model("bert"), seed=3)
+    assert equal(first, fitted(tiny_model("bert")))
+    assert not equal(first, fitted(tiny_model("bert"), seed=3))
+
+
+def test_a_run_leaves_the_callers_random_state_alone(tiny_model):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    fitted(tiny_model("bert"), epochs=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_training_learns_and_ends_in_float32(tiny_model):
+    run = new_run(tiny_model("bert"), epochs=30, learning_rate=5e-3, patience=0, precision="bfloat16")
+    dtypes = {p.dtype for p in run.model.backbone.network.parameters()}
+    assert dtypes == {torch.float32, torch.bfloat16}
+    result = fit(run, Clock(), Reporter())
+    assert result.precision == "bfloat16"
+    assert {p.dtype for p in run.model.backbone.network.parameters()} == {torch.float32}
+    assert max(r.accuracy for r in result.progress.history) > 0.9
+
+
+def test_the_best_epoch_is_kept(tiny_model):
+    run = new_run(tiny_model("bert"), epochs=5, patience=0)
+    fit(run, Clock(), Reporter())
+    logits = run.model.encoded_logits(run.validation.encoded)
+    accuracy = float((logits.argmax(1) == run.validation.targets).mean())
+    assert accuracy == max(r.accuracy for r in run.progress.history)
+    assert run.progress.history[run.progress.best_epoch].accuracy == accuracy
+
+
+def test_training_stops_early_when_validation_no_longer_improves(tiny_model, monkeypatch):
+    import superfine.training.loop as loop
+
+    falling = iter(np.linspace(5, 1, 50))
+    monkeypatch.setattr(loop, "log_losses", lambda true, p: np.array([next(falling)]))
+    run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
+    run.validation.targets[:] = 1
+    result = fit(run, Clock(), Reporter())
+    # Validation never changes: as good and later counts as best, so nothing stops before the end ...
+    assert result.progress.epoch == 10
+    run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
+    run.progress.history.append(type(result.progress.history[0])(epoch=0, train_loss=1, loss=1, accuracy=1.1, seconds=0))
+    run.progress.best_epoch, run.progress.epoch, run.best = 0, 1, run.weights.snapshot()
+    # ... but two epochs below the best do.
+    assert fit(run, Clock(), Reporter()).progress.epoch == 3
+
+
+def test_ctrl_c_and_the_deadline_end_training_with_usable_weights(tiny_model):
+    for clock, reason in ((Clock(interrupted=True), "interrupted"), (Clock(deadline=time.monotonic() - 1), "time_limit")):
+        run = new_run(tiny_model("bert"))
+        result = fit(run, clock, Reporter())
+        assert result.stopped == reason
+        assert run.progress.step == 0
+        assert len(run.progress.history) == 1, "even an untrained model has been scored"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_resumed_run_equals_an_uninterrupted_one(tiny_model, tmp_path, precision):
+    class StopAfter(Reporter):
+        def __init__(self, clock, steps):
+            self.clock, self.steps = clock, steps
+
+        def on_step(self, step, *rest):
+            self.clock.interrupted = step >= self.steps
+
+    expected = fitted(tiny_model("bert"), precision=precision)
+    with isolated_seed(0):
+        run, clock = new_run(tiny_model("bert"), precision=precision), Clock()
+        reached = []
+
+        def keep(run):
+            if run.progress.step == 8 and not reached:
+                reached.append(run.progress.step)
+                write_checkpoint(run, tmp_path / "checkpoint")
+
+        fit(run, clock, StopAfter(clock, 9), keep)
+    with isolated_seed(12345):
+        resumed = new_run(tiny_model("bert"), precision=precision)
+        read_checkpoint(resumed, tmp_path / "checkpoint")
+        assert resumed.progress.step == 8
+        fit(resumed, Clock(), Reporter())
+    assert equal(expected, dict(resumed.model.backbone.network.named_parameters()))
+
+
+def test_a_checkpoint_holds_no_pickle(tiny_model, tmp_path):
+    write_checkpoint(new_run(tiny_model("bert")), tmp_path / "checkpoint")
+    assert {path.suffix for path in (tmp_path / "checkpoint").iterdir()} == {".safetensors", ".json"}
+
+
+def test_measuring_the_speed_changes_neither_weights_nor_random_state(tiny_model):
+    run = new_run(tiny_model("bert"))
+    before, state = run.weights.snapshot(), torch.get_rng_state()
+    speed = measure_speed(run)
+    assert speed.trained_tokens_per_second > 0
+    assert speed.scored_tokens_per_second > 0
+    assert equal(before, run.weights.snapshot())
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(m.grad is None for m in run.weights.masters)
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    assert [round(rate_factor(p, 0.1), 3) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == [0.0, 0.5, 1.0, 0.5, 0.0]
+
+
+def test_layers_below_get_smaller_rates_with_layer_decay(tiny_model):
+    run = new_run(tiny_model("bert"), layer_decay=0.5)
+    depths = dict(zip(run.weights.names, layer_depths(run.weights.names, {"classifier.weight", "classifier.bias"}), strict=True))
+    assert depths["classifier.weight"] == 0
+    assert depths["bert.encoder.layer.1.output.dense.weight"] == 1
+    assert depths["bert.encoder.layer.0.output.dense.weight"] == 2
+    assert depths["bert.embeddings.position_embeddings.weight"] == 3
+    peaks = {group["peak_rate"] for group in run.optimiser.dense.param_groups}
+    assert peaks == {2e-3, 1e-3, 5e-4, 2.5e-4}
+
+
+def test_biases_and_norms_are_not_decayed(tiny_model):
+    run = new_run(tiny_model("bert"))
+    decayed = {id(p) for g in run.optimiser.dense.param_groups if g["weight_decay"] > 0 for p in g["params"]}
+    for name, master in zip(run.weights.names, run.weights.masters, strict=True):
+        if name.endswith("bias") or "LayerNorm" in name:
+            assert id(master) not in decayed, name
+    assert decayed
+
+
+def test_row_adamw_is_adamw_where_every_row_is_read():
+    torch.manual_seed(0)
+    table, twin = (torch.nn.Parameter(torch.ones(5, 3)) for _ in range(2))
+    rows = RowAdamW(table, 0.1, 0.01)
+    dense = torch.optim.AdamW([twin], lr=0.1, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8)
+    for _ in range(5):
+        gradient = torch.randn(5, 3)
+        rows.step(torch.arange(5), gradient, 1.0)
+        twin.grad = gradient
+        dense.step()
+    torch.testing.assert_close(table, twin)
+
+
+def test_row_adamw_leaves_unread_rows_alone():
+    table = torch.nn.Parameter(torch.ones(5, 3))
+    RowAdamW(table, 0.1, 0.01).step(torch.tensor([1]), torch.ones(1, 3), 1.0)
+    assert torch.equal(table[[0, 2, 3, 4]], torch.ones(4, 3))
+    assert (table[1] < 1).all()
+
+
+def test_gradients_are_clipped_together_embeddings_included(tiny_model):
+    run = new_run(tiny_model("bert"), clip_norm=1e-3)
+    assert isinstance(run.optimiser, Optimiser)
+    table = run.model.backbone.word_embeddings.weight
+    for parameter in run.optimiser._dense_parameters:
+        parameter.grad = torch.ones_like(parameter)
+    table.grad = torch.sparse_coo_tensor(torch.tensor([[3, 3]]), torch.ones(2, table.shape[1]), table.shape)
+    _, values = run.optimiser.rows.take_gradient()
+    assert torch.equal(values, torch.full_like(values, 2.0)), "a row that occurs twice gets the sum"
+    import superfine.training.optim as optim
+
+    gradients = [p.grad for p in run.optimiser._dense_parameters] + [values]
+    optim._clip(gradients, 1e-3)
+    assert float(torch.cat([g.flatten() for g in gradients]).norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
+    assert [usual_epochs(n, 32) for n in (200, 1300, 4000, 10_000, 25_000, 1_000_000)] == [10, 8, 4, 4, 3, 2]
+    assert usual_rate(384) == pytest.approx(2e-4)
+    assert usual_rate(768) == pytest.approx(5e-5)
+    assert usual_rate(32) == 5e-4
+    recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 768)
+    assert (recipe.epochs, recipe.learning_rate) == (7, 1e-5)
