@@ -14,13 +14,15 @@ def rows(section: type[BaseModel], prefix: str = "") -> list[str]:
             lines += rows(field.annotation, f"{prefix}{name}.")
             continue
         default = field.get_default(call_default_factory=True)
-        lines.append(f"| `{prefix}{name}` | {'' if default is None else f'`{default}`'} | {field.description or ''} |")
+        shown = "" if default is None else f"`{default}`"
+        lines.append(f"| `{prefix}{name}` | {shown} | {field.description or ''} |")
     return lines
 
 
 PAGE = """# Configuration
 
-Set a key with `--set key=value`, in a YAML file given to `--config` (sections nested), or with `settings={{"key": value}}` in Python.
+Set a key with `--set key=value`, in a YAML file given to `--config` (sections nested), or in Python with
+`settings={{"key": value}}`.
 This page is made by `docs/reference/make_configuration.py` from the code.
 
 | key | default | meaning |
