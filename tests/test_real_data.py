@@ -66,10 +66,9 @@ def test_a_time_limit_holds_with_the_real_model(tmp_path):
 
 def test_a_killed_run_resumes(tmp_path, monkeypatch):
     patch = "import superfine.training.checkpoint as c; c.SECONDS_BETWEEN = c.COST_FACTOR = 0; from superfine.cli.main import main; main()"
-    rows = write_csv(
-        tmp_path / "few.csv",
-        [(r["review"], r["sentiment"]) for r in csv.DictReader(open(REVIEWS, encoding="utf-8", newline=""))][:300],
-    )
+    with open(REVIEWS, encoding="utf-8", newline="") as file:
+        few = [(row["review"], row["sentiment"]) for row in csv.DictReader(file)][:300]
+    rows = write_csv(tmp_path / "few.csv", few)
     command = [sys.executable, "-c", patch, "train", str(rows), "--out", str(tmp_path / "run"), "--set", "training.epochs=2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while not (tmp_path / "run" / "checkpoint" / "state.json").exists():
