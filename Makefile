@@ -38,7 +38,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python examples/check_reviews.py
+	$(BIN)/python examples/check_data.py
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.accuracy

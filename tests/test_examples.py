@@ -1,30 +1,42 @@
 """The example data are what they claim to be."""
 
 import csv
-import runpy
+import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
-CHECKER = runpy.run_path(str(ROOT / "examples" / "check_reviews.py"))
+sys.path.insert(0, str(ROOT / "examples"))
+import check_data  # noqa: E402
 
 
-def test_the_reviews_are_many_three_classed_and_without_near_duplicates():
-    assert CHECKER["problems"]() == []
+@pytest.mark.parametrize("table", check_data.TABLES, ids=lambda table: table.file)
+def test_the_example_data_are_many_and_without_near_duplicates_or_templates(table):
+    assert check_data.problems(table) == []
 
 
-def test_the_classes_are_balanced_like_life():
+def test_the_english_reviews_are_balanced_like_life():
     with open(ROOT / "examples" / "data" / "reviews_en.csv", encoding="utf-8", newline="") as file:
         counts = Counter(row["sentiment"] for row in csv.DictReader(file))
     assert counts["positive"] > counts["negative"] > counts["neutral"] > 200
 
 
+@pytest.mark.parametrize("table", check_data.TABLES, ids=lambda table: table.file)
+def test_text_and_label_of_the_example_data_are_found_by_content(table):
+    from superfine.data.columns import choose_columns
+    from superfine.data.read import read_table
+
+    choice = choose_columns(read_table(ROOT / "examples" / "data" / table.file))
+    assert (choice.text, choice.label) == ((table.text,), table.label)
+
+
 def test_the_check_sees_a_template(tmp_path):
-    path = tmp_path / "made.csv"
     rows = [
         f"p,The {thing} arrived quickly and works exactly as described,positive" for thing in ("pan", "mug", "fan", "lamp", "rug")
     ]
-    path.write_text("product,review,sentiment\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    said = "\n".join(CHECKER["problems"](path))
+    (tmp_path / "reviews_en.csv").write_text("product,review,sentiment\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    said = "\n".join(check_data.problems(check_data.TABLES[0], tmp_path))
     assert "near-duplicates" in said
     assert "works exactly as described" in said
