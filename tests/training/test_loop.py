@@ -222,3 +222,12 @@ def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
     assert usual_rate(32) == 5e-4
     recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 768)
     assert (recipe.epochs, recipe.learning_rate) == (7, 1e-5)
+
+
+def test_a_checkpoint_that_cannot_be_written_says_so(tiny_model, tmp_path):
+    from superfine.errors import OutputError
+    from superfine.training.checkpoint import Checkpointer
+
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        Checkpointer(tmp_path / "file" / "checkpoint").write(new_run(tiny_model("bert")))

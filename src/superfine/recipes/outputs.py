@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from safetensors import SafetensorError
 
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
@@ -189,9 +190,9 @@ def write_outputs(
             "labels": list(parts.task.labels),
         }
         write_run_file(request, config, choices)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OutputError(
-            f"Writing to {folder} failed: {error.strerror}.", "Free some space; `--resume` goes on from the checkpoint."
+            f"Writing to {folder} failed: {error}.", "Free some space; `--resume` goes on from the checkpoint."
         ) from error
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     (folder / "checkpoint.json").unlink(missing_ok=True)

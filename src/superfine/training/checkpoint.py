@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from superfine.errors import ModelError
+from superfine.errors import ModelError, OutputError
 from superfine.training.loop import Progress, Run
 
 ROW_STATE = ("exp_avg", "exp_avg_sq", "steps")
@@ -38,12 +39,14 @@ class Checkpointer:
 
     def write(self, run: Run) -> None:
         started = time.monotonic()
-        write_checkpoint(run, self.folder)
+        try:
+            write_checkpoint(run, self.folder)
+        except (OSError, SafetensorError) as error:
+            raise OutputError(
+                f"The checkpoint {self.folder} cannot be written: {error}", "Free some space, then go on with --resume."
+            ) from error
         self._last = time.monotonic()
         self._cost = self._last - started
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def write_checkpoint(run: Run, folder: Path) -> None:
@@ -76,7 +79,7 @@ def read_checkpoint(run: Run, folder: Path) -> None:
         run.weights.restore(weights)
         run.best = best
         _restore_optimiser(run, moments)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
     torch.set_rng_state(random_state["cpu"])
     if "cuda" in random_state and torch.cuda.is_available():
