@@ -8,7 +8,7 @@
 
 The map of the house, in the order in which the data travels (left makes, right uses; no import runs back):
 
-    errors extras names records metrics config    the base
+    errors names records metrics config    the base
     data → tasks → predictors                     no torch up to here
     backbones → model → training                  torch
     evaluation, report                            predictions and saved records only

@@ -38,6 +38,7 @@ def train(
     model: str | None = None,
     out: str | Path | None = None,
     force: bool = False,
+    strict: bool = False,
     config: str | Path | Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -49,17 +50,16 @@ def train(
 
     data, validation, test: a file, or a mapping of column names to values (a data frame is one). Parts that are not given are set
     aside from `data`. config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
-    time_limit: seconds, or "10m". progress: print to standard error.
+    time_limit: seconds, or "10m". strict: refuse data with a blocking finding. progress: print to standard error.
 
     Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can mend.
     """
     started = time.monotonic()
-    from superfine.config import build_config, read_config_file
     from superfine.recipes.reporter import Reporter
-    from superfine.recipes.request import Request, default_folder, read_run_config
+    from superfine.recipes.request import make_request
     from superfine.recipes.train import train as run_recipe
 
-    given = {
+    named = {
         "data.text": [text] if isinstance(text, str) else list(text) if text else None,
         "data.text_pair": text_pair,
         "data.label": label,
@@ -69,22 +69,16 @@ def train(
         "seed": seed,
         "training.time_limit": time_limit,
     }
-    overrides = {**(settings or {}), **{key: value for key, value in given.items() if value is not None}}
-    if resume is not None:
-        tree = read_run_config(Path(resume))
-    elif isinstance(config, str | Path):
-        tree = read_config_file(Path(config))
-    else:
-        tree = dict(config or {})
-    folder = Path(resume) if resume is not None else Path(out) if out is not None else default_folder(data)
-    request = Request(
-        data=data,
+    request = make_request(
+        data,
         validation=validation,
         test=test,
-        config=build_config(tree, overrides),
-        folder=folder,
+        out=None if out is None else Path(out),
+        config=Path(config) if isinstance(config, str) else config,
+        overrides={**(settings or {}), **{key: value for key, value in named.items() if value is not None}},
         force=force,
-        resume=resume is not None,
+        resume=None if resume is None else Path(resume),
+        strict=strict,
         started=started,
     )
     if progress:

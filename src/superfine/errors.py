@@ -40,7 +40,3 @@ class ModelError(InputError):
 
 class OutputError(InputError):
     """The output folder must not or cannot be written."""
-
-
-class MissingExtraError(InputError):
-    """A feature needs packages that are not installed."""

@@ -30,9 +30,10 @@ CHUNK_TEXTS = 50_000
 class Model:
     """A Predictor with a torch network behind it. All that trains, attacks or explains goes through `embed` and `logits`."""
 
-    def __init__(self, backbone: Backbone, task: Classification, max_length: int) -> None:
+    def __init__(self, backbone: Backbone, task: Classification, max_length: int, *, takes_pairs: bool = False) -> None:
         self.backbone = backbone
         self.task = task
+        self.takes_pairs = takes_pairs
         self.encoder = Encoder(backbone.tokenizer, max_length, empty_id=backbone.network.config.pad_token_id or 0)
 
     @property
@@ -79,6 +80,10 @@ class Model:
         """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`."""
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts, not one text")
+        if self.takes_pairs != (text_pairs is not None):
+            raise ValueError(
+                "the model was trained on pairs of texts" if self.takes_pairs else "the model was trained on single texts"
+            )
         return self.predict_examples(Examples.of_texts(texts, text_pairs))
 
     def save(self, folder: Path, *, text: Sequence[str], text_pair: str | None, label: str | None, cleaned: bool) -> None:
@@ -103,7 +108,9 @@ class Model:
         backbone = load_for_classification(str(bundle.folder), cleaning=False)
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
-        return cls(backbone, TASKS.load(manifest.task)(manifest.labels), manifest.max_length)
+        return cls(
+            backbone, TASKS.load(manifest.task)(manifest.labels), manifest.max_length, takes_pairs=manifest.text_pair is not None
+        )
 
 
 def default_device() -> torch.device:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from superfine.data.clean import add_cleaning, clean, same_text_keys
+from superfine.data.clean import add_cleaning, clean_all, same_text_keys
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from superfine.data.clean import add_cleaning, clean, same_text_keys
     ],
 )
 def test_cleaning(dirty, clean_text):
-    assert clean(dirty) == clean_text
+    assert clean_all([dirty]) == [clean_text]
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
 def test_cleaned_text_has_no_control_characters_and_no_double_spaces(text):
-    cleaned = clean(text)
+    (cleaned,) = clean_all([text])
     assert "  " not in cleaned
     assert not any(ord(c) < 32 for c in cleaned)
     assert cleaned == cleaned.strip()

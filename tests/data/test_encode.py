@@ -57,3 +57,10 @@ def test_an_empty_text_still_has_a_token_in_a_family_without_special_tokens(tiny
     decoder = load_for_classification(str(tiny_model("gpt2")), ["a", "b"])
     encoded = Encoder(decoder.tokenizer, 24).encode(Examples.of_texts(["", "lovely"]))
     assert encoded.lengths.min() >= 1
+
+
+def test_unknown_tokens_of_a_unigram_vocabulary_are_counted():
+    from tokenizers import Tokenizer, models
+
+    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0), ("b", -1.0)], unk_id=0, byte_fallback=False))
+    assert Encoder(tokenizer, 8).encode(Examples.of_texts(["ab", "a好"])).unknown_share == pytest.approx(0.25)

@@ -41,6 +41,7 @@ def test_jsonl_fills_absent_keys_and_counts_lines(tmp_path):
         ("a.csv", "", "empty"),
         ("a.csv", "text,label\n", "header but no rows"),
         ("a.csv", "text,text\na,b\n", "more than once"),
+        ("a.csv", 'label,text\na,x\nb,"unclosed\nc,y\nd,z\n', "opened in row 3 is never closed"),
         ("a.csv", "text,label\na,b\nc\n", "row 3 (line 3) has 1 fields"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "not UTF-8"),
         ("a.csv", "text,label\n好,b\n".encode("gb18030"), "not UTF-8"),
@@ -55,6 +56,17 @@ def test_an_unusable_file_is_named_with_the_place(tmp_path, name, content, messa
         read_table(path)
     assert message in str(error.value)
     assert str(path) in str(error.value)
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    assert read_table(write(tmp_path, "a.jsonl", '{"text": "hi \\ud83d", "label": "\\ud83d\\ude00"}\n')).columns == {
+        "text": ["hi \ufffd"],
+        "label": ["\U0001f600"],
+    }
+
+
+def test_a_file_without_a_last_line_break_is_whole(tmp_path):
+    assert read_table(write(tmp_path, "a.csv", 'text,label\na,b\nc,"d"')).columns["label"] == ["b", "d"]
 
 
 def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path):

@@ -36,3 +36,10 @@ def test_the_seed_alone_decides():
     targets, keys = np.array([0, 1] * 100), [str(i) for i in range(200)]
     first, again, other = (split(targets, keys, 0.2, seed=s)[1].tolist() for s in (1, 1, 2))
     assert first == again != other
+
+
+def test_rows_without_a_group_are_groups_of_their_own():
+    targets, keys = np.array([0, 1] * 50), [str(i) for i in range(100)]
+    _, aside = split(targets, keys, 0.2, seed=0, groups=[" "] * 60 + [str(i // 4) for i in range(40)])
+    assert any(i < 60 for i in aside)
+    assert len(aside) >= 15

@@ -43,12 +43,41 @@ def test_more_rows_give_a_narrower_interval():
 
 
 def test_resampling_counts_is_resampling_rows():
-    counts = np.array([30, 0, 50, 20])
-    draws = resampled_counts(counts, 4000, np.random.default_rng(3))
+    draws = np.concatenate(list(resampled_counts(np.array([30, 50, 20]), 4000, np.random.default_rng(3))))
     assert (draws.sum(axis=1) == 100).all()
-    assert (draws[:, 1] == 0).all()
-    np.testing.assert_allclose(draws.mean(axis=0), counts, atol=0.5)
-    np.testing.assert_allclose(draws.var(axis=0)[[0, 2, 3]], [21, 25, 16], rtol=0.1)
+    np.testing.assert_allclose(draws.mean(axis=0), [30, 50, 20], atol=0.5)
+    np.testing.assert_allclose(draws.var(axis=0), [21, 25, 16], rtol=0.1)
+
+
+def test_an_interval_holds_its_score_even_with_two_texts_a_class():
+    rng = np.random.default_rng(8)
+    true = np.repeat(np.arange(150), 2)
+    said = np.where(rng.random(300) < 0.6, true, rng.integers(0, 150, 300))
+    probabilities = np.eye(150)[said]
+    evaluation = evaluate(true, Predictions(np.arange(300), tuple(map(str, range(150))), probabilities))
+    for name, score in evaluation.scores.items():
+        assert score.low < score.value < score.high, name
+
+
+def test_all_right_is_not_certainty():
+    true = np.array([0, 1] * 10)
+    evaluation = evaluate(true, predictions(true))
+    accuracy = evaluation.scores["accuracy"]
+    assert (accuracy.value, accuracy.high) == (1.0, 1.0)
+    assert abs(accuracy.low - 20 / (20 + 1.96**2)) < 1e-9, "Wilson's lower end for 20 of 20"
+    assert evaluation.per_class["a"]["recall"].low < accuracy.low, "ten texts say less than twenty"
+    wrong = evaluate(true, predictions(1 - true)).scores["accuracy"]
+    assert (wrong.low, wrong.value) == (0.0, 0.0)
+    assert wrong.high > 0.1
+
+
+def test_thousands_of_classes_fit_into_memory():
+    rng = np.random.default_rng(9)
+    true, k = rng.integers(0, 3000, 4000), 3000
+    probabilities = np.zeros((4000, k), dtype=np.float32)
+    probabilities[np.arange(4000), np.where(rng.random(4000) < 0.5, true, rng.integers(0, k, 4000))] = 1
+    evaluation = evaluate(true, Predictions(np.arange(4000), tuple(map(str, range(k))), probabilities), n_resamples=100)
+    assert 0.45 < evaluation.scores["accuracy"].value < 0.55
 
 
 def test_row_weights_draw_as_many_rows_as_there_are():

@@ -12,7 +12,7 @@ def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(traine
     accuracy = trained.metrics["test"]["accuracy"]["value"]
     for words in (
         f"{100 * accuracy:.1f} %",
-        "Majority class",
+        "majority class",
         "TF-IDF",
         "What is taken for what",
         "Learning curve",

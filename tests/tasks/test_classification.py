@@ -14,6 +14,14 @@ def test_labels_are_sorted_and_numbers_as_numbers():
     assert Classification.from_labels(["10", "9", "-1"]).labels == ("-1", "9", "10")
 
 
+def test_a_label_that_reads_as_no_number_does_not_disturb_the_order():
+    assert (
+        Classification.from_labels(["nan", "2", "1"]).labels
+        == Classification.from_labels(["2", "1", "nan"]).labels
+        == ("1", "2", "nan")
+    )
+
+
 def test_one_class_is_refused():
     with pytest.raises(DataError, match='only the class "a"'):
         Classification.from_labels(["a", "a"])

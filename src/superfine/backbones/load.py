@@ -62,8 +62,11 @@ def _check_hub(name: str) -> None:
     """Say at once that the hub is out of reach, instead of after half a minute of retries."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if isinstance(try_to_load_from_cache(name, "config.json"), str) or urllib.request.getproxies().get("https"):
-        return
+    try:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str) or urllib.request.getproxies().get("https"):
+            return
+    except ValueError:  # the hub's own check of names
+        raise ModelError(f'"{name}" is no local folder, and no name that the hub could have.', ADVICE) from None
     host = urllib.parse.urlsplit(constants.ENDPOINT).hostname
     try:
         if constants.HF_HUB_OFFLINE:

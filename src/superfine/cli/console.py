@@ -22,7 +22,6 @@ STAGES = {
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
 }
-NAMES = {"majority": "majority class", "tfidf": "TF-IDF + logistic regression"}
 STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 PLAIN_SECONDS = 10.0
 """Without a terminal, a line of progress at most this often."""
@@ -113,7 +112,7 @@ class ConsoleReporter(Reporter):
         self.console.print(score_table(metrics))
         for name, comparison in metrics["comparison"].items():
             self.note(
-                f"Against {NAMES.get(name, name)}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)"
+                f"Against {metrics['baselines'][name]['title']}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)"
             )
         if "test_without_leaks" in metrics:
             without = metrics["test_without_leaks"]
@@ -137,7 +136,7 @@ def score_table(metrics: dict[str, Any]) -> Table:
     table = Table(title=f"On {metrics['test']['n']} test texts, with 95 % intervals", title_justify="left")
     for column in ("", "accuracy", "macro F1", "Matthews corr."):
         table.add_column(column)
-    rows = [("this model", metrics["test"]), *((NAMES.get(n, n), b) for n, b in metrics.get("baselines", {}).items())]
+    rows = [("this model", metrics["test"]), *((b["title"], b) for b in metrics.get("baselines", {}).values())]
     for name, scores in rows:
         cells = [_cell(scores[key]) for key in ("accuracy", "macro_f1", "mcc")]
         table.add_row(name, *cells, style="bold" if name == "this model" else "")

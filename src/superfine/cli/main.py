@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -69,23 +70,22 @@ def train(
     superfine train train.csv --test test.csv --label topic --seed 1
     superfine train reviews.csv --time-limit 5m --set training.epochs=8
     """
-    from superfine.config import build_config, parse_assignments, read_config_file
-    from superfine.recipes.request import Request, default_folder, read_run_config
+    from superfine.config import parse_assignments
+    from superfine.recipes.request import make_request
 
-    given: dict[str, Any] = {
+    named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
     }  # fmt: skip
-    overrides = parse_assignments(assignments) | {key: value for key, value in given.items() if value is not None}
-    tree = read_run_config(resume) if resume else read_config_file(config) if config else {}
-    request = Request(
-        data=data,
+    request = make_request(
+        data,
         validation=validation,
         test=test,
-        config=build_config(tree, overrides),
-        folder=resume or out or default_folder(data),
+        out=out,
+        config=config,
+        overrides=parse_assignments(assignments) | {key: value for key, value in named.items() if value is not None},
         force=force,
-        resume=resume is not None,
+        resume=resume,
         strict=strict,
         started=STARTED,
     )
@@ -99,13 +99,20 @@ def train(
         sys.exit(EXIT_INTERRUPTED)
 
 
+_text_option = click.option(
+    "--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training."
+)
+_pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the second text, likewise.")
+
+
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("data", default="-")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV (or .jsonl) file to write. Absent: CSV on standard output.")
-@click.option("--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training.")
+@_text_option
+@_pair_option
 @_json_option
-def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], as_json: bool) -> None:
+def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], text_pair: str | None, as_json: bool) -> None:
     """Predict every row of DATA with the model in FOLDER.
 
     DATA is a file, or - for standard input: CSV with a header, JSONL, or one text per line.
@@ -114,14 +121,16 @@ def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], as
     superfine predict runs/reviews texts.csv --out predictions.csv
     echo "Arrived broken, twice." | superfine predict runs/reviews
     """
-    from superfine.recipes.predict import json_records, write_to_standard_output
+    from superfine.recipes.outputs import prediction_records, write_prediction_table
     from superfine.recipes.predict import predict as run
 
-    examples, predictions = run(folder, data, out, list(text) or None)
+    predicted = run(folder, data, out, list(text) or None, text_pair)
+    examples, predictions = predicted.examples, predicted.predictions
+    click.echo(f"Columns: {predicted.columns}", err=True)
     if as_json:
-        _print_json({"labels": list(predictions.labels), "predictions": list(json_records(examples, predictions))})
+        _print_json({"labels": list(predictions.labels), "predictions": list(prediction_records(examples, predictions))})
     elif out is None:
-        write_to_standard_output(examples, predictions)
+        _to_standard_output(lambda: write_prediction_table(sys.stdout, examples, predictions))
     else:
         click.echo(f"{len(predictions)} rows written to {out}", err=True)
 
@@ -129,14 +138,15 @@ def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], as
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("data", type=str)
-@click.option("--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training.")
+@_text_option
+@_pair_option
 @click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
 @_json_option
-def evaluate(folder: Path, data: str, text: tuple[str, ...], label: str | None, as_json: bool) -> None:
+def evaluate(folder: Path, data: str, text: tuple[str, ...], text_pair: str | None, label: str | None, as_json: bool) -> None:
     """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals."""
     from superfine.recipes.evaluate import evaluate as run
 
-    scored = run(folder, data, list(text) or None, label)
+    scored = run(folder, data, list(text) or None, text_pair, label)
     document = {"test": scored.evaluation.to_json(), "dropped": scored.dropped.to_json()}
     if as_json:
         _print_json(document)
@@ -146,12 +156,22 @@ def evaluate(folder: Path, data: str, text: tuple[str, ...], label: str | None, 
     reporter = ConsoleReporter()
     reporter.note(f"Columns: {scored.columns}")
     if len(scored.dropped):
-        reporter.note(f"Left out: {len(scored.dropped)} rows without text or label")
+        reporter.note(f"Left out: {len(scored.dropped)} rows without a label")
     reporter.console.print(score_table(document))
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    _to_standard_output(lambda: click.echo(json.dumps(document, ensure_ascii=False, indent=2)))
+
+
+def _to_standard_output(write: Callable[[], None]) -> None:
+    """Write, and take it calmly when the reader goes away, as `head` does."""
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end, so it must lead somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -171,10 +191,6 @@ def run(command: Callable[[], Any]) -> int:
         return EXIT_UNUSABLE
     except SuperfineError as error:
         return _say(f"Error: {error}", EXIT_UNUSABLE)
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does.
-        sys.stderr.close()
-        return 0
 
 
 def _say(message: str, status: int) -> int:

@@ -55,12 +55,8 @@ def _normalizer() -> normalizers.Normalizer:
     return cleaning_normalizer()
 
 
-def clean(text: str) -> str:
-    """The text as the model will see it before tokenising."""
-    return str(_normalizer().normalize_str(text))
-
-
 def clean_all(texts: Sequence[str]) -> list[str]:
+    """The texts as the model will see them before tokenising."""
     normalize = _normalizer().normalize_str
     return [normalize(text) for text in texts]
 

@@ -86,7 +86,7 @@ def choose_columns(
     texts = tuple(_named(table, name) for name in text) if text else ()
     pair = _named(table, text_pair) if text_pair else None
     grouped = _named(table, group) if group else None
-    labelled = _named(table, label) if label and (needs_label or _has(table, label)) else None
+    labelled = _named(table, label) if label and (needs_label or has_columns(table, [label])) else None
     found = not texts or (needs_label and labelled is None)
     taken = {*texts, pair, grouped}
     if labelled is None and needs_label:
@@ -96,8 +96,10 @@ def choose_columns(
     return ColumnChoice(texts, pair, labelled, grouped, found)
 
 
-def _has(table: Table, name: str) -> bool:
-    return name.strip() in table.columns
+def has_columns(table: Table, names: Sequence[str]) -> bool:
+    """Whether the table has all these columns, whatever their case."""
+    folded = {column.casefold() for column in table.columns}
+    return all(name.strip().casefold() in folded for name in names)
 
 
 def _named(table: Table, name: str) -> str:
@@ -170,10 +172,10 @@ class Dropped:
         }
 
 
-def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
+def to_examples(table: Table, choice: ColumnChoice, *, keep_empty: bool = False) -> tuple[Examples, Dropped]:
     """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
 
-    `keep_all` keeps every row, for prediction: an empty text is a text.
+    `keep_empty` keeps rows without text, for test and prediction: an empty text can be predicted.
     """
     columns = table.columns
     if len(choice.text) == 1:
@@ -189,9 +191,9 @@ def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -
         source=table.source,
         columns=columns,
     )
-    if keep_all:
-        return everything, Dropped()
-    has_text = np.array([bool(t.strip()) for t in text], dtype=bool)
+    has_text = np.array([keep_empty or bool(t.strip()) for t in text], dtype=bool)
     has_label = np.array([bool(v) for v in everything.label], dtype=bool) if everything.label else np.ones(len(text), bool)
     dropped = Dropped(tuple(table.row[~has_text].tolist()), tuple(table.row[has_text & ~has_label].tolist()))
+    if not len(dropped):
+        return everything, dropped
     return everything.take(np.flatnonzero(has_text & has_label)), dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -58,8 +59,7 @@ class Encoder:
         self.empty_id = empty_id
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_length)
-        unknown = getattr(self.tokenizer.model, "unk_token", None)
-        self._unknown_id = self.tokenizer.token_to_id(unknown) if unknown else None
+        self._unknown_id = _unknown_id(self.tokenizer)
 
     def encode(self, examples: Examples) -> Encoded:
         """Tokenise every example; texts too long are cut at the end (of the longer one of a pair)."""
@@ -95,6 +95,14 @@ class Encoder:
         n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
         unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0
         return ids, lengths, type_ids, truncated, unknown, max(0, len(ids) - n_special - unknown)
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    """The id of the token for what the vocabulary does not hold, or None where there is none (byte-level vocabularies)."""
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    return tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else None
 
 
 def _or_zeros(types: NDArray[np.int8] | None, n: int) -> NDArray[np.int8]:

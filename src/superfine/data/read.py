@@ -33,6 +33,9 @@ FORMATS = NameTable(
 )
 
 
+END_MARK = "\ue000end of file\ue000"
+
+
 @dataclass(frozen=True)
 class Table:
     """Columns of text as they were read. `row` (n,) counts records from the header, which is row 1 (JSONL: lines from 1)."""
@@ -117,9 +120,12 @@ def read_jsonl(source: str, stream: IO[str]) -> Table:
 
 def _read_csv_lines(source: str, lines: Iterator[str]) -> Table:
     first = next(lines, "")
-    # A header is short and has no quoted prose, so the most frequent candidate in it is the delimiter.
-    delimiter = max(",;\t", key=first.count) if first else ","
-    return _read_delimited(source, _chain(first, lines), delimiter)
+    return _read_delimited(source, _chain(first, lines), sniff_delimiter(first))
+
+
+def sniff_delimiter(header: str) -> str:
+    """The most frequent of comma, semicolon and tab in a header, which is short and holds no quoted prose."""
+    return max(",;\t", key=header.count)
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -131,18 +137,26 @@ def _read_delimited(source: str, lines: Iterator[str], delimiter: str) -> Table:
     csv.field_size_limit(2**31 - 1)
     # Tab-separated files seldom quote: a lone quotation mark in a text must not swallow the rows after it.
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    records = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter, quoting=quoting)
-    header = _header(source, next(records, []))
-    columns: list[list[str]] = [[] for _ in header]
+    records = csv.reader(_with_end_mark(lines), delimiter=delimiter, quoting=quoting)
     numbers: list[int] = []
     try:
+        first = next(records, [])
+        header = _header(source, [] if first == [END_MARK] else first)
+        columns: list[list[str]] = [[] for _ in header]
         for number, record in enumerate(records, start=2):
-            if not record:
+            if not record or record == [END_MARK]:
                 continue
+            if record[-1].endswith(END_MARK + "\n"):
+                raise DataError(
+                    f"{source}: a quotation mark opened in row {number} is never closed.",
+                    "Close it, and double the quotation marks inside quoted texts.",
+                )
             if len(record) != len(header):
                 raise DataError(
                     f"{source}: row {number} (line {records.line_num}) has {len(record)} fields, the header has {len(header)}.",
-                    "Put texts that hold the delimiter or a line break in double quotes.",
+                    "A text with a tab or a line break cannot stand in a TSV file: use CSV."
+                    if delimiter == "\t"
+                    else "Put texts that hold the delimiter or a line break in double quotes.",
                 )
             numbers.append(number)
             for column, value in zip(columns, record, strict=True):
@@ -150,6 +164,13 @@ def _read_delimited(source: str, lines: Iterator[str], delimiter: str) -> Table:
     except csv.Error as error:
         raise DataError(f"{source}: line {records.line_num} cannot be read: {error}.") from None
     return Table(source, dict(zip(header, columns, strict=True)), np.array(numbers, dtype=np.int64))
+
+
+def _with_end_mark(lines: Iterator[str]) -> Iterator[str]:
+    """The lines, and one more that becomes a record of its own, unless a quotation mark is still open."""
+    for line in lines:
+        yield line.replace("\0", "")
+    yield f"{END_MARK}\n"
 
 
 def _header(source: str, names: list[str]) -> list[str]:
@@ -184,7 +205,9 @@ def _read_records(source: str, lines: Iterator[str]) -> Table:
 def _as_text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair, as cut tweets have them in JSON, is no character.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def checksum(path: Path) -> str:

@@ -15,7 +15,8 @@ def split(
     """Indices of the rows that stay and of those set aside, both in ascending order.
 
     About `share` of the rows of each class is set aside. Rows with the same key (text) or the same group go to the same part.
-    The last unit of a class always stays, so a class with one text is never missing from training.
+    The last unit of a class stays, so a class with one text is not missing from training. (A unit counts for the class of its
+    first row: where a text or group has several classes, one of them may be.)
     """
     units = _units(keys, groups)
     unit_class = np.zeros(int(units.max(initial=-1)) + 1, dtype=np.int64)
@@ -43,7 +44,9 @@ def _units(keys: Sequence[str], groups: Sequence[str] | None) -> IntArray:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    _, by_group = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
+    # A row without a group is a group of its own.
+    named = [group if group.strip() else f"\x1f{i}" for i, group in enumerate(groups)]
+    _, by_group = np.unique(np.asarray(named, dtype=object), return_inverse=True)
     n_keys = int(by_key.max()) + 1
     size = n_keys + int(by_group.max()) + 1
     edges = coo_matrix((np.ones(len(by_key)), (by_key, n_keys + by_group)), shape=(size, size))

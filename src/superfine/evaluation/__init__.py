@@ -10,3 +10,6 @@ BASELINES = NameTable(
     },
 )
 """A baseline provides `fit(texts, labels, class_names) -> Predictor`."""
+
+TITLES = {"majority": "majority class", "tfidf": "TF-IDF + logistic regression"}
+"""The baselines' names in tables and sentences."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superfine import metrics
-from superfine.evaluation.intervals import interval, resampled_counts
+from superfine.evaluation.intervals import interval, resampled_counts, tallies
 from superfine.records import FloatArray, IntArray, Interval, Predictions
 
 
@@ -30,20 +30,14 @@ def compare(true: IntArray, a: Predictions, b: Predictions, *, seed: int = 0, n_
     if a.labels != b.labels:
         raise ValueError("the predictions are over different classes, or over the same in another order")
     k = len(a.labels)
-    # Cells of (truth, what a said, what b said): one draw over them resamples both confusion matrices with the same rows.
+    # Cells of (truth, what a said, what b said): one draw over them resamples both with the same rows.
     cells, counts = np.unique((true * k + a.class_ids) * k + b.class_ids, return_counts=True)
-    draws = np.concatenate([counts[None], resampled_counts(counts, n_resamples, np.random.default_rng(seed))])
-    of_a = _marginal(draws, cells // k, k)
-    of_b = _marginal(draws, cells // (k * k) * k + cells % k, k)
+    draws = [counts[None], *resampled_counts(counts, n_resamples, np.random.default_rng(seed))]
+    truth = cells // (k * k)
+    tally_a, tally_b = (tallies(draws, truth, said, k) for said in (cells // k % k, cells % k))
+    of_a, of_b = tally_a.only(tally_a.occurring()), tally_b.only(tally_b.occurring())
     differences = {}
-    for name, score in metrics.FROM_CONFUSION.items():
+    for name, score in metrics.FROM_TALLY.items():
         difference: FloatArray = score(of_a) - score(of_b)
         differences[name] = interval(float(difference[0]), difference[1:])
     return Comparison(differences)
-
-
-def _marginal(draws: IntArray, confusion_cell: IntArray, n_classes: int) -> IntArray:
-    out = np.zeros((len(draws), n_classes * n_classes), dtype=np.int64)
-    for column, cell in enumerate(confusion_cell):
-        out[:, cell] += draws[:, column]
-    return out.reshape(len(draws), n_classes, n_classes)

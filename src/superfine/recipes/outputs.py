@@ -7,11 +7,11 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 from safetensors import SafetensorError
@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.errors import OutputError
+from superfine.evaluation import TITLES
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.prepare import Parts
 from superfine.recipes.request import MARKER, Request
@@ -27,6 +28,9 @@ from superfine.records import Evaluation, Examples, Finding, Predictions
 if TYPE_CHECKING:
     from superfine.recipes.tuning import Job
     from superfine.training.loop import FitResult
+
+
+JSON_ENDINGS = (".jsonl", ".ndjson")
 
 
 @dataclass
@@ -56,6 +60,7 @@ def collect_metrics(
     config: RunConfig, parts: Parts, job: Job, result: FitResult, scores: Scores, findings: list[Finding], timing: Timing
 ) -> dict[str, Any]:
     """The content of `metrics.json`."""
+    fitted = "" if timing.baseline_rows is None else f" (fitted on {timing.baseline_rows} rows, for the time limit)"
     metrics: dict[str, Any] = {
         "task": parts.task.name,
         "labels": list(parts.task.labels),
@@ -63,9 +68,9 @@ def collect_metrics(
         "precision": "float32",
         "test": scores.test.to_json(),
         "validation": scores.validation.to_json(),
-        "baselines": {name: evaluation.to_json() for name, evaluation in scores.baselines.items()},
+        "baselines": {name: {"title": TITLES[name], **evaluation.to_json()} for name, evaluation in scores.baselines.items()},
         "comparison": {
-            name: {**comparison.to_json(), "verdict": verdict(comparison, name)}
+            name: {**comparison.to_json(), "verdict": verdict(comparison, name) + fitted}
             for name, comparison in scores.comparisons.items()
         },
         "training": _training_facts(job, result, timing),
@@ -81,7 +86,7 @@ def collect_metrics(
 
 def verdict(comparison: Comparison, baseline: str) -> str:
     """The comparison in plain words."""
-    name = {"majority": "the majority class", "tfidf": "TF-IDF + logistic regression"}.get(baseline, baseline)
+    name = TITLES[baseline]
     if not comparison.distinguishable("accuracy"):
         return f"not distinguishable from the baseline, {name}"
     return f"better than {name}" if comparison.differences["accuracy"].value > 0 else f"worse than {name}: use the baseline"
@@ -167,13 +172,12 @@ def _source_name(source: object) -> str | None:
 def write_outputs(
     request: Request, config: RunConfig, parts: Parts, job: Job, result: FitResult, metrics: dict[str, Any], scores: Scores
 ) -> None:
-    """Write everything, the model first; the checkpoint goes when all is written."""
+    """Write everything but the model, which is there already; the checkpoint goes when all is written."""
     from superfine.report.card import render_card
     from superfine.report.page import render_page
 
     folder = request.folder
     try:
-        _save_model(folder, config, parts, job)
         write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         write_predictions(folder / "predictions.csv", parts.test, scores.predictions)
         write_text(folder / "README.md", render_card(metrics))
@@ -192,19 +196,36 @@ def write_outputs(
         write_run_file(request, config, choices)
     except (OSError, SafetensorError) as error:
         raise OutputError(
-            f"Writing to {folder} failed: {error}.", "Free some space; `--resume` goes on from the checkpoint."
+            f"Writing to {folder} failed: {error}.",
+            "The model is in its folder model/; free some space and use `superfine evaluate`.",
         ) from error
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-    (folder / "checkpoint.json").unlink(missing_ok=True)
 
 
-def _save_model(folder: Path, config: RunConfig, parts: Parts, job: Job) -> None:
+def begin_run(request: Request, config: RunConfig) -> None:
+    """Mark the folder as this run's. What an earlier run left there goes, unless this one resumes it."""
+    if not request.resume:
+        for name in ("model", "checkpoint", "checkpoint.new"):
+            shutil.rmtree(request.folder / name, ignore_errors=True)
+        for name in ("metrics.json", "predictions.csv", "report.html", "README.md", "log.jsonl"):
+            (request.folder / name).unlink(missing_ok=True)
+    write_run_file(request, config)
+
+
+def save_model(folder: Path, config: RunConfig, parts: Parts, job: Job) -> None:
+    """Write `model/`, whole or not at all."""
     fresh = folder / "model.new"
-    shutil.rmtree(fresh, ignore_errors=True)
     columns = parts.columns
-    job.model.save(fresh, text=columns.text, text_pair=columns.text_pair, label=columns.label, cleaned=config.data.cleaning)
-    shutil.rmtree(folder / "model", ignore_errors=True)
-    fresh.replace(folder / "model")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        job.model.save(fresh, text=columns.text, text_pair=columns.text_pair, label=columns.label, cleaned=config.data.cleaning)
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        fresh.replace(folder / "model")
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"Writing to {folder} failed: {error}.",
+            "Free some space; --resume goes on from the last checkpoint, if there is one.",
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -214,25 +235,47 @@ def write_text(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:
-    """The input's columns, then ours; a name that the input has already gets a suffix."""
-    taken = set(columns)
-    header = list(columns)
-    for name in ("prediction", "confidence", *(f"p:{label}" for label in labels)):
+def unused_names(taken: list[str], wanted: list[str]) -> list[str]:
+    """The wanted names, each with a suffix where it is taken already."""
+    seen, names = set(taken), []
+    for name in wanted:
         unique, n = name, 2
-        while unique in taken:
+        while unique in seen:
             unique, n = f"{name}_{n}", n + 1
-        taken.add(unique)
-        header.append(unique)
-    return header
+        seen.add(unique)
+        names.append(unique)
+    return names
+
+
+def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:
+    """The input's columns, then ours."""
+    return columns + unused_names(columns, ["prediction", "confidence", *(f"p:{label}" for label in labels)])
 
 
 def write_predictions(path: Path, examples: Examples, predictions: Predictions) -> None:
-    """The input's columns and the predictions as CSV, in the input's order."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(prediction_header(list(examples.columns), predictions.labels))
-        writer.writerows(prediction_rows(examples, predictions))
+    """The input's columns and the predictions in the input's order: CSV, or JSON lines where the name says so."""
+    with open(path, "w", encoding="utf-8", newline="") as stream:
+        if path.suffix.lower() in JSON_ENDINGS:
+            stream.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in prediction_records(examples, predictions))
+        else:
+            write_prediction_table(stream, examples, predictions)
+
+
+def write_prediction_table(stream: IO[str], examples: Examples, predictions: Predictions) -> None:
+    """The input's columns and the predictions as CSV."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(prediction_header(list(examples.columns), predictions.labels))
+    writer.writerows(prediction_rows(examples, predictions))
+
+
+def prediction_records(examples: Examples, predictions: Predictions) -> Iterator[dict[str, Any]]:
+    """One mapping per example: its columns, prediction, confidence, probabilities; a name that clashes gets a suffix."""
+    names = unused_names(list(examples.columns), ["prediction", "confidence", "probabilities"])
+    for i, label in enumerate(predictions.label):
+        inputs = {name: column[i] for name, column in examples.columns.items()}
+        probabilities = dict(zip(predictions.labels, predictions.probabilities[i].tolist(), strict=True))
+        ours = (label, float(predictions.confidence[i]), probabilities)
+        yield inputs | dict(zip(names, ours, strict=True))
 
 
 def prediction_rows(examples: Examples, predictions: Predictions) -> list[list[str]]:

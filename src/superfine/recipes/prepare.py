@@ -56,7 +56,8 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     given: dict[str, Examples] = {}
     for name, source in (("validation", validation), ("test", test)):
         if source is not None:
-            given[name], lost[name] = to_examples(as_table(source), _same_columns(as_table(source), columns))
+            other = as_table(source)
+            given[name], lost[name] = to_examples(other, _same_columns(other, columns), keep_empty=name == "test")
             if not len(given[name]):
                 raise DataError(f"{given[name].source} holds no row with a text and a label.")
             task.encode(given[name])
@@ -76,11 +77,20 @@ def as_table(source: Source) -> Table:
     if isinstance(source, str | Path):
         return read_table(source)
     names = [str(name) for name in source]
-    columns = {str(name): ["" if value is None else str(value) for value in source[name]] for name in source}
+    columns = {str(name): [_cell(value) for value in source[name]] for name in source}
     n_rows = {len(column) for column in columns.values()}
     if len(n_rows) != 1 or n_rows == {0}:
         raise DataError(f"The columns {', '.join(names)} hold no rows, or not the same number of rows.")
     return Table("the given columns", columns, np.arange(1, n_rows.pop() + 1, dtype=np.int64))
+
+
+def _cell(value: object) -> str:
+    """A value as text; what stands for a missing one (None, NaN, pandas' NA) is empty."""
+    try:
+        missing = value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:  # NA refuses to be true or false
+        missing = True
+    return "" if missing else str(value)
 
 
 def resolved(settings: DataConfig, columns: ColumnChoice) -> DataConfig:
@@ -100,11 +110,7 @@ def _refuse_unusable(rows: Examples, columns: ColumnChoice) -> None:
             f"{rows.source} holds no row with a text and a label ({columns.describe()}).",
             "Name the columns with --text and --label.",
         )
-    if (
-        len(rows) > 1
-        and len(set(same_text_keys(rows.text[:1000], rows.text_pair and rows.text_pair[:1000]))) == 1
-        and len(set(rows.text)) == 1
-    ):
+    if len(rows) > 1 and len(set(rows.text)) == 1 and len(set(rows.text_pair or [])) <= 1:
         raise DataError(
             f"{rows.source}: every row has the same text ({columns.describe()}).",
             "Is the text column the right one? Name it with --text.",

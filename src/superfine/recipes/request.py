@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from superfine.config import RunConfig, read_config_file
-from superfine.errors import OutputError
+import yaml
+
+from superfine.config import RunConfig, build_config, read_config_file
+from superfine.errors import ConfigError, OutputError
 from superfine.recipes.prepare import Source
 
 MARKER = "run.yaml"
@@ -30,12 +33,39 @@ class Request:
     started: float = 0.0
 
 
-def read_run_config(folder: Path) -> dict[str, Any]:
-    """The configuration in a run's `run.yaml`. Raises OutputError where there is none."""
-    path = folder / MARKER
-    if not path.exists():
-        raise OutputError(f"{folder} holds no run to resume.", "Name the folder of a run that was broken off.")
-    return read_config_file(path)
+def make_request(
+    data: Source,
+    *,
+    validation: Source | None,
+    test: Source | None,
+    out: Path | None,
+    config: Path | Mapping[str, Any] | None,
+    overrides: Mapping[str, Any],
+    force: bool,
+    resume: Path | None,
+    strict: bool,
+    started: float,
+) -> Request:
+    """A request from what the user said. A resumed run takes its configuration, and the files that are not named, from its folder.
+
+    `overrides` are dotted keys; those that are None were not said. Raises ConfigError or OutputError.
+    """
+    overrides = {key: value for key, value in overrides.items() if value is not None}
+    if resume is None:
+        tree = read_config_file(config) if isinstance(config, Path) else dict(config or {})
+        folder = out if out is not None else default_folder(data)
+        return Request(data, validation, test, build_config(tree, overrides), folder, force, False, strict, started)
+    if config is not None or out is not None:
+        raise ConfigError("--resume takes configuration and folder from the run.", "Leave out --config and --out.")
+    if not (resume / MARKER).exists():
+        raise OutputError(f"{resume} holds no run to resume.", "Name the folder of a run that was broken off.")
+    if (resume / "metrics.json").exists():
+        raise OutputError(f"The run in {resume} is finished.", "Start a new one without --resume.")
+    asked = yaml.safe_load((resume / MARKER).read_text(encoding="utf-8")).get("request", {})
+    settings = build_config(read_config_file(resume / MARKER), overrides)
+    return Request(
+        data, validation or asked.get("validation"), test or asked.get("test"), settings, resume, force, True, strict, started
+    )
 
 
 def default_folder(data: Source) -> Path:

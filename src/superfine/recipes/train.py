@@ -11,14 +11,14 @@ import numpy as np
 
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import DataError
-from superfine.evaluation import BASELINES
 from superfine.evaluation.compare import compare
 from superfine.evaluation.evaluate import evaluate
-from superfine.recipes.outputs import Scores, Timing, collect_metrics, write_outputs, write_run_file
+from superfine.recipes.baselines import predict_baselines
+from superfine.recipes.outputs import Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
 from superfine.recipes.prepare import Parts, prepare, resolved
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request, claim_folder
-from superfine.records import Examples, Finding, Predictions
+from superfine.records import Finding, Predictions
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     parts = prepare(request.data, request.validation, request.test, config)
     config = config.model_copy(update={"data": resolved(config.data, parts.columns)})
     _tell_parts(parts, reporter)
-    write_run_file(request, config)
 
     timing = Timing()
     # From here on torch is needed; everything above answers without loading it.
@@ -46,16 +45,27 @@ def train(request: Request, reporter: Reporter) -> Outcome:
 
     reporter.stage("loading")
     job = build_job(parts, config, timing, reporter)
-    findings = run_checks(Inspection(parts.train, parts.test, job.train.encoded, job.model.max_length, config.model.name))
+    inspection = Inspection(
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        encoded=job.train.encoded,
+        max_length=job.model.max_length,
+        model=config.model.name,
+    )
+    findings = run_checks(inspection)
     reporter.findings(findings)
     _refuse_if_strict(request, findings)
 
     reporter.stage("baselines")
-    baseline_predictions = _predict_baselines(parts, timing, request)
+    baseline_predictions = predict_baselines(parts, timing, request)
+    begin_run(request, config)
     result = fine_tune(job, request, reporter)
+    # What is trained is kept before anything else can go wrong.
+    save_model(request.folder, config, parts, job)
 
     reporter.stage("evaluating")
-    scores = _score(job.model, parts, baseline_predictions, findings, timing)
+    scores = _score(job.model, parts, baseline_predictions, inspection.leaked, timing)
     metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
     write_outputs(request, config, parts, job, result, metrics, scores)
     reporter.result(metrics, str(request.folder))
@@ -81,38 +91,10 @@ def _tell_parts(parts: Parts, reporter: Reporter) -> None:
     reporter.note(f"Rows: {counts}; {len(parts.task.labels)} classes")
 
 
-def _predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, Predictions]:
-    """Fit every baseline on all rows the model may learn from or choose by, and predict the test part."""
-    started = time.perf_counter()
-    rows = _together(parts.train, parts.validation)
-    targets = np.concatenate([parts.targets(parts.train), parts.targets(parts.validation)])
-    limit = request.config.training.time_limit
-    fitted_rows, fitted_targets = rows, targets
-    if limit is not None:
-        # A regression over n-grams takes a few milliseconds a row: under a time limit it gets at most a tenth of it.
-        affordable = max(1000, int(limit * 0.1 / 0.003))
-        if affordable < len(rows):
-            chosen = np.random.default_rng(0).permutation(len(rows))[:affordable]
-            fitted_rows, fitted_targets = rows.take(chosen), targets[chosen]
-            timing.baseline_rows = affordable
-    predictions = {
-        name: BASELINES.load(name).fit(fitted_rows, fitted_targets, parts.task.labels).predict_examples(parts.test)
-        for name in BASELINES
-    }
-    timing.baseline_seconds = time.perf_counter() - started
-    return predictions
-
-
-def _together(a: Examples, b: Examples) -> Examples:
-    pair = None if a.text_pair is None or b.text_pair is None else a.text_pair + b.text_pair
-    return Examples(row=np.concatenate([a.row, b.row]), text=a.text + b.text, text_pair=pair)
-
-
-def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], findings: list[Finding], timing: Timing) -> Scores:
+def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], leaked: list[int], timing: Timing) -> Scores:
     started = time.perf_counter()
     predictions = model.predict_examples(parts.test)
     true = parts.targets(parts.test)
-    leaked = Inspection(parts.train, parts.test).leaked if any(f.name == "leak" for f in findings) else []
     clean = np.setdiff1d(np.arange(len(true)), np.array(leaked, dtype=np.int64))
     without = None
     if leaked and len(clean):

@@ -22,9 +22,10 @@ from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.records import Examples
 from superfine.tasks.classification import Classification, chosen_weights
-from superfine.training.checkpoint import Checkpointer, read_checkpoint
+from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, Part, Run, fit
+from superfine.training.objective import compose
 from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
@@ -53,6 +54,7 @@ def isolated_seed(seed: int) -> Iterator[None]:
 
 def build_job(parts: Parts, config: RunConfig, timing: Timing, reporter: Reporter) -> Job:
     """Load the pretrained model under the run's seed and encode the parts."""
+    compose(config.training.regularisers)  # a mistake in their names or options is told before anything takes time
     started = time.perf_counter()
     settings = config.model
     with isolated_seed(config.seed):
@@ -94,19 +96,19 @@ def _count_tokens(model: Model, examples: Examples, sample: int = 2000) -> int:
 def fine_tune(job: Job, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
     config = job.config
-    checkpointer = Checkpointer(request.folder / "checkpoint")
+    identity = _identity(job)
+    checkpointer = Checkpointer(request.folder / "checkpoint", identity)
     with isolated_seed(config.seed + 1):
         run = Run(job.model, job.train, job.validation, config.training, config.seed)
         if request.resume:
-            _resume(run, job, request.folder, reporter)
+            _resume(run, identity, request.folder, reporter)
         speed = measure_speed(run)
         validating = len(job.validation.encoded.ids) / speed.scored_tokens_per_second
         # The test part is scored in float32, which takes up to three times as long as scoring while training.
         after = 3 * (job.n_test_tokens / speed.scored_tokens_per_second + validating) + REPORT_SECONDS
         limit = config.training.time_limit
         spent = time.monotonic() - request.started
-        _check_time_limit(limit, spent + after)
-        (request.folder / "checkpoint.json").write_text(json.dumps(_identity(job)) + "\n", encoding="utf-8")
+        _check_time_limit(limit, spent + after + 1.5 * validating)
         epochs = run.recipe.epochs
         share_left = 1 - run.progress.step / run.n_steps
         tokens = len(job.train.encoded.ids) * epochs * share_left
@@ -126,28 +128,26 @@ def fine_tune(job: Job, request: Request, reporter: Reporter) -> FitResult:
     return result
 
 
-def _identity(job: Job) -> dict[str, object]:
-    """What a checkpoint belongs to: other rows, another model or another seed cannot go on from it."""
-    encoded = job.train.encoded
-    return {
-        "model": job.config.model.name,
-        "seed": job.config.seed,
-        "rows": len(job.train),
-        "tokens": len(encoded.ids),
-        "tokens_sha256": hashlib.sha256(encoded.ids.tobytes() + job.train.targets.tobytes()).hexdigest(),
-    }
+def _identity(job: Job) -> str:
+    """What a checkpoint belongs to: with other rows, settings or another seed it cannot go on."""
+    digest = hashlib.sha256()
+    for part in (job.train, job.validation):
+        digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes() + part.targets.tobytes())
+    settings = job.config.model_dump(mode="json")
+    settings["training"].pop("time_limit")
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
-def _resume(run: Run, job: Job, folder: Path, reporter: Reporter) -> None:
-    identity = folder / "checkpoint.json"
-    checkpoint = folder / "checkpoint"
-    if not identity.exists() or not (checkpoint.exists() or checkpoint.with_name("checkpoint.new").exists()):
+def _resume(run: Run, identity: str, folder: Path, reporter: Reporter) -> None:
+    checkpoint = find_checkpoint(folder / "checkpoint")
+    if checkpoint is None:
         reporter.note("There is no checkpoint yet: the run starts from the beginning.")
         return
-    if json.loads(identity.read_text(encoding="utf-8")) != _identity(job):
+    if belongs_to(checkpoint) != identity:
         raise ModelError(
-            f"The checkpoint in {folder} belongs to other data, another model or another seed.",
-            "Give the same data again, or start without --resume.",
+            f"The checkpoint in {folder} belongs to other data or settings, another model or another seed.",
+            "Give the same data and settings again, or start without --resume.",
         )
     read_checkpoint(run, checkpoint)
     reporter.note(f"Resumed after step {run.progress.step} of {run.n_steps}.")

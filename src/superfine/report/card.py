@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from superfine.report.page import BASELINE_NAMES, environment
+from superfine.report.page import environment
 
 
 def render_card(metrics: dict[str, Any]) -> str:
     """The card for the content of `metrics.json`, in Hugging Face's format."""
-    return environment().get_template("card.md.j2").render(metrics=metrics, baseline_names=BASELINE_NAMES)
+    return environment().get_template("card.md.j2").render(metrics=metrics)

@@ -19,7 +19,6 @@ SCORE_NAMES = {
     "roc_auc": "ROC AUC",
     "log_loss": "Log loss",
 }
-BASELINE_NAMES = {"majority": "Majority class", "tfidf": "TF-IDF + logistic regression"}
 MAX_MATRIX_CLASSES = 20
 
 
@@ -44,7 +43,6 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]]) -> str:
             errors=errors,
             scores=[(title, metrics["test"][key]) for key, title in SCORE_NAMES.items() if key in metrics["test"]],
             bars=_bars(metrics),
-            baseline_names=BASELINE_NAMES,
             matrix=_matrix(metrics),
             curve=_curve(metrics["training"]["history"]),
         )
@@ -70,7 +68,7 @@ def environment() -> Environment:
 
 def _bars(metrics: dict[str, Any]) -> list[Bar]:
     rows = [("Superfine", metrics["test"]["accuracy"], True)]
-    rows += [(BASELINE_NAMES.get(name, name), b["accuracy"], False) for name, b in metrics["baselines"].items()]
+    rows += [(b["title"], b["accuracy"], False) for b in metrics["baselines"].values()]
     return [Bar(name, 100 * a["value"], 100 * a["low"], 100 * a["high"], is_model) for name, a, is_model in rows]
 
 

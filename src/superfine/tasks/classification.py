@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -86,9 +87,10 @@ class Classification:
 
 def _label_order(label: str) -> tuple[int, float, str]:
     try:
-        return (0, float(label), label)
+        number = float(label)
     except ValueError:
         return (1, 0.0, label)
+    return (0, number, label) if math.isfinite(number) else (1, 0.0, label)
 
 
 def balanced_weights(targets: IntArray, n_classes: int) -> FloatArray:

@@ -28,8 +28,9 @@ COST_FACTOR = 20.0
 class Checkpointer:
     """Writes `folder` when it is time to. Call it after every step."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: str = "") -> None:
         self.folder = folder
+        self.identity = identity
         self._last = time.monotonic()
         self._cost = 0.0
 
@@ -40,7 +41,7 @@ class Checkpointer:
     def write(self, run: Run) -> None:
         started = time.monotonic()
         try:
-            write_checkpoint(run, self.folder)
+            write_checkpoint(run, self.folder, self.identity)
         except (OSError, SafetensorError) as error:
             raise OutputError(
                 f"The checkpoint {self.folder} cannot be written: {error}", "Free some space, then go on with --resume."
@@ -49,8 +50,8 @@ class Checkpointer:
         self._cost = self._last - started
 
 
-def write_checkpoint(run: Run, folder: Path) -> None:
-    """Masters, best masters, optimiser moments, random state, and the progress."""
+def write_checkpoint(run: Run, folder: Path, identity: str = "") -> None:
+    """Masters, best masters, optimiser moments, random state, progress. identity: what data and settings it belongs to."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -59,23 +60,38 @@ def write_checkpoint(run: Run, folder: Path) -> None:
         save_file(run.best, fresh / "best.safetensors")
     save_file(_optimiser_tensors(run), fresh / "optimiser.safetensors")
     save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
-    (fresh / "state.json").write_text(json.dumps(run.progress.to_json()), encoding="utf-8")
+    # Written last: its presence says that the checkpoint is whole.
+    state = {"identity": identity, "progress": run.progress.to_json()}
+    (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)
 
 
+def find_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint under this name, or None. A crash while writing leaves the old one, or the new one whole."""
+    for candidate in (folder, folder.with_name(folder.name + ".new")):
+        if (candidate / "state.json").exists():
+            return candidate
+    return None
+
+
+def belongs_to(folder: Path) -> str:
+    """The identity that the checkpoint was written with. Raises ModelError when it cannot be read."""
+    try:
+        return str(json.loads((folder / "state.json").read_text(encoding="utf-8"))["identity"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
+
+
 def read_checkpoint(run: Run, folder: Path) -> None:
     """Put a freshly built run where the checkpoint was written. Raises ModelError when it cannot be read."""
-    # A crash between removing the old folder and renaming the new one leaves only the new one.
-    if not folder.exists():
-        folder = folder.with_name(folder.name + ".new")
     try:
         state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
         best = load_file(folder / "best.safetensors") if (folder / "best.safetensors").exists() else {}
-        run.progress = Progress.from_json(state)
+        run.progress = Progress.from_json(state["progress"])
         run.weights.restore(weights)
         run.best = best
         _restore_optimiser(run, moments)
@@ -106,7 +122,7 @@ def _restore_optimiser(run: Run, tensors: dict[str, Tensor]) -> None:
         for key in ("step", "exp_avg", "exp_avg_sq"):
             if f"{key}/{name}" in tensors:
                 value = tensors[f"{key}/{name}"]
-                run.optimiser.dense.state[master][key] = value if key == "step" else value.to(master.device)
+                run.optimiser.dense.state[master][key] = value.to(master.device)
     rows = run.optimiser.rows
     if rows is not None:
         for key in ROW_STATE:

@@ -105,7 +105,8 @@ class Run:
         head = {id(p) for p in model.backbone.head_parameters()}
         head_names = {n for n, p in model.backbone.network.named_parameters() if id(p) in head}
         self.weights = MasterWeights(model.backbone, self.dtype)
-        model.backbone.word_embeddings.sparse = True
+        # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
+        model.backbone.word_embeddings.sparse = model.backbone.family is not None
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
         self.optimiser = Optimiser(self.weights, embedding, head_names, settings, self.recipe.learning_rate)
         self.progress = Progress()
@@ -137,7 +138,7 @@ def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run
 
 
 def _run_epochs(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None) -> StopReason | None:
-    while run.progress.epoch < run.recipe.epochs:
+    while run.progress.epoch < run.recipe.epochs and not _no_longer_improves(run):
         started = time.perf_counter()
         seconds_before = run.progress.total_seconds
         reason = _train_epoch(run, clock, listener, on_checkpoint, started, seconds_before)
@@ -150,8 +151,6 @@ def _run_epochs(run: Run, clock: Clock, listener: Listener, on_checkpoint: Calla
         run.progress.step_in_epoch, run.progress.epoch_loss = 0, 0.0
         if on_checkpoint is not None:
             on_checkpoint(run)
-        if _no_longer_improves(run):
-            break
     run.progress.finished = True
     return None
 
@@ -232,5 +231,6 @@ def _validate(run: Run, listener: Listener) -> None:
 
 
 def _no_longer_improves(run: Run) -> bool:
-    since_best = run.progress.epoch - 1 - run.progress.best_epoch
-    return run.settings.patience > 0 and since_best >= run.settings.patience
+    progress = run.progress
+    since_best = progress.epoch - 1 - progress.best_epoch
+    return bool(run.settings.patience and progress.history and since_best >= run.settings.patience)

@@ -110,6 +110,8 @@ class RowAdamW:
         self.weight.grad = None
         if gradient is None:
             return None
+        if not gradient.is_sparse:
+            return torch.arange(len(gradient), device=gradient.device), gradient
         gradient = gradient.coalesce()
         return gradient.indices()[0], gradient.values()
 

@@ -23,35 +23,41 @@ class Speed:
 
 def measure_speed(run: Run) -> Speed:
     """Time a step's passes on two batches and throw their gradients away. Weights and random state stay as they are."""
+    device = run.model.backbone.device
     order = epoch_order(len(run.train), run.seed, 0)
     size = run.settings.batch_size
-    state = torch.get_rng_state()
     network = run.model.backbone.network
-    network.train()
     trained, tokens = 0.0, 0
-    for i in range(1 + PROBE_BATCHES):
-        indices = order[i * size : (i + 1) * size] if (i + 1) * size <= len(order) else order[:size]
-        batch = collate(run.train.encoded, indices, run.train.targets).to(run.model.backbone.device)
-        started = time.perf_counter()
-        obtain_gradients(run, batch)
-        if i:  # the first one warms up
-            trained += time.perf_counter() - started
-            tokens += batch.n_tokens
-    network.eval()
-    with torch.no_grad():
-        started = time.perf_counter()
-        run.model.logits(batch)
-        scored = time.perf_counter() - started
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        network.train()
+        for i in range(1 + PROBE_BATCHES):
+            indices = order[i * size : (i + 1) * size] if (i + 1) * size <= len(order) else order[:size]
+            batch = collate(run.train.encoded, indices, run.train.targets).to(device)
+            started = _now(device)
+            obtain_gradients(run, batch)
+            if i:  # the first one warms up
+                trained += _now(device) - started
+                tokens += batch.n_tokens
+        network.eval()
+        with torch.no_grad():
+            started = _now(device)
+            run.model.logits(batch)
+            scored = _now(device) - started
     network.zero_grad(set_to_none=True)
     run.optimiser.zero_grad()
-    torch.set_rng_state(state)
-    optimiser = _optimiser_seconds(run) * PROBE_BATCHES
-    return Speed(tokens / (trained + optimiser), batch.n_tokens / scored)
+    return Speed(tokens / (trained + PROBE_BATCHES * _optimiser_seconds(run)), batch.n_tokens / scored)
+
+
+def _now(device: torch.device) -> float:
+    """The time when all that was asked of the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def _optimiser_seconds(run: Run) -> float:
     """What an update costs, from reading every master once: AdamW moves about eight times as much memory."""
-    started = time.perf_counter()
-    total = torch._foreach_norm(list[torch.Tensor](run.weights.masters))
-    del total
-    return 8 * (time.perf_counter() - started)
+    device = run.model.backbone.device
+    started = _now(device)
+    torch._foreach_norm(list[torch.Tensor](run.weights.masters))
+    return 8 * (_now(device) - started)

@@ -25,13 +25,18 @@ def found(inspection):
 
 
 def test_sound_data_gives_no_finding():
-    assert found(Inspection(SOUND, examples(("another", "a")), encoded(40))) == {}
+    assert found(Inspection(SOUND, test=examples(("another", "a")), encoded=encoded(40))) == {}
 
 
 def test_a_leak_names_the_test_rows():
     test = examples(("new", "a"), ("Text  NUMBER 3", "b"), start=10)
-    leak = found(Inspection(SOUND, test))["leak"]
+    leak = found(Inspection(SOUND, test=test))["leak"]
     assert (leak.count, leak.rows, leak.severity, leak.share) == (1, (11,), "blocking", 0.5)
+
+
+def test_a_text_that_the_epoch_is_chosen_by_is_a_leak_too():
+    validation = examples(("kept aside", "a"), start=90)
+    assert found(Inspection(SOUND, validation, examples(("Kept aside", "a"))))["leak"].count == 1
 
 
 def test_repeated_and_contradicting_rows_are_named():

@@ -18,9 +18,13 @@ MAX_ROWS = 50
 
 @dataclass(frozen=True)
 class Inspection:
-    """train: the rows that are learned from. test: the rows that are scored, or None. encoded: the training rows as tokens."""
+    """train: the rows that are learned from. validation: those that choose by. test: those that are scored.
+
+    encoded: the training rows as the tokens of `model`, at most `max_length` of each.
+    """
 
     train: Examples
+    validation: Examples | None = None
     test: Examples | None = None
     encoded: Encoded | None = None
     max_length: int = 0
@@ -36,8 +40,10 @@ class Inspection:
 
     @cached_property
     def leaked(self) -> list[int]:
-        """Positions in the test part of texts that also stand in training."""
+        """Positions in the test part of texts that the model learns from or is chosen by."""
         known = set(self.train_keys)
+        if self.validation is not None:
+            known |= set(same_text_keys(self.validation.text, self.validation.text_pair))
         return [i for i, key in enumerate(self.test_keys) if key in known]
 
 

@@ -7,7 +7,7 @@ from superfine.records import Finding
 
 
 def leak(inspection: Inspection) -> list[Finding]:
-    """Test texts that training has seen: the score would count memory as skill."""
+    """Test texts that training or the choice of the epoch has seen: the score would count memory as skill."""
     if inspection.test is None:
         return []
     n = len(inspection.leaked)
@@ -16,7 +16,7 @@ def leak(inspection: Inspection) -> list[Finding]:
         "blocking" if n > 0.01 * len(inspection.test) else "warning",
         inspection.leaked,
         inspection.test,
-        f"{n} of {len(inspection.test)} test texts also stand in the training part.",
+        f"{n} of {len(inspection.test)} test texts also stand in the training or validation part.",
         "Remove them from one of the two; the report gives the score with and without them.",
     )
 
