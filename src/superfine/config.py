@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -191,3 +191,18 @@ def _suggest(key: str) -> str:
     if last in by_last:
         return f' Did you mean "{by_last[last]}"?'
     return did_you_mean(key, known)
+
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def validate_options(kind: str, name: str, options_type: type[Options], options: Mapping[str, Any]) -> Options:
+    """The options of a plug-in, checked by the type that the plug-in owns. Raises ConfigError with what it takes."""
+    try:
+        return options_type.model_validate(dict(options))
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(
+            f'The options of the {kind} "{name}" are not right: {mistakes}.',
+            f"It takes: {', '.join(options_type.model_fields) or 'none'}.",
+        ) from None

@@ -1,13 +1,11 @@
 """What can go wrong, as a tree. Each error says what happened and what to do about it.
 
 SuperfineError
-├── InputError                what the user gave cannot be used (the command line exits with 2)
-│   ├── DataError             a file, a row, a column
-│   ├── ConfigError           an option, a key of the configuration, a name that does not exist
-│   ├── ModelError            a pretrained model or a trained bundle that cannot be found or read
-│   ├── OutputError           a folder that must not or cannot be written
-│   └── MissingExtraError     a feature whose optional packages are not installed
-└── Interrupted               Ctrl-C before there was anything to keep (exits with 130)
+└── InputError                what the user gave cannot be used (the command line exits with 2)
+    ├── DataError             a file, a row, a column
+    ├── ConfigError           an option, a key of the configuration, a name that does not exist
+    ├── ModelError            a pretrained model or a trained bundle that cannot be found or read
+    └── OutputError           a folder that must not or cannot be written
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ def test_a_file_comes_back_row_by_row_with_predictions(trained, tmp_path):
         "this is lovely\nthat is awful\n",
         "text\nthis is lovely\nthat is awful\n",
         '{"text": "this is lovely"}\n{"text": "that is awful"}\n',
+        "id;Text\n1;this is lovely\n2;that is awful\n",
+        "this is lovely\r\nthat is awful\r\n",
     ],
 )
 def test_standard_input_may_be_lines_csv_or_jsonl(trained, monkeypatch, capsys, content):
@@ -44,7 +46,7 @@ def test_standard_input_may_be_lines_csv_or_jsonl(trained, monkeypatch, capsys, 
     monkeypatch.setattr("sys.stdin", Stdin)
     assert superfine_command("predict", trained.folder) == 0
     out = list(csv.DictReader(StringIO(capsys.readouterr().out)))
-    assert [row["text"] for row in out] == ["this is lovely", "that is awful"]
+    assert [row.get("text", row.get("Text")) for row in out] == ["this is lovely", "that is awful"]
     assert all(row["prediction"] in {"good", "bad"} for row in out)
 
 
@@ -91,3 +93,46 @@ def test_evaluate_refuses_labels_that_the_model_does_not_know(trained, tmp_path)
 def test_evaluate_prints_json(trained, reviews, capsys):
     assert superfine_command("evaluate", trained.folder, reviews, "--json") == 0
     assert json.loads(capsys.readouterr().out)["test"]["n"] == 240
+
+
+def test_a_line_separator_inside_a_text_does_not_make_a_row(trained, monkeypatch, capsys):
+    class Stdin:
+        buffer = type("B", (), {"read": staticmethod(lambda: "this is\u2028lovely\nawful".encode())})
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    assert superfine_command("predict", trained.folder) == 0
+    assert len(list(csv.DictReader(StringIO(capsys.readouterr().out)))) == 2
+
+
+def test_json_records_keep_input_columns_whose_names_clash(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", [("lovely", "mine")], ("text", "prediction"))
+    assert superfine_command("predict", trained.folder, data, "--json") == 0
+    record = json.loads(capsys.readouterr().out)["predictions"][0]
+    assert record["prediction"] == "mine"
+    assert record["prediction_2"] in {"good", "bad"}
+
+
+def test_evaluate_refuses_data_without_a_single_label(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "t.csv", [("a text", ""), ("two text", " ")])
+    assert superfine_command("evaluate", trained.folder, data) == 2
+    assert "no row with a label" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_said_before_predicting(trained, reviews, tmp_path, capsys):
+    assert superfine_command("predict", trained.folder, reviews, "--out", tmp_path / "none" / "out.csv") == 2
+    assert "Name a file in an existing folder" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_failure(trained, reviews):
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m superfine predict {trained.folder} {reviews} --json | head -1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_single_texts_are_refused_by_a_model_of_pairs_and_the_other_way_round(trained):
+    with pytest.raises(ValueError, match="single texts"):
+        trained.load().predict(["a"], ["b"])

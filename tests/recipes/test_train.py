@@ -194,6 +194,73 @@ def test_resume_goes_on_from_a_checkpoint_and_refuses_other_data(tiny_model, rev
     assert not (tmp_path / "broken" / "checkpoint").exists()
 
 
+def test_resume_refuses_a_finished_run_and_other_settings(trained, reviews, tiny_model, tmp_path, monkeypatch):
+    import superfine.training.checkpoint as checkpoint
+
+    with pytest.raises(OutputError, match="is finished"):
+        superfine.train(reviews, resume=trained.folder, progress=False)
+
+    def write_then_crash(self, run):
+        if run.progress.step == 5:
+            self.write(run)
+            raise RuntimeError("crash")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpointer, "__call__", write_then_crash)
+        with pytest.raises(RuntimeError, match="crash"):
+            superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    with pytest.raises(ModelError, match="other data or settings"):
+        superfine.train(reviews, resume=tmp_path / "run", settings={"training.batch_size": 8}, progress=False)
+
+
+def test_a_mistake_found_late_leaves_an_earlier_run_alone(trained, reviews, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    before = (copy / "run.yaml").read_text()
+    with pytest.raises(ModelError):
+        superfine.train(reviews, model="./no-such-model", out=copy, force=True, progress=False)
+    assert (copy / "run.yaml").read_text() == before
+    assert (copy / "model" / "model.safetensors").exists()
+
+
+def test_a_test_row_without_text_is_kept_and_one_without_label_is_listed(tiny_model, reviews, tmp_path):
+    test = write_csv(tmp_path / "test.csv", [*make_rows(20, seed=9), ("", "good"), ("fine words", "")])
+    run = superfine.train(
+        reviews,
+        test=test,
+        model=str(tiny_model("bert")),
+        out=tmp_path / "run",
+        settings=FAST | {"training.epochs": 1},
+        progress=False,
+    )
+    assert run.metrics["test"]["n"] == 21
+    assert run.metrics["data"]["dropped"]["test"] == {"count": 1, "without_text": [], "without_label": [23]}
+
+
+def test_missing_values_of_a_frame_are_missing(tiny_model, tmp_path):
+    columns = {
+        "text": [t for t, _ in make_rows(60)] + [float("nan"), None],
+        "label": [y for _, y in make_rows(60)] + ["good", "bad"],
+    }
+    run = superfine.train(
+        columns, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST | {"training.epochs": 1}, progress=False
+    )
+    assert run.metrics["data"]["dropped"]["train"]["count"] == 2
+    assert run.metrics["labels"] == ["bad", "good"]
+
+
+def test_options_that_a_task_does_not_take_are_refused(reviews, tmp_path):
+    with pytest.raises(ConfigError, match='options of the task "classification"'):
+        superfine.train(reviews, out=tmp_path / "run", settings={"task.options": {"x": 1}}, progress=False)
+
+
+def test_a_baseline_subset_holds_every_class():
+    from superfine.recipes.baselines import _some_of_each_class
+
+    targets = np.array([0] * 5000 + [1] * 3)
+    assert set(targets[_some_of_each_class(targets, 50)]) == {0, 1}
+
+
 def test_a_folder_of_somebody_else_and_a_run_without_force_are_left_alone(reviews, trained, tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(OutputError, match="holds no run"):

@@ -111,9 +111,8 @@ class ConsoleReporter(Reporter):
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics))
         for name, comparison in metrics["comparison"].items():
-            self.note(
-                f"Against {metrics['baselines'][name]['title']}: {comparison['verdict']} ({signed(comparison['accuracy'])} points of accuracy)"
-            )
+            title, difference = metrics["baselines"][name]["title"], signed(comparison["accuracy"])
+            self.note(f"Against {title}: {comparison['verdict']} ({difference} points of accuracy)")
         if "test_without_leaks" in metrics:
             without = metrics["test_without_leaks"]
             n_leaked = metrics["test"]["n"] - without["n"]

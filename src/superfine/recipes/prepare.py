@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from superfine.config import DataConfig, RunConfig
+from superfine.config import DataConfig, RunConfig, validate_options
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
 from superfine.data.read import Table, read_table
@@ -51,7 +51,9 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     rows, dropped = to_examples(table, columns)
     lost = {"train": dropped}
     _refuse_unusable(rows, columns)
-    task: Classification = TASKS.load(config.task.name).from_labels(rows.label or [])
+    task_type: type[Classification] = TASKS.load(config.task.name)
+    validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
+    task = task_type.from_labels(rows.label or [])
 
     given: dict[str, Examples] = {}
     for name, source in (("validation", validation), ("test", test)):

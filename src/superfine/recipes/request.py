@@ -46,7 +46,7 @@ def make_request(
     strict: bool,
     started: float,
 ) -> Request:
-    """A request from what the user said. A resumed run takes its configuration, and the files that are not named, from its folder.
+    """A request from what the user said. A resumed run takes its configuration, and files that are not named, from its folder.
 
     `overrides` are dotted keys; those that are None were not said. Raises ConfigError or OutputError.
     """

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from superfine.backbones.batch import Batch
+from superfine.config import validate_options
 from superfine.errors import ConfigError
 from superfine.model import Model
 from superfine.training.regularisers import REGULARISERS
@@ -86,12 +86,4 @@ def compose(regularisers: Mapping[str, Mapping[str, Any]]) -> tuple[Objective, G
 
 def _build(name: str, options: Mapping[str, Any]) -> Any:
     regulariser = REGULARISERS.load(name)
-    options_type: type[BaseModel] = regulariser.Options
-    try:
-        return regulariser(options_type.model_validate(dict(options)))
-    except ValidationError as error:
-        mistakes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(
-            f'The options of the regulariser "{name}" are not right: {mistakes}.',
-            f"It takes: {', '.join(options_type.model_fields)}.",
-        ) from None
+    return regulariser(validate_options(REGULARISERS.kind, name, regulariser.Options, options))
