@@ -15,7 +15,8 @@ from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import load_for_classification
 from superfine.data.clean import STEPS
 from superfine.data.encode import Encoded, Encoder
-from superfine.predictors.bundle import Bundle, Manifest, write_manifest
+from superfine.errors import ModelError
+from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.records import Examples, FloatArray, Predictions
 from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
@@ -106,6 +107,12 @@ class Model:
         """The model of a bundle, in float32, on the GPU where there is one."""
         manifest = bundle.manifest
         backbone = load_for_classification(str(bundle.folder), cleaning=False)
+        n_outputs = int(backbone.network.config.num_labels)
+        if n_outputs != len(manifest.labels):
+            raise ModelError(
+                f"{bundle.folder / MANIFEST} names {len(manifest.labels)} classes, the network has {n_outputs}.",
+                "Copy the bundle again, or train again.",
+            )
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
         return cls(

@@ -53,7 +53,7 @@ def test_a_table_without_prose_or_label_is_refused():
     with pytest.raises(DataError, match="looks like text"):
         choose_columns(table(a=["1", "2"], label=["x", "y"]))
     with pytest.raises(DataError, match="looks like a label"):
-        choose_columns(table(text=["one", "two"]))
+        choose_columns(table(text=["one", "two"], other=["three", "four"]))
 
 
 def test_rows_without_text_or_label_are_left_out_and_listed():
@@ -61,3 +61,21 @@ def test_rows_without_text_or_label_are_left_out_and_listed():
     examples, dropped = to_examples(data, choose_columns(data))
     assert examples.row.tolist() == [2, 5]
     assert (dropped.without_text, dropped.without_label) == ((3,), (4,))
+
+
+@pytest.mark.parametrize(
+    "names", [{"text": ["words"], "label": "words"}, {"text": ["words", "Words"]}, {"label": "mood", "group": "mood"}]
+)
+def test_a_column_cannot_serve_two_purposes(names):
+    with pytest.raises(DataError, match="named for two purposes"):
+        choose_columns(REVIEWS, **names)
+
+
+def test_an_empty_name_is_not_taken_for_none():
+    with pytest.raises(DataError, match='no column ""'):
+        choose_columns(REVIEWS, label="")
+
+
+def test_a_table_of_one_column_is_told_about_delimiters():
+    with pytest.raises(DataError, match=r"single column.*\n.*delimiter"):
+        choose_columns(table(**{"text|label": ["a b|x", "c d|y"]}))

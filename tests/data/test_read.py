@@ -20,6 +20,14 @@ def test_csv_keeps_quoted_commas_line_breaks_and_unicode(tmp_path):
     assert table.row.tolist() == [2, 3]
 
 
+def test_a_line_for_excel_and_blank_lines_before_the_header_are_passed_over(tmp_path):
+    assert read_table(write(tmp_path, "a.csv", "sep=;\n\ntext;label\na;b\n")).columns == {"text": ["a"], "label": ["b"]}
+
+
+def test_delimiters_inside_a_quoted_header_do_not_count(tmp_path):
+    assert list(read_table(write(tmp_path, "a.csv", '"a; b; c",label\nx,y\n')).columns) == ["a; b; c", "label"]
+
+
 def test_a_byte_order_mark_does_not_become_part_of_the_first_column(tmp_path):
     assert list(read_table(write(tmp_path, "a.csv", "\ufefftext,label\na,b\n")).columns) == ["text", "label"]
 
@@ -46,6 +54,9 @@ def test_jsonl_fills_absent_keys_and_counts_lines(tmp_path):
         ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "not UTF-8"),
         ("a.csv", "text,label\n好,b\n".encode("gb18030"), "not UTF-8"),
         ("a.xyz", "text", 'end in ".xyz"'),
+        ("a.csv", 'text,label\n"a' + "\n" * 1001 + 'b",c\n', "stray quotation mark"),
+        ("a.jsonl", '{"text": ' + "9" * 5000 + "}\n", "line 1 is not JSON"),
+        ("a.csv", "text,label\na,b\n".encode("utf-16"), "ENCODING is UTF-16"),
         ("a.jsonl", '{"text": 1}\n[1]\n', "line 2 is not a JSON object"),
         ("a.jsonl", '{"text": 1\n', "line 1 is not JSON"),
     ],

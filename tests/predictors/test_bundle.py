@@ -44,3 +44,17 @@ def test_the_manifest_says_what_prediction_needs(trained):
     assert manifest["text"] == ["text"]
     assert manifest["precision"] == "float32"
     assert manifest["cleaning"]
+
+
+def test_a_manifest_that_does_not_fit_the_weights_is_refused(trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.folder / "model", copy)
+    path = copy / "superfine.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"labels": ["a", "b", "c"], "sha256": {}}))
+    with pytest.raises(ModelError, match="names 3 classes, the network has 2"):
+        open_predictor(copy)
+    path.write_text(json.dumps(manifest | {"format": 9}))
+    with pytest.raises(ModelError, match="format") as error:
+        open_predictor(copy)
+    assert "pydantic" not in str(error.value)

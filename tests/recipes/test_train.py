@@ -197,6 +197,10 @@ def test_resume_goes_on_from_a_checkpoint_and_refuses_other_data(tiny_model, rev
 def test_resume_refuses_a_finished_run_and_other_settings(trained, reviews, tiny_model, tmp_path, monkeypatch):
     import superfine.training.checkpoint as checkpoint
 
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "run.yaml").write_text("- a\n")
+    with pytest.raises(ConfigError, match="no mapping"):
+        superfine.train(reviews, resume=tmp_path / "odd", progress=False)
     with pytest.raises(OutputError, match="is finished"):
         superfine.train(reviews, resume=trained.folder, progress=False)
 
@@ -285,7 +289,7 @@ def test_force_replaces_a_run(trained, reviews, tiny_model, tmp_path):
     [
         ([("one text here", "a"), ("another text", "a")], 'only the class "a"'),
         ([("same text", "a"), ("same text", "b")] * 5, "every row has the same text"),
-        ([("a b c", "x"), ("d e f", "y")], "too few rows"),
+        ([("a b c", "x"), ("d e f", "y")], "No row of .* can be set aside for test"),
     ],
 )
 def test_data_that_cannot_be_learned_from_is_refused(rows, message, tmp_path):
@@ -304,7 +308,7 @@ def test_all_mistakes_in_the_settings_are_reported_at_once(reviews, tmp_path):
         superfine.train(
             reviews,
             out=tmp_path / "run",
-            settings={"training.epoch": 3, "training.batch_size": 0, "learning_rate": 1},
+            settings={"training.epoch": 3, "training.batch_size": 0, "learning_rate": 1, "training.clip_norm": float("inf")},
             progress=False,
         )
     message = str(error.value)

@@ -201,7 +201,9 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
     table = run.model.backbone.word_embeddings.weight
     for parameter in run.optimiser._dense_parameters:
         parameter.grad = torch.ones_like(parameter)
-    table.grad = torch.sparse_coo_tensor(torch.tensor([[3, 3]]), torch.ones(2, table.shape[1]), table.shape)
+    table.grad = torch.sparse_coo_tensor(
+        torch.tensor([[3, 3]]), torch.ones(2, table.shape[1]), table.shape, check_invariants=True
+    )
     _, values = run.optimiser.rows.take_gradient()
     assert torch.equal(values, torch.full_like(values, 2.0)), "a row that occurs twice gets the sum"
     import superfine.training.optim as optim
@@ -227,3 +229,12 @@ def test_a_checkpoint_that_cannot_be_written_says_so(tiny_model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"):
         Checkpointer(tmp_path / "file" / "checkpoint").write(new_run(tiny_model("bert")))
+
+
+def test_training_that_diverges_is_said_and_stops(tiny_model):
+    from superfine.errors import ConfigError
+
+    run = new_run(tiny_model("bert"))
+    run.weights.masters[0].data.fill_(float("nan"))
+    with pytest.raises(ConfigError, match="diverged"):
+        fit(run, Clock(), Reporter())

@@ -44,6 +44,11 @@ def resolve(name: str) -> Source:
         if folder is not None:
             return Source(name, str(folder), True)
     path = Path(name).expanduser()
+    if not name.strip() or path.is_file():
+        raise ModelError(
+            f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
+            "Name a folder, or a model of the hub as owner/name.",
+        )
     if path.is_dir():
         if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
             path = path / "model"
@@ -52,7 +57,7 @@ def resolve(name: str) -> Source:
                 f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
             )
         return Source(name, str(path), True)
-    if path.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     _check_hub(name)
     return Source(name, name, False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from superfine.errors import SuperfineError
+from superfine.errors import OutputError, SuperfineError
 
 STARTED = time.monotonic()
 EXIT_UNUSABLE = 2
@@ -172,6 +172,9 @@ def _to_standard_output(write: Callable[[], None]) -> None:
     except BrokenPipeError:
         # Python flushes standard output once more at its end, so it must lead somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"Standard output cannot be written: {error.strerror}.", "Name a file with --out.") from None
 
 
 def main(arguments: list[str] | None = None) -> None:

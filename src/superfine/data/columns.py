@@ -83,10 +83,11 @@ def choose_columns(
 
     Raises DataError that lists the columns when a named one is absent or nothing looks like text or label.
     """
+    _refuse_doubled([*(text or []), text_pair, label, group])
     texts = tuple(_named(table, name) for name in text) if text else ()
-    pair = _named(table, text_pair) if text_pair else None
-    grouped = _named(table, group) if group else None
-    labelled = _named(table, label) if label and (needs_label or has_columns(table, [label])) else None
+    pair = _named(table, text_pair) if text_pair is not None else None
+    grouped = _named(table, group) if group is not None else None
+    labelled = _named(table, label) if label is not None and (needs_label or has_columns(table, [label])) else None
     found = not texts or (needs_label and labelled is None)
     taken = {*texts, pair, grouped}
     if labelled is None and needs_label:
@@ -94,6 +95,15 @@ def choose_columns(
     if not texts:
         texts = (_find_text(table, [c for c in table.columns if c not in {*taken, labelled}]),)
     return ColumnChoice(texts, pair, labelled, grouped, found)
+
+
+def _refuse_doubled(named: Sequence[str | None]) -> None:
+    names = [name.strip().casefold() for name in named if name is not None]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DataError(
+            f'The column "{doubled[0]}" is named for two purposes.', "Name each of text, text pair, label and group once."
+        )
 
 
 def has_columns(table: Table, names: Sequence[str]) -> bool:
@@ -128,12 +138,23 @@ def _by_name(candidates: Sequence[str], names: Sequence[str]) -> str | None:
     return next((folded[name] for name in names if name in folded), None)
 
 
+def _refuse_one_column(table: Table) -> None:
+    if len(table.columns) == 1:
+        only = next(iter(table.columns))
+        raise DataError(
+            f'{table.source} has a single column, "{only}".',
+            "The delimiter must be a comma, a semicolon or a tab, and text and label two columns.",
+        )
+
+
 def _find_text(table: Table, candidates: list[str]) -> str:
     """The column with a usual name if its values read like text, else the one with the longest values."""
     wordy = [c for c in candidates if any(ch.isalpha() for v in table.columns[c][:200] for ch in v)]
     if not wordy:
+        _refuse_one_column(table)
         raise DataError(
-            f"No column of {table.source} looks like text.", f"Name it with --text. Columns: {', '.join(table.columns)}."
+            f"No column of {table.source} that is not named otherwise looks like text (letters are looked for).",
+            f"Name it with --text. Columns: {', '.join(table.columns)}.",
         )
     usual = _by_name(wordy, TEXT_NAMES)
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
@@ -148,8 +169,10 @@ def _find_label(table: Table, candidates: list[str]) -> str:
         c for c in candidates if len(set(table.columns[c])) > 1 and _different_share(table.columns[c]) <= MAX_CLASSES_SHARE
     ]
     if not repeated or len(candidates) < 2:
+        _refuse_one_column(table)
         raise DataError(
-            f"No column of {table.source} looks like a label.", f"Name it with --label. Columns: {', '.join(table.columns)}."
+            f"No column of {table.source} that is not named otherwise looks like a label.",
+            f"Name it with --label. Columns: {', '.join(table.columns)}.",
         )
     return min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c])))
 

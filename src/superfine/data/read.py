@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ FORMATS = NameTable(
 )
 
 
+MAX_LINES_IN_FIELD = 1000
+"""A field with more line breaks is taken for the work of a stray quotation mark."""
 END_MARK = "\ue000end of file\ue000"
 
 
@@ -89,9 +92,13 @@ def parse_text(source: str, text: str, ending: str) -> Table:
 
 
 def _not_utf8(source: str, error: UnicodeDecodeError) -> DataError:
+    if bytes(error.object[:2]) in {b"\xff\xfe", b"\xfe\xff"}:
+        encoding = "UTF-16"
+    else:
+        encoding = "GB18030 (Chinese), WINDOWS-1252 (Western), or what it was saved in:"
     return DataError(
         f"{source} is not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x}).",
-        "Save it as UTF-8, for example with: iconv -f GB18030 -t UTF-8",
+        f"Save it as UTF-8, for example with: iconv -f ENCODING -t UTF-8 OLD > NEW, where ENCODING is {encoding.rstrip(':')}.",
     )
 
 
@@ -119,13 +126,14 @@ def read_jsonl(source: str, stream: IO[str]) -> Table:
 
 
 def _read_csv_lines(source: str, lines: Iterator[str]) -> Table:
-    first = next(lines, "")
+    first = next((line for line in lines if line.strip() and not line.lower().startswith("sep=")), "")
     return _read_delimited(source, _chain(first, lines), sniff_delimiter(first))
 
 
 def sniff_delimiter(header: str) -> str:
     """The most frequent of comma, semicolon and tab in a header, which is short and holds no quoted prose."""
-    return max(",;\t", key=header.count)
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t", key=unquoted.count)
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -158,6 +166,11 @@ def _read_delimited(source: str, lines: Iterator[str], delimiter: str) -> Table:
                     if delimiter == "\t"
                     else "Put texts that hold the delimiter or a line break in double quotes.",
                 )
+            if any(value.count("\n") > MAX_LINES_IN_FIELD for value in record):
+                raise DataError(
+                    f"{source}: row {number} holds a field of over {MAX_LINES_IN_FIELD} lines, up to line {records.line_num}.",
+                    "A stray quotation mark swallows the rows after it: double it, or close it.",
+                )
             numbers.append(number)
             for column, value in zip(columns, record, strict=True):
                 column.append(value)
@@ -189,8 +202,9 @@ def _read_records(source: str, lines: Iterator[str]) -> Table:
             continue
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{source}: line {number} is not JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number or a nesting in it is too large"
+            raise DataError(f"{source}: line {number} is not JSON: {reason}.", "Each line is one JSON object.") from None
         if not isinstance(record, dict):
             raise DataError(
                 f"{source}: line {number} is not a JSON object.", 'Each line looks like {"text": "...", "label": "..."}.'

@@ -62,8 +62,15 @@ def open_bundle(folder: Path | str) -> Bundle:
         if path.exists():
             try:
                 return Bundle(candidate, Manifest.model_validate_json(path.read_text(encoding="utf-8")))
-            except (ValidationError, OSError, UnicodeDecodeError) as error:
-                raise ModelError(f"{path} cannot be read: {error}") from None
+            except ValidationError as error:
+                mistake = error.errors()[0]
+                where = ".".join(map(str, mistake["loc"])) or "its content"
+                raise ModelError(
+                    f"{path} cannot be used: {where}: {mistake['msg']}.",
+                    "Copy the bundle again, train again, or update Superfine.",
+                ) from None
+            except (OSError, UnicodeDecodeError) as error:
+                raise ModelError(f"{path} cannot be read: {error}.", "Copy the bundle again, or train again.") from None
     if not folder.exists():
         raise ModelError(f"The folder {folder} does not exist.", "Name the folder that `superfine train` wrote.")
     raise ModelError(f"{folder} holds no model that Superfine trained.", "Name the folder that `superfine train` wrote.")

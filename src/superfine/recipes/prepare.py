@@ -124,7 +124,19 @@ def _set_aside(rows: Examples, task: Classification, share: float, seed: int, na
     stay, aside = split(task.encode(rows), keys, share, seed=seed, groups=rows.group)
     if not len(aside):
         raise DataError(
-            f"{rows.source} has too few rows ({len(rows)}) to set any aside for {name}.",
-            f"Give more rows, or a file of their own with --{name}.",
+            f"No row of {rows.source} can be set aside for {name}: {_why_none(rows, task, share)}.",
+            f"Or give a file of their own with --{name}.",
         )
     return rows.take(stay), rows.take(aside)
+
+
+def _why_none(rows: Examples, task: Classification, share: float) -> str:
+    """What keeps every row in training, and what to change."""
+    if rows.group is not None and len(set(rows.group)) < 2 * len(task.labels):
+        return f"the --group column holds only {len(set(rows.group))} groups, and a group is never split. Choose another one"
+    if len(task.labels) > len(rows) / 2:
+        return (
+            f"there are {len(task.labels)} classes in {len(rows)} rows, and the only row of a class stays. "
+            "Is the label column the right one?"
+        )
+    return f"{share:.4g} of {len(rows)} rows, taken from each class, is less than one. Give more rows"

@@ -61,8 +61,8 @@ def make_request(
         raise OutputError(f"{resume} holds no run to resume.", "Name the folder of a run that was broken off.")
     if (resume / "metrics.json").exists():
         raise OutputError(f"The run in {resume} is finished.", "Start a new one without --resume.")
-    asked = yaml.safe_load((resume / MARKER).read_text(encoding="utf-8")).get("request", {})
     settings = build_config(read_config_file(resume / MARKER), overrides)
+    asked = yaml.safe_load((resume / MARKER).read_text(encoding="utf-8")).get("request") or {}
     return Request(
         data, validation or asked.get("validation"), test or asked.get("test"), settings, resume, force, True, strict, started
     )

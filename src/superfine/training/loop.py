@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from superfine.backbones.batch import Batch, collate
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
+from superfine.errors import ConfigError
 from superfine.metrics import log_losses
 from superfine.model import Model
 from superfine.records import IntArray
@@ -190,6 +191,11 @@ def _train_step(run: Run, indices: IntArray, clock: Clock) -> tuple[float, int, 
     progress.step += 1
     progress.step_in_epoch += 1
     loss = float(outcome.loss.detach())
+    if not math.isfinite(loss):
+        raise ConfigError(
+            f"The loss is {loss} at step {progress.step}: training has diverged.",
+            f"Lower training.learning_rate (it is {run.recipe.learning_rate:g}), or use --set training.precision=float32.",
+        )
     progress.epoch_loss += loss
     progress.texts += batch.n_texts
     progress.tokens += batch.n_tokens

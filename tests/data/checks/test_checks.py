@@ -64,3 +64,11 @@ def test_unknown_tokens_above_a_tenth_are_a_warning_that_names_other_models():
 def test_cut_texts_are_counted():
     cut = found(Inspection(SOUND, encoded=encoded(40, truncated=range(10)), max_length=32))["truncation"]
     assert (cut.count, cut.severity, cut.rows[0]) == (10, "warning", 2)
+
+
+def test_classes_that_differ_only_in_spelling_are_said():
+    train = examples(*[(f"t{i}", label) for i, label in enumerate(["pos", "Pos", "neg", "1", "1.0", "2"] * 20)])
+    message = found(Inspection(train))["label_spelling"].message
+    assert '"Pos" and "pos"' in message
+    assert '"1" and "1.0"' in message
+    assert "neg" not in message

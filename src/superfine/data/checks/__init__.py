@@ -13,6 +13,7 @@ CHECKS = NameTable(
         "contradiction": "superfine.data.checks.repeats:contradiction",
         "rare_class": "superfine.data.checks.balance:rare_class",
         "imbalance": "superfine.data.checks.balance:imbalance",
+        "label_spelling": "superfine.data.checks.labels:label_spelling",
         "unknown_tokens": "superfine.data.checks.tokens:unknown_tokens",
         "truncation": "superfine.data.checks.tokens:truncation",
     },

@@ -1,0 +1,32 @@
+"""Labels that look like one class written in several ways."""
+
+from __future__ import annotations
+
+from superfine.data.checks.inspection import Inspection, finding, label_counts
+from superfine.records import Finding
+
+
+def label_spelling(inspection: Inspection) -> list[Finding]:
+    """Classes whose names differ only in case, inner white space, or as numbers do (1 and 1.0)."""
+    spellings: dict[str, list[str]] = {}
+    for name in label_counts(inspection.train):
+        spellings.setdefault(_folded(name), []).append(name)
+    alike = [names for names in spellings.values() if len(names) > 1]
+    doubtful = {name for names in alike for name in names}
+    rows = [i for i, label in enumerate(inspection.train.label or []) if label in doubtful]
+    named = "; ".join(" and ".join(f'"{name}"' for name in names) for names in alike[:5])
+    return finding(
+        "label_spelling",
+        "warning",
+        rows,
+        inspection.train,
+        f"Classes that differ only in how they are written: {named}.",
+        "If they mean the same, write them alike in the file.",
+    )
+
+
+def _folded(name: str) -> str:
+    try:
+        return repr(float(name))
+    except ValueError:
+        return " ".join(name.casefold().split())
