@@ -85,6 +85,7 @@ class TrainingConfig(_Section):
     learning_rate: float | None = Field(
         None, gt=0, description="peak rate of AdamW for the topmost layer; absent: by the model's width"
     )
+    head_factor: float = Field(1.0, gt=0, description="factor on the rate of the head, which starts from random values")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")

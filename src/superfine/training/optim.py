@@ -42,7 +42,7 @@ def rate_factor(progress: float, warmup_share: float) -> float:
 class Optimiser:
     """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
 
-    The peak rate of a parameter is learning_rate · layer_decay ** depth. Sparse gradients (word embeddings) go to `RowAdamW`.
+    The peak rate of a parameter is learning_rate · layer_decay ** depth, in the head learning_rate · head_factor. Sparse gradients (word embeddings) go to `RowAdamW`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Optimiser:
         self.rows: RowAdamW | None = None
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
-            peak = learning_rate * settings.layer_decay**depth
+            peak = learning_rate * (settings.head_factor if depth == 0 else settings.layer_decay**depth)
             decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
             if master is embedding:
                 self.rows = RowAdamW(master, peak, decay)
