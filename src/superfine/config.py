@@ -82,10 +82,8 @@ class TrainingConfig(_Section):
 
     epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by their number")
     batch_size: int = Field(32, gt=0, description="texts per step")
-    learning_rate: float | None = Field(
-        None, gt=0, description="peak rate of AdamW for the topmost layer; absent: by the model's width"
-    )
-    head_factor: float = Field(1.0, gt=0, description="factor on the rate of the head, which starts from random values")
+    learning_rate: float | None = Field(None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width")
+    head_factor: float = Field(10.0, gt=0, description="factor on the rate of the head, which starts from random values")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")

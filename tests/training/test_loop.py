@@ -163,7 +163,7 @@ def test_layers_below_get_smaller_rates_with_layer_decay(tiny_model):
     assert depths["bert.encoder.layer.0.output.dense.weight"] == 2
     assert depths["bert.embeddings.position_embeddings.weight"] == 3
     peaks = {group["peak_rate"] for group in run.optimiser.dense.param_groups}
-    assert peaks == {2e-3, 1e-3, 5e-4, 2.5e-4}
+    assert peaks == {2e-2, 1e-3, 5e-4, 2.5e-4}
 
 
 def test_biases_and_norms_are_not_decayed(tiny_model):
@@ -215,8 +215,8 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
 
 def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
     assert [usual_epochs(n, 32) for n in (200, 1300, 4000, 10_000, 25_000, 1_000_000)] == [10, 10, 4, 4, 3, 2]
-    assert usual_rate(384) == pytest.approx(2e-4)
-    assert usual_rate(768) == pytest.approx(5e-5)
+    assert usual_rate(384) == pytest.approx(1e-4)
+    assert usual_rate(768) == pytest.approx(2.5e-5)
     assert usual_rate(32) == 5e-4
     recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 768)
     assert (recipe.epochs, recipe.learning_rate) == (7, 1e-5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from superfine.config import TrainingConfig
 
 REFERENCE_WIDTH = 384
-REFERENCE_RATE = 2e-4
+REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
 WANTED_STEPS = 500
 """Small data get more passes until the run has about so many steps."""
@@ -21,7 +21,7 @@ MANY_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """epochs: passes over the training rows at most. learning_rate: the peak rate of the topmost layer."""
+    """epochs: passes over the training rows at most. learning_rate: the peak rate of the layers below the head."""
 
     epochs: int
     learning_rate: float
@@ -45,5 +45,5 @@ def usual_epochs(n_rows: int, batch_size: int) -> int:
 
 
 def usual_rate(width: int) -> float:
-    """2e-4 for a width of 384, falling with the square of the width: 5e-5 at 768, 2.8e-5 at 1,024."""
+    """1e-4 for a width of 384, falling with the square of the width: 2.5e-5 at 768, 1.4e-5 at 1,024."""
     return min(HIGHEST_RATE, REFERENCE_RATE * (REFERENCE_WIDTH / width) ** 2)
