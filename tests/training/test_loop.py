@@ -214,7 +214,7 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
 
 
 def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
-    assert [usual_epochs(n, 32) for n in (200, 1300, 4000, 10_000, 25_000, 1_000_000)] == [10, 10, 4, 4, 3, 2]
+    assert [usual_epochs(n, 32) for n in (200, 1300, 4000, 10_000, 25_000, 1_000_000)] == [10, 6, 4, 4, 3, 2]
     assert usual_rate(384) == pytest.approx(1e-4)
     assert usual_rate(768) == pytest.approx(2.5e-5)
     assert usual_rate(32) == 5e-4

@@ -12,7 +12,7 @@ from superfine.config import TrainingConfig
 REFERENCE_WIDTH = 384
 REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
-WANTED_STEPS = 500
+WANTED_STEPS = 240
 """Small data get more passes until the run has about so many steps."""
 FEWEST_EPOCHS, USUAL_EPOCHS, MOST_EPOCHS = 2, 4, 10
 MANY_ROWS = 20_000
