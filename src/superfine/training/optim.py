@@ -42,8 +42,8 @@ def rate_factor(progress: float, warmup_share: float) -> float:
 class Optimiser:
     """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
 
-    The peak rate of a parameter is learning_rate · layer_decay ** depth, in the head learning_rate · head_factor. Sparse gradients
-    (word embeddings) go to `RowAdamW`.
+    The peak rate of a parameter is learning_rate · layer_decay ** depth, in the head learning_rate · head_factor.
+    Sparse gradients (word embeddings) go to `RowAdamW`.
     """
 
     def __init__(
