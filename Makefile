@@ -24,8 +24,6 @@ $(VENV)/.ready-bench: $(VENV)/.ready-dev
 
 demo: $(VENV)/.ready
 	$(BIN)/superfine train $(DATA) --out runs/demo --force
-	@echo "Two new texts, through superfine predict:"
-	@printf 'Stopped working after a week, and nobody answers.\nMy mother uses it every day and hums.\n' | $(BIN)/superfine predict runs/demo
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest

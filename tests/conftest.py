@@ -146,7 +146,13 @@ def tiny_model(tmp_path_factory):
     return build
 
 
-FAST = {"training.learning_rate": 2e-3, "training.epochs": 3, "training.batch_size": 16, "model.max_length": 32}
+FAST = {
+    "training.learning_rate": 2e-3,
+    "training.head_factor": 1,
+    "training.epochs": 3,
+    "training.batch_size": 16,
+    "model.max_length": 32,
+}
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_plain_transformers_gives_our_probabilities_on_raw_text(tiny_model, revi
     # In a family without special tokens an empty text has no token: plain transformers classifies its padding, so it is left out.
     texts = DIRTY if family not in {"gpt2", "llama", "qwen2"} else [text for text in DIRTY if text]
     ours = run.load().predict(texts).probabilities
-    assert np.ptp(ours[:, 0]) > 2e-4, "the texts must differ, or the comparison says nothing"
+    assert np.ptp(ours[:, 0]) > 1e-4, "the texts must differ, or the comparison says nothing"
     np.testing.assert_allclose(plain_probabilities(run.folder / "model", texts), ours, atol=1e-5)
 
 
