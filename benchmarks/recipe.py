@@ -1,0 +1,106 @@
+"""Where the default recipe comes from: settings compared on validation rows of training parts, never on a test part.
+
+    python -m benchmarks.recipe '{}' '{"training.learning_rate": 5e-5, "training.head_factor": 20}'
+    python -m benchmarks.recipe --sets en/sst2 --seeds 0 1 2 '{"training.layer_decay": 0.9}'
+    python -m benchmarks.recipe --table           print the table of what there is
+
+Each setting fine-tunes on 3,600 rows of a training part (what the accuracy benchmark leaves after setting validation rows aside)
+and is scored after every epoch on 2,000 other rows of the same part. A finished run is one line of benchmarks/runs/recipe.jsonl
+and is not repeated; run it with SUPERFINE_DATA and the extras `offline` and `bench` as the accuracy benchmark.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import datasets
+
+SETS = ["en/sst2", "en/rotten_tomatoes", "en/emotion", "en/banking77", "en/ag_news"]
+TRAIN_ROWS, VALIDATION_ROWS = 3600, 2000
+LOG = datasets.REPOSITORY / "benchmarks" / "runs" / "recipe.jsonl"
+
+
+def parts_of(name: str) -> tuple[Path, Path]:
+    """Two files of the training part of a set: rows to learn from, and others to validate on. No text is in both."""
+    from superfine.data.clean import same_text_keys
+    from superfine.data.split import split
+
+    folder = LOG.parent / "recipe" / name.replace("/", "_")
+    files = folder / "train.csv", folder / "validation.csv"
+    if not files[1].exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = datasets.stratified_sample(datasets.read(datasets.train_and_test(name)[0]), TRAIN_ROWS + VALIDATION_ROWS, seed=99)
+        ids = np.unique(rows.labels, return_inverse=True)[1].astype(np.int64)
+        # A set with too few rows for both keeps two thirds of them to learn from.
+        share = max(1 / 3, 1 - TRAIN_ROWS / len(ids))
+        for file, indices in zip(files, split(ids, same_text_keys(rows.texts), share, seed=7), strict=True):
+            datasets.write(datasets.Rows([rows.texts[i] for i in indices], [rows.labels[i] for i in indices]), file)
+    return files
+
+
+def trial(name: str, settings: dict, seed: int) -> dict:
+    """Fine-tune once, to the last epoch."""
+    from superfine.config import build_config
+    from superfine.recipes.outputs import Timing
+    from superfine.recipes.prepare import prepare
+    from superfine.recipes.reporter import Reporter
+    from superfine.recipes.tuning import build_job, isolated_seed
+    from superfine.training.clock import Clock
+    from superfine.training.loop import Run, fit
+
+    train, validation = parts_of(name)
+    config = build_config({}, {"training.patience": 0, "seed": seed, **settings})
+    job = build_job(prepare(train, validation, validation, config), config, Timing(), Reporter())
+    with isolated_seed(seed + 1):
+        run = Run(job.model, job.train, job.validation, config.training, seed)
+        fit(run, Clock(), Reporter())
+    history = [[round(r.accuracy, 4), round(r.loss, 4)] for r in run.progress.history]
+    return {"set": name, "seed": seed, "settings": settings, "rows": [len(job.train), len(job.validation)], "history": history}
+
+
+def finished() -> list[dict]:
+    return [json.loads(line) for line in LOG.read_text(encoding="utf-8").splitlines()] if LOG.exists() else []
+
+
+def key(name: str, settings: dict, seed: int) -> str:
+    return json.dumps([name, settings, seed], sort_keys=True)
+
+
+def table(runs: list[dict]) -> str:
+    """Means over seeds of the best epoch's accuracy, the last one's, and the last one's loss."""
+    lines = ["| set | setting | seeds | best epoch | last epoch | loss of the last |", "|---|---|---|---|---|---|"]
+    cells: dict[tuple[str, str], list[list[list[float]]]] = {}
+    for run in runs:
+        cells.setdefault((run["set"], json.dumps(run["settings"], sort_keys=True)), []).append(run["history"])
+    for (name, settings), histories in sorted(cells.items()):
+        best = np.mean([max(accuracy for accuracy, _ in history) for history in histories])
+        last, loss = np.mean([history[-1] for history in histories], axis=0)
+        lines.append(f"| {name} | `{settings}` | {len(histories)} | {best:.4f} | {last:.4f} | {loss:.3f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("settings", nargs="*", type=json.loads, help="JSON mappings of configuration keys; {} is the default")
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    a = parser.parse_args()
+    if not a.table:
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        for seed in a.seeds:
+            for name in a.sets:
+                for settings in a.settings:
+                    if key(name, settings, seed) in {key(r["set"], r["settings"], r["seed"]) for r in finished()}:
+                        continue
+                    line = json.dumps(trial(name, settings, seed))
+                    with open(LOG, "a", encoding="utf-8") as file:
+                        file.write(line + "\n")
+                    print(line, flush=True)
+    print(table(finished()))
+
+
+if __name__ == "__main__":
+    main()
