@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from superfine.api import Run
 
+# A busy machine is no failure.
+settings.register_profile("superfine", deadline=None)
+settings.load_profile("superfine")
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 needs_embedded_model = pytest.mark.skipif(

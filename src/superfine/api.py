@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from superfine.data.read import Source
     from superfine.records import Evaluation, TextPredictor
 
 
@@ -26,10 +27,10 @@ class Run:
 
 
 def train(
-    data: str | Path | Mapping[str, Any],
+    data: Source,
     *,
-    validation: str | Path | Mapping[str, Any] | None = None,
-    test: str | Path | Mapping[str, Any] | None = None,
+    validation: Source | None = None,
+    test: Source | None = None,
     text: str | Sequence[str] | None = None,
     text_pair: str | None = None,
     label: str | None = None,
@@ -48,8 +49,9 @@ def train(
 ) -> Run:
     """Fine-tune a classifier and test it: what `superfine train` does.
 
-    data, validation, test: a file, or a mapping of column names to values (a data frame is one). Parts that are not given are set
-    aside from `data`. config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
+    data, validation, test: a file, several files, a folder of classes, `"hf://owner/name"`, a mapping of column names to values,
+    a pandas or polars frame, or a `datasets.Dataset`. Parts that are not given are set aside from `data`.
+    config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
     time_limit: seconds, or "10m". strict: refuse data with a blocking finding. progress: print to standard error.
 
     Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can mend.
@@ -98,7 +100,7 @@ def load(folder: str | Path) -> TextPredictor:
     return open_predictor(folder)
 
 
-def evaluate(folder: str | Path, data: str | Path | Mapping[str, Any]) -> Evaluation:
+def evaluate(folder: str | Path, data: Source) -> Evaluation:
     """Score a trained model on labelled data, with 95 % intervals."""
     from superfine.recipes.evaluate import evaluate as run_recipe
 

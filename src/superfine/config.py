@@ -55,6 +55,14 @@ class DataConfig(_Section):
     text_pair: str | None = Field(None, description="column with the second text of a pair")
     label: str | None = Field(None, description="label column; found by name and content when absent")
     group: str | None = Field(None, description="rows with the same value in this column stay in one part")
+    encoding: str | None = Field(None, description="text encoding of the files, e.g. gb18030; detected when absent")
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="between fields; found when absent")
+    sheet: str | None = Field(None, description="sheet of a workbook; the first that holds something when absent")
+    bad_rows: Literal["refuse", "skip"] = Field(
+        "refuse", description="records that cannot be read: refuse the file, or list them"
+    )
+    merge_labels: bool = Field(False, description="labels that differ only in case or spaces become the most frequent of them")
+    ignore_unknown_labels: bool = Field(False, description="do not score test rows whose label training never had")
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
     validation_share: float = Field(0.10, gt=0, lt=0.5, description="share of the training part without a validation file")
     validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are set aside")

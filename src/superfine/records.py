@@ -73,6 +73,10 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, indices: IntArray) -> Self:
+        """The predictions at `indices`, in that order."""
+        return replace(self, row=self.row[indices], probabilities=self.probabilities[indices])
+
     @property
     def class_ids(self) -> IntArray:
         """(n,) the index of the most probable class."""

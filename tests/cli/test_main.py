@@ -45,7 +45,7 @@ def test_train_prints_json_alone_on_standard_output(tiny_model, reviews, tmp_pat
     ("arguments", "message"),
     [
         (["train", "none.csv"], "none.csv does not exist"),
-        (["train"], "Missing argument 'DATA'"),
+        (["train"], "Missing argument 'DATA...'"),
         (["train", "x.csv", "--sed", "1"], "--seed"),
         (["trian"], "No such command"),
         (["train", "none.csv", "--set", "training.epoch=1"], 'Did you mean "training.epochs"'),
@@ -121,3 +121,22 @@ def test_rows_left_out_are_counted_and_listed(tiny_model, tmp_path, capsys):
     data = write_csv(tmp_path / "d.csv", [*make_rows(60), ("", "good"), ("fine words", "")])
     superfine_command("train", data, "--model", tiny_model("bert"), "--out", tmp_path / "run", *SETTINGS)
     assert "1 rows without text, 1 without label (rows 62, 63)" in capsys.readouterr().err
+
+
+def test_a_gbk_export_is_read_said_and_predicted_from_several_files(trained, tmp_path, capsys):
+    first, second = tmp_path / "一.csv", tmp_path / "二.csv"
+    first.write_bytes("text,备注\nlovely kettle,物流很快，包装也不错\n".encode("gbk"))
+    second.write_bytes("text\tother\nawful lamp\tx\n".encode("utf-16"))
+    assert superfine_command("predict", trained.folder, first, second) == 0
+    output = capsys.readouterr()
+    assert [line.split(",")[0] for line in output.out.splitlines()] == ["text", "lovely kettle", "awful lamp"]
+    assert "一.csv is read as GB18030 (Chinese)" in output.err
+    assert "二.csv is read as UTF-16" in output.err
+
+
+def test_evaluate_leaves_unknown_labels_out_on_request(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "more.csv", [("lovely kettle", "good"), ("awful lamp", "bad"), ("so so", "mixed")])
+    assert superfine_command("evaluate", trained.folder, data) == 2
+    assert '"mixed" in row 4' in capsys.readouterr().err
+    assert superfine_command("evaluate", trained.folder, data, "--ignore-unknown-labels", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dropped"]["without_label"] == [4]

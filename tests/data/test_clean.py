@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from superfine.data.clean import add_cleaning, clean_all, same_text_keys
+from superfine.data.clean import add_cleaning, clean_all, cleaning_normalizer, is_clean, same_text_keys, split_cleaning
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,27 @@ def test_the_tokenizer_cleans_in_the_same_way():
 def test_texts_that_differ_in_case_markup_and_spaces_are_the_same_text():
     assert len(set(same_text_keys(["So GOOD", "so  good", "so<br/>good"]))) == 1
     assert same_text_keys(["a b"], ["c"]) != same_text_keys(["a"], ["b c"])
+
+
+def test_every_character_that_cleaning_changes_is_seen_without_cleaning():
+    normalize = cleaning_normalizer().normalize_str
+    characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    missed = [c for c in characters if is_clean(f"a{c}b") and normalize(f"a{c}b") != f"a{c}b"]
+    assert missed == []
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" <>&;b/p\u0301\u3000"), max_size=40))
+def test_what_needs_no_cleaning_is_left_as_it_is(text):
+    assert clean_all([text]) == [cleaning_normalizer().normalize_str(text)]
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" <>&;b/p\u0301\u3000"), max_size=40))
+def test_cleaning_before_tokenising_gives_the_tokens_of_the_saved_tokenizer(text):
+    saved = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    saved.normalizer = normalizers.BertNormalizer()
+    saved.pre_tokenizer = pre_tokenizers.ByteLevel()
+    add_cleaning(saved)
+    bare, cleans = split_cleaning(saved)
+    assert cleans
+    assert bare.encode(clean_all([text])[0]).tokens == saved.encode(text).tokens
+    assert not split_cleaning(bare)[1]

@@ -1,11 +1,21 @@
-"""Files become columns with the row numbers of the user's file, and unusable files say what is wrong and where."""
+"""Whatever users have becomes columns with the row numbers of their file, and what is unusable says what is wrong and where."""
 
+import gzip
+import io
+import json
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superfine.data.read import parse_text, read_table
+from superfine.data.files import File
+from superfine.data.read import read_file, read_table
+from superfine.data.table import ReadOptions
 from superfine.errors import DataError, InputError
+
+COLUMNS = {"text": ["one, two\nthree", "好的"], "label": ["1", "0"]}
+SKIP = ReadOptions(skip_bad_rows=True)
 
 
 def write(tmp_path, name, content):
@@ -14,33 +24,137 @@ def write(tmp_path, name, content):
     return path
 
 
-def test_csv_keeps_quoted_commas_line_breaks_and_unicode(tmp_path):
-    table = read_table(write(tmp_path, "a.csv", 'text,label\n"one, two\nthree",好\nfour,b\n'))
-    assert table.columns == {"text": ["one, two\nthree", "four"], "label": ["好", "b"]}
-    assert table.row.tolist() == [2, 3]
+def as_csv(columns, encoding="utf-8"):
+    import csv
+
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return stream.getvalue().encode(encoding)
 
 
-def test_a_line_for_excel_and_blank_lines_before_the_header_are_passed_over(tmp_path):
-    assert read_table(write(tmp_path, "a.csv", "sep=;\n\ntext;label\na;b\n")).columns == {"text": ["a"], "label": ["b"]}
+def as_excel(columns, sheet="Sheet1"):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    page = book.create_sheet(sheet)
+    page.append([])
+    page.append([f" {name} " for name in columns])
+    for values in zip(*columns.values(), strict=True):
+        page.append([int(v) if v.isdigit() else v for v in values])
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
 
 
-def test_delimiters_inside_a_quoted_header_do_not_count(tmp_path):
-    assert list(read_table(write(tmp_path, "a.csv", '"a; b; c",label\nx,y\n')).columns) == ["a; b; c", "label"]
+def as_parquet(columns):
+    import pandas as pd
+
+    stream = io.BytesIO()
+    pd.DataFrame({"text": columns["text"], "label": [float(v) for v in columns["label"]]}).to_parquet(stream)
+    return stream.getvalue()
 
 
-def test_a_byte_order_mark_does_not_become_part_of_the_first_column(tmp_path):
-    assert list(read_table(write(tmp_path, "a.csv", "\ufefftext,label\na,b\n")).columns) == ["text", "label"]
+def as_zstd(content):
+    import zstandard
+
+    return zstandard.ZstdCompressor().compress(content)
 
 
-def test_semicolons_and_tabs_are_recognised(tmp_path):
-    assert read_table(write(tmp_path, "a.csv", "text;label\nx, y;b\n")).columns["text"] == ["x, y"]
-    assert read_table(write(tmp_path, "a.tsv", 'text\tlabel\n5" screen\tb\n')).columns["text"] == ['5" screen']
+def records(columns):
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def test_jsonl_fills_absent_keys_and_counts_lines(tmp_path):
-    table = read_table(write(tmp_path, "a.jsonl", '{"text": "x", "label": 1}\n\n{"text": "y", "extra": null}\n'))
-    assert table.columns == {"text": ["x", "y"], "label": ["1", ""], "extra": ["", ""]}
-    assert table.row.tolist() == [1, 3]
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", as_csv(COLUMNS)),
+        ("a.csv.gz", gzip.compress(as_csv(COLUMNS))),
+        ("a.csv.zst", as_zstd(as_csv(COLUMNS))),
+        ("gzipped-without-saying.csv", gzip.compress(as_csv(COLUMNS))),
+        ("a.json", json.dumps(records(COLUMNS))),
+        ("columns.json", json.dumps(COLUMNS)),
+        ("under_a_key.json", json.dumps({"version": 1, "data": records(COLUMNS)})),
+        ("lines_in_a.json", "\n".join(json.dumps(r) for r in records(COLUMNS))),
+        ("a.jsonl", "\n".join(json.dumps(r) for r in records(COLUMNS))),
+        ("a.xlsx", as_excel(COLUMNS)),
+        ("really_excel.csv", as_excel(COLUMNS)),
+        ("a.parquet", as_parquet(COLUMNS)),
+    ],
+)
+def test_every_format_gives_the_same_columns(tmp_path, name, content):
+    assert read_table(write(tmp_path, name, content)).columns == COLUMNS
+
+
+def test_rows_of_a_workbook_have_the_numbers_that_the_spreadsheet_shows_and_the_sheet_is_said(tmp_path):
+    table = read_table(write(tmp_path, "a.xlsx", as_excel(COLUMNS, "Reviews")))
+    assert table.row.tolist() == [3, 4]
+    assert 'sheet "Reviews" is read, not Cover' in table.notes[0]
+    with pytest.raises(DataError, match=r'no sheet "Revews".*\n.*Cover, Reviews'):
+        read_table(tmp_path / "a.xlsx", ReadOptions(sheet="Revews"))
+
+
+def test_class_names_that_a_hub_data_set_keeps_beside_its_numbers_are_the_labels(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
+    data = Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=features)
+    data.to_parquet(tmp_path / "a.parquet")
+    for source in (tmp_path / "a.parquet", data):
+        assert read_table(source).columns == {"text": ["a", "b", "c"], "label": ["pos", "neg", ""]}
+
+
+def test_tables_in_memory_are_read_alike():
+    import pandas as pd
+    import polars as pl
+
+    from datasets import Dataset
+
+    columns = {"text": ["a", None], "label": [1, 0]}
+    expected = {"text": ["a", ""], "label": ["1", "0"]}
+    for frame in (columns, pd.DataFrame(columns), pl.DataFrame(columns), Dataset.from_dict(columns)):
+        assert read_table(frame).columns == expected, type(frame)
+    assert read_table(pd.DataFrame({"text": ["a", np.nan], "label": [1.0, np.nan]})).columns["label"] == ["1", ""]
+
+
+def test_several_tables_in_one_object_are_refused_with_the_way_out():
+    from datasets import Dataset, DatasetDict
+
+    data = DatasetDict(train=Dataset.from_dict({"text": ["a"]}), test=Dataset.from_dict({"text": ["b"]}))
+    with pytest.raises(DataError, match=r'several tables: train, test.\nGive one of them, for example data\["train"\]'):
+        read_table(data)
+    with pytest.raises(DataError, match="int cannot be read as a table"):
+        read_table(3)
+
+
+def test_several_files_are_one_table_and_say_where_each_begins(tmp_path):
+    first = write(tmp_path, "a.csv", "text,label\na,x\nb,y\n")
+    second = write(tmp_path, "b.csv", "label,text,stars\nz,c,5\n")
+    table = read_table([first, second])
+    assert table.columns == {"text": ["a", "b", "c"], "label": ["x", "y", "z"], "stars": ["", "", "5"]}
+    assert table.row.tolist() == [2, 3, 5]
+    assert [note.rpartition("/")[2] for note in table.notes] == ["a.csv: rows 2 to 3", "b.csv: rows 5 to 5"]
+
+
+def test_a_folder_of_classes_is_read_file_by_file(tmp_path):
+    for label, texts in {"neg": ["bad"], "pos": ["好", "fine"]}.items():
+        (tmp_path / "train" / label).mkdir(parents=True)
+        for i, text in enumerate(texts):
+            write(tmp_path / "train" / label, f"{i}.txt", text)
+    table = read_table(tmp_path / "train")
+    assert table.columns == {
+        "text": ["bad", "好", "fine"], "label": ["neg", "pos", "pos"], "file": ["neg/0.txt", "pos/0.txt", "pos/1.txt"],
+    }  # fmt: skip
+    with pytest.raises(DataError, match=f"Name the folder that holds the classes, for example {tmp_path}/train"):
+        read_table(tmp_path)
+
+
+def test_a_folder_of_files_is_refused_and_names_them(tmp_path):
+    write(tmp_path, "reviews.csv", "text,label\na,b\n")
+    with pytest.raises(DataError, match=r"Name a file: reviews.csv"):
+        read_table(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +163,27 @@ def test_jsonl_fills_absent_keys_and_counts_lines(tmp_path):
         ("a.csv", "", "empty"),
         ("a.csv", "text,label\n", "header but no rows"),
         ("a.csv", "text,text\na,b\n", "more than once"),
-        ("a.csv", 'label,text\na,x\nb,"unclosed\nc,y\nd,z\n', "opened in row 3 is never closed"),
-        ("a.csv", "text,label\na,b\nc\n", "row 3 (line 3) has 1 fields"),
-        ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "not UTF-8"),
-        ("a.csv", "text,label\n好,b\n".encode("gb18030"), "not UTF-8"),
+        ("a.csv", 'label,text\na,x\nb,"unclosed\nc,y\nd,z\n', "row 3 opens a quotation mark that is never closed"),
+        ("a.csv", "text,label\na,b\nc\n", "row 3 has 1 fields, the header has 2"),
+        ("a.csv", 'text,label\n"a\nb",b\nc\n', "row 3 (line 4) has 1 fields"),
+        ("a.csv", "text,label\na,b\nc\0,d\n", "row 3 holds a NUL byte"),
+        (
+            "a.csv",
+            "text,label\n好,b\n好好好好好好好好好好好好好好好好好好好好,b\n".encode() + b"\xff,c\n",
+            "row 4 holds bytes that are not UTF-8",
+        ),
+        ("a.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x06", "is not text"),
         ("a.xyz", "text", 'end in ".xyz"'),
-        ("a.csv", 'text,label\n"a' + "\n" * 1001 + 'b",c\n', "stray quotation mark"),
-        ("a.jsonl", '{"text": ' + "9" * 5000 + "}\n", "line 1 is not JSON"),
-        ("a.csv", "text,label\na,b\n".encode("utf-16"), "ENCODING is UTF-16"),
-        ("a.jsonl", '{"text": 1}\n[1]\n', "line 2 is not a JSON object"),
-        ("a.jsonl", '{"text": 1\n', "line 1 is not JSON"),
+        ("a.csv", 'text,label\n"a' + "\n" * 1001 + 'b",c\n', "row 2 holds a field of over 1000 lines"),
+        ("a.jsonl", '{"text": ' + "9" * 5000 + "}\n", "row 1 is not JSON"),
+        ("a.jsonl", '{"text": 1}\n[1]\n', "row 2 is not a JSON object"),
+        ("a.jsonl", '{"text": 1\n', "row 1 is not JSON"),
+        ("a.json", '{"text": 1', "is not JSON"),
+        ("a.json", "[1, 2]", "holds no list of objects"),
+        ("a.csv.gz", gzip.compress(as_csv(COLUMNS))[:-9], "damaged archive"),
+        ("a.csv.zst", as_zstd(as_csv(COLUMNS))[:-9], "damaged archive"),
+        ("a.parquet", b"PAR1 and nothing else", "no Parquet file"),
+        ("a.xlsx", b"PK\x03\x04 and nothing else", "no workbook"),
     ],
 )
 def test_an_unusable_file_is_named_with_the_place(tmp_path, name, content, message):
@@ -69,6 +194,12 @@ def test_an_unusable_file_is_named_with_the_place(tmp_path, name, content, messa
     assert str(path) in str(error.value)
 
 
+def test_a_missing_file_suggests_its_neighbour(tmp_path):
+    write(tmp_path, "reviews.csv", "text,label\na,b\n")
+    with pytest.raises(DataError, match=r'does not exist. Did you mean "reviews.csv"'):
+        read_table(tmp_path / "review.csv")
+
+
 def test_half_a_surrogate_pair_is_replaced(tmp_path):
     assert read_table(write(tmp_path, "a.jsonl", '{"text": "hi \\ud83d", "label": "\\ud83d\\ude00"}\n')).columns == {
         "text": ["hi \ufffd"],
@@ -76,21 +207,21 @@ def test_half_a_surrogate_pair_is_replaced(tmp_path):
     }
 
 
-def test_a_file_without_a_last_line_break_is_whole(tmp_path):
-    assert read_table(write(tmp_path, "a.csv", 'text,label\na,b\nc,"d"')).columns["label"] == ["b", "d"]
+def test_jsonl_fills_absent_keys_and_counts_lines(tmp_path):
+    table = read_table(write(tmp_path, "a.jsonl", '{"text": "x", "label": 1}\n\n{"text": "y", "extra": null}\n'))
+    assert table.columns == {"text": ["x", "y"], "label": ["1", ""], "extra": ["", ""]}
+    assert table.row.tolist() == [1, 3]
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
-        read_table(tmp_path / "none.csv")
-    with pytest.raises(DataError, match="is a folder"):
-        read_table(tmp_path)
-
-
-@given(st.text(max_size=300), st.sampled_from([".csv", ".tsv", ".jsonl"]))
-def test_any_text_is_read_or_refused_but_never_crashes(text, ending):
+@given(
+    st.binary(max_size=300) | st.text(max_size=300).map(str.encode),
+    st.sampled_from([".csv", ".tsv", ".jsonl", ".json"]),
+    st.booleans(),
+)
+def test_any_bytes_are_read_or_refused_but_never_crash(content, ending, skip):
     try:
-        table = parse_text("it", text, ending)
+        table = read_file(File("it", ending, content=content), ReadOptions(skip_bad_rows=skip))
     except InputError:
         return
     assert all(len(column) == len(table) for column in table.columns.values())
+    assert not (table.bad_rows and not skip)

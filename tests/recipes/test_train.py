@@ -227,7 +227,7 @@ def test_a_mistake_found_late_leaves_an_earlier_run_alone(trained, reviews, tmp_
     assert (copy / "model" / "model.safetensors").exists()
 
 
-def test_a_test_row_without_text_is_kept_and_one_without_label_is_listed(tiny_model, reviews, tmp_path):
+def test_every_test_row_is_predicted_and_one_without_label_is_listed_as_not_scored(tiny_model, reviews, tmp_path):
     test = write_csv(tmp_path / "test.csv", [*make_rows(20, seed=9), ("", "good"), ("fine words", "")])
     run = superfine.train(
         reviews,
@@ -238,7 +238,8 @@ def test_a_test_row_without_text_is_kept_and_one_without_label_is_listed(tiny_mo
         progress=False,
     )
     assert run.metrics["test"]["n"] == 21
-    assert run.metrics["data"]["dropped"]["test"] == {"count": 1, "without_text": [], "without_label": [23]}
+    assert run.metrics["data"]["not_scored"] == [23]
+    assert (run.folder / "predictions.csv").read_text().count("\n") == 23
 
 
 def test_missing_values_of_a_frame_are_missing(tiny_model, tmp_path):
@@ -339,3 +340,40 @@ def test_a_foreign_language_is_a_loud_warning(tiny_model, tmp_path):
     assert warning["severity"] == "warning"
     assert run.metrics["data"]["unknown_token_share"] > 0.1
     assert run.metrics["labels"] == ["好", "差"] or run.metrics["labels"] == ["差", "好"]
+
+
+def test_labels_that_training_never_had_are_refused_or_predicted_without_a_score(tiny_model, reviews, tmp_path):
+    test = write_csv(tmp_path / "test.csv", [*make_rows(20, seed=9), ("so so", "mixed")])
+    arguments = {"test": test, "model": str(tiny_model("bert")), "out": tmp_path / "run", "progress": False}
+    with pytest.raises(DataError, match=r'never had: "mixed" in row 22.\n.*--ignore-unknown-labels'):
+        superfine.train(reviews, **arguments)
+    run = superfine.train(reviews, settings=FAST | {"training.epochs": 1, "data.ignore_unknown_labels": True}, **arguments)
+    assert (run.metrics["test"]["n"], run.metrics["data"]["not_scored"]) == (20, [22])
+    assert (run.folder / "predictions.csv").read_text().count("\n") == 22
+
+
+def test_labels_that_differ_only_in_spelling_are_merged_on_request(tiny_model, tmp_path):
+    rows = [(text, label.title() if i % 5 == 0 else label) for i, (text, label) in enumerate(make_rows(100))]
+    data = write_csv(tmp_path / "data.csv", rows)
+    arguments = {"model": str(tiny_model("bert")), "progress": False}
+    apart = superfine.train(data, out=tmp_path / "a", settings=FAST | {"training.epochs": 1}, **arguments)
+    assert apart.metrics["labels"] == ["Bad", "Good", "bad", "good"]
+    assert "label_spelling" in {finding["name"] for finding in apart.metrics["findings"]}
+    merged = superfine.train(
+        data, out=tmp_path / "b", settings=FAST | {"training.epochs": 1, "data.merge_labels": True}, **arguments
+    )
+    assert merged.metrics["labels"] == ["bad", "good"]
+
+
+def test_records_that_cannot_be_read_are_listed_in_a_file(tiny_model, tmp_path):
+    data = write_csv(tmp_path / "data.csv", make_rows(60))
+    data.write_text(data.read_text() + "one,two,three\n" + '"never closed,good\n')
+    arguments = {"model": str(tiny_model("bert")), "out": tmp_path / "run", "progress": False}
+    with pytest.raises(DataError, match=r"row 62 has 3 fields, the header has 2.\n.*--bad-rows skip"):
+        superfine.train(data, **arguments)
+    run = superfine.train(data, settings=FAST | {"training.epochs": 1, "data.bad_rows": "skip"}, **arguments)
+    assert run.metrics["data"]["bad_rows"] == 2
+    with open(run.folder / "bad_rows.csv", encoding="utf-8", newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert [(row["row"], row["line"]) for row in listed] == [("62", "62"), ("63", "63")]
+    assert listed[0]["source"] == str(data)

@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from superfine.errors import OutputError, SuperfineError
+
+if TYPE_CHECKING:
+    from superfine.data.table import ReadOptions, Table
 
 STARTED = time.monotonic()
 EXIT_UNUSABLE = 2
@@ -21,6 +24,34 @@ EXIT_INTERRUPTED = 130
 _json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there."
 )
+
+
+def _reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How files are read, alike in every command that reads some."""
+    for option in reversed(
+        (
+            click.option("--encoding", metavar="NAME", help="Text encoding of the files, e.g. gb18030.  [default: detected]"),
+            click.option("--delimiter", metavar="CHARACTER", help="Between the fields of a line.  [default: detected]"),
+            click.option("--sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first that holds something]"),
+            click.option(
+                "--bad-rows",
+                type=click.Choice(["refuse", "skip"]),
+                help="Records that cannot be read.  [default: refuse the file]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _read_options(options: dict[str, Any]) -> ReadOptions:
+    from superfine.data.table import ReadOptions
+
+    return ReadOptions(options["encoding"], options["delimiter"], options["sheet"], options["bad_rows"] == "skip")
+
+
+def _source(data: tuple[str, ...]) -> str | list[str]:
+    return data[0] if len(data) == 1 else list(data)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +67,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("data", type=str)
+@click.argument("data", nargs=-1, required=True)
 @click.option("--validation", type=str, help="File to choose the best epoch by. Absent: 10 % of the training rows are set aside.")
 @click.option("--test", type=str, help="File to score once, at the end. Absent: 15 % of the rows are set aside.")
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
@@ -57,17 +88,26 @@ def cli() -> None:
 @click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
+@click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case or spaces.")
+@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
+@click.option("--dry-run", is_flag=True, help="Read and check the data, say what would be done, and write nothing.")
+@_reading_options
 @_json_option
 def train(
-    data: str, validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None, label: str | None,
-    group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
-    assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool, as_json: bool,
+    data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
+    label: str | None, group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
+    assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool,
+    merge_labels: bool, ignore_unknown_labels: bool, dry_run: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
-    """Train a classifier on DATA (CSV, TSV or JSONL) and test it beside two baselines.
+    """Train a classifier on DATA and test it beside two baselines.
+
+    DATA is one or several files (CSV, TSV, JSON, JSON Lines, Excel, Parquet, also packed as .gz or .zst), a folder with a
+    sub-folder of texts for each class, a data set of the hub (hf://owner/name), or - for standard input.
 
     \b
     superfine train reviews.csv
     superfine train train.csv --test test.csv --label topic --seed 1
+    superfine train january.xlsx february.xlsx --text title --text body
     superfine train reviews.csv --time-limit 5m --set training.epochs=8
     """
     from superfine.config import parse_assignments
@@ -76,9 +116,11 @@ def train(
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
+        "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
+        **{f"data.{name}": value for name, value in reading.items()},
     }  # fmt: skip
     request = make_request(
-        data,
+        _source(data),
         validation=validation,
         test=test,
         out=out,
@@ -90,6 +132,14 @@ def train(
         started=STARTED,
     )
     from superfine.cli.console import ConsoleReporter
+
+    if dry_run:
+        from superfine.recipes.rehearse import rehearse
+
+        rehearsal = rehearse(request, ConsoleReporter())
+        if as_json:
+            _print_json(rehearsal)
+        return
     from superfine.recipes.train import train as run
 
     outcome = run(request, ConsoleReporter())
@@ -107,15 +157,19 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("data", default="-")
+@click.argument("data", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), help="CSV (or .jsonl) file to write. Absent: CSV on standard output.")
 @_text_option
 @_pair_option
+@_reading_options
 @_json_option
-def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], text_pair: str | None, as_json: bool) -> None:
+def predict(
+    folder: Path, data: tuple[str, ...], out: Path | None, text: tuple[str, ...], text_pair: str | None, as_json: bool,
+    **reading: str | None,
+) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
 
-    DATA is a file, or - for standard input: CSV with a header, JSONL, or one text per line.
+    DATA is what `train` reads, or - for standard input: CSV with a header, JSON Lines, or one text per line.
 
     \b
     superfine predict runs/reviews texts.csv --out predictions.csv
@@ -124,8 +178,9 @@ def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], te
     from superfine.recipes.outputs import prediction_records, write_prediction_table
     from superfine.recipes.predict import predict as run
 
-    predicted = run(folder, data, out, list(text) or None, text_pair)
+    predicted = run(folder, _source(data or ("-",)), out, list(text) or None, text_pair, _read_options(reading))
     examples, predictions = predicted.examples, predicted.predictions
+    _tell_reading(predicted.table)
     click.echo(f"Columns: {predicted.columns}", err=True)
     if as_json:
         _print_json({"labels": list(predictions.labels), "predictions": list(prediction_records(examples, predictions))})
@@ -135,18 +190,35 @@ def predict(folder: Path, data: str, out: Path | None, text: tuple[str, ...], te
         click.echo(f"{len(predictions)} rows written to {out}", err=True)
 
 
+def _tell_reading(table: Table) -> None:
+    """Choices made in reading, and the records left out, on standard error."""
+    for note in table.notes:
+        click.echo(note, err=True)
+    for bad in table.bad_rows:
+        click.echo(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}", err=True)
+
+
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("data", type=str)
+@click.argument("data", nargs=-1, required=True)
 @_text_option
 @_pair_option
 @click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
+@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
+@_reading_options
 @_json_option
-def evaluate(folder: Path, data: str, text: tuple[str, ...], text_pair: str | None, label: str | None, as_json: bool) -> None:
+def evaluate(
+    folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: str | None,
+    ignore_unknown_labels: bool, as_json: bool, **reading: str | None,
+) -> None:  # fmt: skip
     """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals."""
     from superfine.recipes.evaluate import evaluate as run
 
-    scored = run(folder, data, list(text) or None, text_pair, label)
+    scored = run(
+        folder, _source(data), list(text) or None, text_pair, label, _read_options(reading),
+        ignore_unknown_labels=ignore_unknown_labels,
+    )  # fmt: skip
+    _tell_reading(scored.table)
     document = {"test": scored.evaluation.to_json(), "dropped": scored.dropped.to_json()}
     if as_json:
         _print_json(document)
@@ -156,7 +228,7 @@ def evaluate(folder: Path, data: str, text: tuple[str, ...], text_pair: str | No
     reporter = ConsoleReporter()
     reporter.note(f"Columns: {scored.columns}")
     if len(scored.dropped):
-        reporter.note(f"Left out: {len(scored.dropped)} rows without a label")
+        reporter.note(f"Not scored: {len(scored.dropped)} rows without a label that the model knows")
     reporter.console.print(score_table(document))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from superfine.data.read import Table
+from superfine.data.table import Table
 from superfine.errors import DataError
 from superfine.names import did_you_mean
 from superfine.records import Examples
@@ -143,7 +143,7 @@ def _refuse_one_column(table: Table) -> None:
         only = next(iter(table.columns))
         raise DataError(
             f'{table.source} has a single column, "{only}".',
-            "The delimiter must be a comma, a semicolon or a tab, and text and label two columns.",
+            "Text and label are two columns. Name the character between them with --delimiter.",
         )
 
 
@@ -195,10 +195,10 @@ class Dropped:
         }
 
 
-def to_examples(table: Table, choice: ColumnChoice, *, keep_empty: bool = False) -> tuple[Examples, Dropped]:
+def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
     """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
 
-    `keep_empty` keeps rows without text, for test and prediction: an empty text can be predicted.
+    `keep_all` keeps rows without text or label, for test and prediction: they can be predicted, if not scored.
     """
     columns = table.columns
     if len(choice.text) == 1:
@@ -214,7 +214,9 @@ def to_examples(table: Table, choice: ColumnChoice, *, keep_empty: bool = False)
         source=table.source,
         columns=columns,
     )
-    has_text = np.array([keep_empty or bool(t.strip()) for t in text], dtype=bool)
+    if keep_all:
+        return everything, Dropped()
+    has_text = np.array([bool(t.strip()) for t in text], dtype=bool)
     has_label = np.array([bool(v) for v in everything.label], dtype=bool) if everything.label else np.ones(len(text), bool)
     dropped = Dropped(tuple(table.row[~has_text].tolist()), tuple(table.row[has_text & ~has_label].tolist()))
     if not len(dropped):

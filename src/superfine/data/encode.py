@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from superfine.data.clean import clean_all, split_cleaning
 from superfine.records import Examples, IntArray
 
 CHUNK = 4096
@@ -54,7 +55,7 @@ class Encoder:
 
     def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens."""
-        self.tokenizer: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self.tokenizer, self._cleans = split_cleaning(tokenizer)
         self.max_length = max_length
         self.empty_id = empty_id
         self.tokenizer.no_padding()
@@ -84,6 +85,8 @@ class Encoder:
     ]:  # fmt: skip
         texts = examples.text[start : start + CHUNK]
         pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
+        if self._cleans:
+            texts, pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
         inputs: Sequence[str | tuple[str, str]] = texts if pairs is None else list(zip(texts, pairs, strict=True))
         encodings = self.tokenizer.encode_batch_fast(inputs)
         lengths = np.array([max(1, len(e)) for e in encodings], dtype=np.int64)

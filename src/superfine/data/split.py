@@ -14,7 +14,8 @@ def split(
 ) -> tuple[IntArray, IntArray]:
     """Indices of the rows that stay and of those set aside, both in ascending order.
 
-    About `share` of the rows of each class is set aside. Rows with the same key (text) or the same group go to the same part.
+    About `share` of the rows of each class is set aside; what rounding leaves over goes to the next class, so that many small
+    classes give their share too. Rows with the same key (text) or the same group go to the same part.
     The last unit of a class stays, so a class with one text is not missing from training. (A unit counts for the class of its
     first row: where a text or group has several classes, one of them may be.)
     """
@@ -24,14 +25,18 @@ def split(
     unit_size = np.bincount(units, minlength=len(unit_class))
     rng = np.random.default_rng(seed)
     aside = np.zeros(len(unit_class), dtype=bool)
-    for k in np.unique(unit_class):
-        members = rng.permutation(np.flatnonzero(unit_class == k))
-        wanted = share * unit_size[members].sum()
+    by_class = np.split(np.argsort(unit_class, kind="stable"), np.cumsum(np.bincount(unit_class))[:-1])
+    wanted = 0.0
+    for k in rng.permutation(len(by_class)):
+        members = rng.permutation(by_class[k])
+        wanted += share * unit_size[members].sum()
         filled = np.cumsum(unit_size[members])
         # A unit is taken when at least half of it still fits; the last one of a class stays.
         fits = filled - unit_size[members] / 2 <= wanted
-        fits[-1] = False
+        fits[-1:] = False
         aside[members[fits]] = True
+        # Not more than a row: what a class of few large units cannot give would distort the next one.
+        wanted = float(np.clip(wanted - unit_size[members[fits]].sum(), -1.0, 1.0))
     rows_aside = aside[units]
     return np.flatnonzero(~rows_aside), np.flatnonzero(rows_aside)
 

@@ -5,40 +5,51 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
-from superfine.data.read import Table
-from superfine.errors import DataError
+from superfine.data.read import Source, read_table
+from superfine.data.table import ReadOptions, Table
 from superfine.evaluation import evaluate as scoring
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
-from superfine.recipes.prepare import Source, as_table
+from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation
 from superfine.tasks import TASKS
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The evaluation, the rows that could not be used, and the columns that were read."""
+    """The evaluation, the rows that could not be scored, the columns that were read, and the table they stand in."""
 
     evaluation: Evaluation
     dropped: Dropped
     columns: str
+    table: Table
 
 
 def evaluate(
-    folder: Path, data: Source, text: list[str] | None = None, text_pair: str | None = None, label: str | None = None
+    folder: Path,
+    data: Source,
+    text: list[str] | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    options: ReadOptions | None = None,
+    *,
+    ignore_unknown_labels: bool = False,
 ) -> Scored:
     """Score the model in `folder` on every labelled row of `data`. Raises DataError for labels that the model never saw."""
     bundle = open_bundle(folder)
-    table = as_table(data)
+    table = read_table(data, options)
     choice = columns_for(bundle.manifest, table, text, text_pair, label, needs_label=True)
-    examples, dropped = to_examples(table, choice, keep_empty=True)
-    if not len(examples):
-        raise DataError(
-            f"{table.source} holds no row with a label ({choice.describe()}).", "Name the columns with --text and --label."
-        )
-    true = TASKS.load(bundle.manifest.task)(bundle.manifest.labels).encode(examples)
+    every, _ = to_examples(table, choice, keep_all=True)
+    task = TASKS.load(bundle.manifest.task)(bundle.manifest.labels)
+    scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
+    examples = every.take(scored)
+    left_out = np.setdiff1d(np.arange(len(every)), scored)
+    dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))
     predictions = open_predictor(folder).predict_examples(examples)
-    return Scored(scoring.evaluate(true, predictions), dropped, choice.describe())
+    evaluation = scoring.evaluate(task.encode(examples), predictions)
+    return Scored(evaluation, dropped, choice.describe(), table)
 
 
 def columns_for(

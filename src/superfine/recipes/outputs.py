@@ -7,8 +7,8 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
+from superfine.data.table import BadRow
 from superfine.errors import OutputError
 from superfine.evaluation import TITLES
 from superfine.evaluation.compare import Comparison
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from superfine.training.loop import FitResult
 
 
+BAD_ROWS = "bad_rows.csv"
 JSON_ENDINGS = (".jsonl", ".ndjson")
 
 
@@ -124,6 +126,8 @@ def _data_facts(parts: Parts, job: Job) -> dict[str, Any]:
     encoded = job.train.encoded
     return {
         **parts.sizes(),
+        "not_scored": parts.unscored_rows,
+        "bad_rows": len(parts.bad_rows),
         "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
         "truncated_share": float(encoded.truncated.mean()),
         "unknown_token_share": encoded.unknown_share,
@@ -165,7 +169,9 @@ def write_run_file(request: Request, config: RunConfig, choices: dict[str, Any] 
     write_text(request.folder / MARKER, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def _source_name(source: object) -> str | None:
+def _source_name(source: object) -> str | list[str] | None:
+    if isinstance(source, list | tuple):
+        return [str(part) for part in source]
     return str(source) if isinstance(source, str | Path) else None if source is None else "(given from Python)"
 
 
@@ -181,7 +187,10 @@ def write_outputs(
         write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         write_predictions(folder / "predictions.csv", parts.test, scores.predictions)
         write_text(folder / "README.md", render_card(metrics))
-        write_text(folder / "report.html", render_page(metrics, most_confident_errors(parts.test, scores.predictions)))
+        write_text(
+            folder / "report.html",
+            render_page(metrics, most_confident_errors(parts.scored_test, scores.predictions.take(parts.scored))),
+        )
         write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         choices = {
             "precision": metrics["training"]["precision"],
@@ -202,14 +211,24 @@ def write_outputs(
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
 
-def begin_run(request: Request, config: RunConfig) -> None:
+def begin_run(request: Request, config: RunConfig, bad_rows: Sequence[BadRow] = ()) -> None:
     """Mark the folder as this run's. What an earlier run left there goes, unless this one resumes it."""
     if not request.resume:
         for name in ("model", "checkpoint", "checkpoint.new"):
             shutil.rmtree(request.folder / name, ignore_errors=True)
-        for name in ("metrics.json", "predictions.csv", "report.html", "README.md", "log.jsonl"):
+        for name in ("metrics.json", "predictions.csv", "report.html", "README.md", "log.jsonl", BAD_ROWS):
             (request.folder / name).unlink(missing_ok=True)
     write_run_file(request, config)
+    if bad_rows:
+        write_bad_rows(request.folder / BAD_ROWS, bad_rows)
+
+
+def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:
+    """The records that were left out: file, row, line, reason, and how each begins."""
+    with open(path, "w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(field.name for field in fields(BadRow))
+        writer.writerows(astuple(bad) for bad in bad_rows)
 
 
 def save_model(folder: Path, config: RunConfig, parts: Parts, job: Job) -> None:

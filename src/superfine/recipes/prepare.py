@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from superfine.config import DataConfig, RunConfig, validate_options
-from superfine.data.clean import same_text_keys
+from superfine.data.clean import canonical_labels, same_text_keys, spelling_key
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
-from superfine.data.read import Table, read_table
+from superfine.data.read import Source, read_table
 from superfine.data.split import split
+from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.errors import DataError
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
 
-Source = Path | str | Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows by their use, with the class ids of each part."""
+    """The rows by their use, with the class ids of each part.
+
+    scored: (m,) the positions in the test part of rows whose label can be scored. notes: choices made in reading.
+    bad_rows: records left out on request.
+    """
 
     train: Examples
     validation: Examples
@@ -32,6 +32,18 @@ class Parts:
     task: Classification
     columns: ColumnChoice
     dropped: dict[str, Dropped]
+    scored: IntArray
+    notes: tuple[str, ...] = ()
+    bad_rows: tuple[BadRow, ...] = ()
+
+    @property
+    def scored_test(self) -> Examples:
+        return self.test if len(self.scored) == len(self.test) else self.test.take(self.scored)
+
+    @property
+    def unscored_rows(self) -> list[int]:
+        """Row numbers of test rows that are predicted only, for want of a label that can be scored."""
+        return [int(row) for row in np.delete(self.test.row, self.scored)]
 
     def targets(self, part: Examples) -> IntArray:
         return self.task.encode(part)
@@ -46,11 +58,13 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     Raises DataError for files, columns or labels that cannot be used.
     """
     settings = config.data
-    table = as_table(data)
-    columns = choose_columns(table, settings.text, settings.text_pair, settings.label, settings.group)
-    rows, dropped = to_examples(table, columns)
+    tables = {"train": read_table(data, read_options(settings))}
+    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
+    rows, dropped = to_examples(tables["train"], columns)
     lost = {"train": dropped}
     _refuse_unusable(rows, columns)
+    spelling = canonical_labels(rows.label or []) if settings.merge_labels else {}
+    rows = _respelled(rows, spelling)
     task_type: type[Classification] = TASKS.load(config.task.name)
     validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
     task = task_type.from_labels(rows.label or [])
@@ -58,11 +72,14 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     given: dict[str, Examples] = {}
     for name, source in (("validation", validation), ("test", test)):
         if source is not None:
-            other = as_table(source)
-            given[name], lost[name] = to_examples(other, _same_columns(other, columns), keep_empty=name == "test")
-            if not len(given[name]):
-                raise DataError(f"{given[name].source} holds no row with a text and a label.")
-            task.encode(given[name])
+            tables[name] = read_table(source, read_options(settings))
+            chosen = _same_columns(tables[name], columns)
+            given[name], lost[name] = to_examples(tables[name], chosen, keep_all=name == "test")
+            given[name] = _respelled(given[name], spelling)
+    if "validation" in given:
+        if not len(given["validation"]):
+            raise DataError(f"{given['validation'].source} holds no row with a text and a label.")
+        task.encode(given["validation"])
 
     test_rows = given.get("test")
     if test_rows is None:
@@ -71,28 +88,36 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     if validation_rows is None:
         share = min(settings.validation_share, settings.validation_rows / len(rows))
         rows, validation_rows = _set_aside(rows, task, share, config.seed + 1, "validation")
-    return Parts(rows, validation_rows, test_rows, task, columns, lost)
+    scored = scored_positions(test_rows, task, ignore_unknown=settings.ignore_unknown_labels)
+    notes = tuple(note for table in tables.values() for note in table.notes)
+    bad = tuple(bad for table in tables.values() for bad in table.bad_rows)
+    return Parts(rows, validation_rows, test_rows, task, columns, lost, scored, notes, bad)
 
 
-def as_table(source: Source) -> Table:
-    """A file, or columns handed over from Python (a mapping of names to values, or a data frame)."""
-    if isinstance(source, str | Path):
-        return read_table(source)
-    names = [str(name) for name in source]
-    columns = {str(name): [_cell(value) for value in source[name]] for name in source}
-    n_rows = {len(column) for column in columns.values()}
-    if len(n_rows) != 1 or n_rows == {0}:
-        raise DataError(f"The columns {', '.join(names)} hold no rows, or not the same number of rows.")
-    return Table("the given columns", columns, np.arange(1, n_rows.pop() + 1, dtype=np.int64))
+def read_options(settings: DataConfig) -> ReadOptions:
+    """How the files are to be read."""
+    return ReadOptions(settings.encoding, settings.delimiter, settings.sheet, settings.bad_rows == "skip")
 
 
-def _cell(value: object) -> str:
-    """A value as text; what stands for a missing one (None, NaN, pandas' NA) is empty."""
-    try:
-        missing = value is None or bool(value != value)  # noqa: PLR0124
-    except TypeError:  # NA refuses to be true or false
-        missing = True
-    return "" if missing else str(value)
+def scored_positions(test: Examples, task: Classification, *, ignore_unknown: bool) -> IntArray:
+    """(m,) positions of the rows that have a label, one of the task's where others are ignored.
+
+    Raises DataError for labels that the task does not have, and when nothing is left to score.
+    """
+    labels = test.label or []
+    has_label = np.array([bool(label) for label in labels], dtype=bool)
+    known = np.array([label in task.labels for label in labels], dtype=bool)
+    positions = np.flatnonzero(has_label & known if ignore_unknown else has_label)
+    if not len(positions):
+        raise DataError(f"{test.source} holds no row with a label that can be scored.", "Name the label column with --label.")
+    task.encode(test.take(positions))
+    return positions
+
+
+def _respelled(rows: Examples, spelling: dict[str, str]) -> Examples:
+    if not spelling or rows.label is None:
+        return rows
+    return replace(rows, label=[spelling.get(spelling_key(label), label) for label in rows.label])
 
 
 def resolved(settings: DataConfig, columns: ColumnChoice) -> DataConfig:

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from superfine.config import RunConfig, build_config, read_config_file
+from superfine.data.read import Source
 from superfine.errors import ConfigError, OutputError
-from superfine.recipes.prepare import Source
 
 MARKER = "run.yaml"
 
@@ -70,12 +70,13 @@ def make_request(
 
 def default_folder(data: Source) -> Path:
     """`runs/<name of the data>-<date>-<time>`."""
-    stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) and str(data) != "-" else "data"
+    first = data[0] if isinstance(data, list | tuple) and data else data
+    stem = Path(first).name.split(".")[0].split(":")[0] if isinstance(first, str | Path) and str(first) != "-" else "data"
     return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def claim_folder(request: Request) -> None:
-    """Make the output folder, or refuse one that holds something of somebody else's, or a run without --force."""
+def check_folder(request: Request) -> None:
+    """Refuse an output folder that holds something of somebody else's, or a run without --force."""
     folder = request.folder
     if folder.is_file():
         raise OutputError(f"{folder} is a file; the run needs a folder.", "Choose another one with --out.")
@@ -88,6 +89,12 @@ def claim_folder(request: Request) -> None:
             raise OutputError(
                 f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force."
             )
+
+
+def claim_folder(request: Request) -> None:
+    """Make the output folder. Raises OutputError for one that cannot be used."""
+    check_folder(request)
+    folder = request.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

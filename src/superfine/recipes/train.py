@@ -14,7 +14,7 @@ from superfine.errors import DataError
 from superfine.evaluation.compare import compare
 from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import predict_baselines
-from superfine.recipes.outputs import Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
+from superfine.recipes.outputs import BAD_ROWS, Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
 from superfine.recipes.prepare import Parts, prepare, resolved
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request, claim_folder
@@ -37,7 +37,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, config)
     config = config.model_copy(update={"data": resolved(config.data, parts.columns)})
-    _tell_parts(parts, reporter)
+    tell_parts(parts, reporter)
 
     timing = Timing()
     # From here on torch is needed; everything above answers without loading it.
@@ -48,18 +48,18 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     inspection = Inspection(
         train=parts.train,
         validation=parts.validation,
-        test=parts.test,
+        test=parts.scored_test,
         encoded=job.train.encoded,
         max_length=job.model.max_length,
         model=config.model.name,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)
-    _refuse_if_strict(request, findings)
+    refuse_if_strict(request, findings)
 
     reporter.stage("baselines")
     baseline_predictions = predict_baselines(parts, timing, request)
-    begin_run(request, config)
+    begin_run(request, config, parts.bad_rows)
     result = fine_tune(job, request, reporter)
     # What is trained is kept before anything else can go wrong.
     save_model(request.folder, config, parts, job)
@@ -72,13 +72,19 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     return Outcome(request.folder, metrics, result.stopped == "interrupted")
 
 
-def _refuse_if_strict(request: Request, findings: list[Finding]) -> None:
+def refuse_if_strict(request: Request, findings: list[Finding]) -> None:
+    """Raises DataError for a blocking finding where the user wants none."""
     blocking = [found for found in findings if found.severity == "blocking"]
     if request.strict and blocking:
         raise DataError(f"Refused by --strict: {blocking[0].message}", blocking[0].advice)
 
 
-def _tell_parts(parts: Parts, reporter: Reporter) -> None:
+def tell_parts(parts: Parts, reporter: Reporter) -> None:
+    """What was read, what was left out, and how many rows each part has."""
+    for note in parts.notes:
+        reporter.note(note)
+    if parts.bad_rows:
+        reporter.note(f"Left out: {len(parts.bad_rows)} records that cannot be read, listed in {BAD_ROWS}")
     reporter.note(f"Columns: {parts.columns.describe()}")
     for name, dropped in parts.dropped.items():
         if len(dropped):
@@ -89,19 +95,21 @@ def _tell_parts(parts: Parts, reporter: Reporter) -> None:
     sizes = parts.sizes()
     counts = f"{sizes['train']} to train, {sizes['validation']} to validate, {sizes['test']} to test"
     reporter.note(f"Rows: {counts}; {len(parts.task.labels)} classes")
+    if parts.unscored_rows:
+        some = ", ".join(map(str, parts.unscored_rows[:10])) + (", ..." if len(parts.unscored_rows) > 10 else "")
+        reporter.note(f"Predicted but not scored, for want of a known label: {len(parts.unscored_rows)} test rows ({some})")
 
 
 def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], leaked: list[int], timing: Timing) -> Scores:
     started = time.perf_counter()
-    predictions = model.predict_examples(parts.test)
-    true = parts.targets(parts.test)
+    every = model.predict_examples(parts.test)
+    predictions = every.take(parts.scored)
+    baselines = {name: predicted.take(parts.scored) for name, predicted in baselines.items()}
+    true = parts.targets(parts.scored_test)
     clean = np.setdiff1d(np.arange(len(true)), np.array(leaked, dtype=np.int64))
-    without = None
-    if leaked and len(clean):
-        some = Predictions(predictions.row[clean], predictions.labels, predictions.probabilities[clean])
-        without = evaluate(true[clean], some)
+    without = evaluate(true[clean], predictions.take(clean)) if leaked and len(clean) else None
     scores = Scores(
-        predictions=predictions,
+        predictions=every,
         test=evaluate(true, predictions),
         test_without_leaks=without,
         validation=evaluate(parts.targets(parts.validation), model.predict_examples(parts.validation)),

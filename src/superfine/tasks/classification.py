@@ -64,7 +64,7 @@ class Classification:
             )
             raise DataError(
                 f"{examples.source}: labels that the training part never had: {described}.",
-                "Correct them, or add training rows with these labels.",
+                "Correct them, add training rows with these labels, or leave such rows out of the score: --ignore-unknown-labels",
             )
         return np.array([self._ids[label] for label in examples.label], dtype=np.int64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from superfine.data.checks.inspection import Inspection, finding, label_counts
+from superfine.data.clean import spelling_key
 from superfine.records import Finding
 
 
@@ -10,7 +11,7 @@ def label_spelling(inspection: Inspection) -> list[Finding]:
     """Classes whose names differ only in case, inner white space, or as numbers do (1 and 1.0)."""
     spellings: dict[str, list[str]] = {}
     for name in label_counts(inspection.train):
-        spellings.setdefault(_folded(name), []).append(name)
+        spellings.setdefault(spelling_key(name), []).append(name)
     alike = [names for names in spellings.values() if len(names) > 1]
     doubtful = {name for names in alike for name in names}
     rows = [i for i, label in enumerate(inspection.train.label or []) if label in doubtful]
@@ -21,12 +22,5 @@ def label_spelling(inspection: Inspection) -> list[Finding]:
         rows,
         inspection.train,
         f"Classes that differ only in how they are written: {named}.",
-        "If they mean the same, write them alike in the file.",
+        "If they mean the same: --merge-labels",
     )
-
-
-def _folded(name: str) -> str:
-    try:
-        return repr(float(name))
-    except ValueError:
-        return " ".join(name.casefold().split())

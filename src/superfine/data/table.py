@@ -1,0 +1,118 @@
+"""What every format becomes: columns of text, and the row that each record has in the user's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from superfine.errors import DataError
+from superfine.records import IntArray
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A record that could not be read: its row, the line it begins in, why, and how it begins."""
+
+    source: str
+    row: int
+    line: int
+    reason: str
+    begins: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text as they were read, all of length n.
+
+    `row` (n,) counts records from the header, which is row 1 (JSON Lines: lines from 1; other formats without a header: records
+    from 1). `notes` are choices made in reading that the user should know; `bad_rows` are the records left out on request.
+    """
+
+    source: str
+    columns: dict[str, list[str]]
+    row: IntArray
+    notes: tuple[str, ...] = ()
+    bad_rows: tuple[BadRow, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def noting(self, *notes: str) -> Self:
+        return replace(self, notes=(*notes, *self.notes))
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is to be read where the user says so. Absent: detected."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    skip_bad_rows: bool = False
+
+
+class BadRows:
+    """Where readers report records they cannot read: refused at once, or counted and listed."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._skip = options.skip_bad_rows
+        self.found: list[BadRow] = []
+
+    def report(self, bad: BadRow, advice: str) -> None:
+        """Raises DataError unless bad rows are skipped."""
+        if not self._skip:
+            place = f"row {bad.row}" if bad.row == bad.line else f"row {bad.row} (line {bad.line})"
+            raise DataError(
+                f"{bad.source}: {place} {bad.reason}.", f"{advice} To leave such rows out and list them: --bad-rows skip"
+            )
+        self.found.append(bad)
+
+
+def header_of(source: str, names: list[str]) -> list[str]:
+    """Column names, trimmed; one without a name is called by its place. Raises DataError for a name that comes twice."""
+    header = [name.strip() or f"column_{i}" for i, name in enumerate(names, start=1)]
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise DataError(f"{source}: the header names {', '.join(doubled)} more than once.", "Rename one of the columns.")
+    return header
+
+
+def concatenate(tables: list[Table]) -> Table:
+    """Several tables as one. A column that some lack is empty there; rows are numbered on from file to file, as a note says."""
+    if len(tables) == 1:
+        return tables[0]
+    names = list(dict.fromkeys(name for table in tables for name in table.columns))
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    rows: list[IntArray] = []
+    notes: list[str] = []
+    bad: list[BadRow] = []
+    offset = 0
+    for table in tables:
+        for name in names:
+            columns[name] += table.columns.get(name) or [""] * len(table)
+        rows.append(table.row + offset)
+        bad += [replace(b, row=b.row + offset) for b in table.bad_rows]
+        notes += table.notes
+        notes.append(f"{table.source}: rows {table.row[0] + offset} to {table.row[-1] + offset}")
+        offset += int(max([table.row[-1], *(b.row for b in table.bad_rows)]))
+    return Table(", ".join(t.source for t in tables), columns, np.concatenate(rows), tuple(notes), tuple(bad))
+
+
+def as_text(value: object) -> str:
+    """A cell as text: whole numbers without a decimal point, nothing for what stands for a missing value."""
+    if isinstance(value, str):
+        # Half of a surrogate pair, as cut tweets have them in JSON, is no character.
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if value is None:
+        return ""
+    try:
+        missing = bool(value != value)  # noqa: PLR0124
+    except (TypeError, ValueError):  # pandas' NA refuses to be true or false
+        missing = True
+    if missing:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,30 @@
+"""`superfine train --dry-run`: everything that can be known without the model, and nothing written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.recipes.prepare import prepare
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.request import Request, check_folder
+from superfine.recipes.train import refuse_if_strict, tell_parts
+
+
+def rehearse(request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
+    check_folder(request)
+    reporter.stage("reading")
+    parts = prepare(request.data, request.validation, request.test, request.config)
+    tell_parts(parts, reporter)
+    findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test))
+    reporter.findings(findings)
+    refuse_if_strict(request, findings)
+    reporter.note(f"Would fine-tune {request.config.model.name} and write to {request.folder}")
+    return {
+        "folder": str(request.folder),
+        "labels": list(parts.task.labels),
+        "columns": parts.columns.describe(),
+        "data": {**parts.sizes(), "not_scored": parts.unscored_rows, "bad_rows": len(parts.bad_rows)},
+        "findings": [finding.to_json() for finding in findings],
+    }

@@ -1,0 +1,77 @@
+"""The encodings that exports come in are told, said where they are a guess, and can be named."""
+
+import io
+
+import pytest
+
+from superfine.data.encodings import detect_encoding, named_encoding
+from superfine.data.files import File
+from superfine.data.read import read_file
+from superfine.data.table import ReadOptions
+from superfine.errors import DataError
+
+CHINESE = "text,label\n物流很快，包装也不错，下次还来,好评\n等了两个小时才送到，饭都凉了,差评\n味道一般，价格偏贵,中评\n"
+TRADITIONAL = "text,label\n這家餐廳的服務非常好，食物也很美味,好評\n價格太貴了，而且等了一個多小時才送到,差評\n"
+FRENCH = "text,label\nLe café était excellent et très bon accueil,bien\nDéçu par la qualité,mal\n"
+RUSSIAN = "text,label\nОчень хороший товар и быстрая доставка,да\nНе работает верните деньги,нет\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        (CHINESE, "utf-8", "UTF-8"),
+        (CHINESE, "utf-8-sig", "UTF-8"),
+        (CHINESE, "utf-16", "UTF-16"),
+        (FRENCH, "utf-16-le", "UTF-16"),
+        (FRENCH, "utf-16-be", "UTF-16"),
+        (CHINESE, "utf-32", "UTF-32"),
+        (CHINESE, "gbk", "GB18030 (Chinese)"),
+        (CHINESE, "gb18030", "GB18030 (Chinese)"),
+        (TRADITIONAL, "big5", "Big5 (Chinese)"),
+        (FRENCH, "latin-1", "Windows-1252 (Western European)"),
+        ("text,label\nI don’t want it – it’s broken,bad\nIt’s a naïve café,good\n", "cp1252", "Windows-1252 (Western European)"),
+        (RUSSIAN, "cp1251", "Windows-1251 (Cyrillic)"),
+    ],
+)
+def test_encodings_are_told_and_said(text, codec, name):
+    content = text.encode(codec)
+    assert detect_encoding("it", io.BytesIO(content)).name == name
+    table = read_file(File("it", ".csv", content=content), ReadOptions())
+    assert "\n".join(",".join(row) for row in [("text", "label"), *zip(*table.columns.values(), strict=True)]) + "\n" == text
+    said = [note for note in table.notes if "read as" in note]
+    assert said == ([] if name == "UTF-8" else [f"it is read as {name}; another encoding: --encoding NAME"])
+
+
+def test_one_chinese_row_is_enough_to_tell():
+    content = "text,label\n很快，好吃，味道足，量大,好\n".encode("gbk")
+    assert detect_encoding("it", io.BytesIO(content)).codec == "gb18030"
+
+
+def test_chinese_after_a_million_bytes_of_ascii_is_still_told():
+    content = ("text,label\n" + "plain words,a\n" * 100_000 + CHINESE.partition("\n")[2]).encode("gbk")
+    assert detect_encoding("it", io.BytesIO(content)).codec == "gb18030"
+
+
+def test_a_few_broken_bytes_do_not_make_utf_8_something_else():
+    content = CHINESE.encode() + b"\xff\xfe,x\n"
+    found = detect_encoding("it", io.BytesIO(content))
+    assert (found.name, found.damaged) == ("UTF-8", True)
+    table = read_file(File("it", ".csv", content=content), ReadOptions(skip_bad_rows=True))
+    assert len(table) == 3
+    assert table.bad_rows[0].reason == "holds bytes that are not UTF-8"
+
+
+def test_an_encoding_can_be_named_and_a_wrong_one_is_refused():
+    content = CHINESE.encode("gb18030")
+    assert read_file(File("it", ".csv", content=content), ReadOptions(encoding="GBK")).columns["label"] == [
+        "好评",
+        "差评",
+        "中评",
+    ]
+    with pytest.raises(DataError, match=r"cannot be read as Shift_JIS.*\n.*--encoding"):
+        read_file(
+            File("it", ".csv", content="text,label\n鷢鷣鷤,甲\n".encode("gb18030") + b"\x80\x81\xff,x\n"),
+            ReadOptions(encoding="shift_jis"),
+        )
+    with pytest.raises(DataError, match='no text encoding "gbx"'):
+        named_encoding("gbx")

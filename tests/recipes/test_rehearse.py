@@ -1,0 +1,81 @@
+"""`train --dry-run` says what would be done, writes nothing, and answers any bytes at all with status 0 or 2."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from superfine.cli.main import main
+from tests.conftest import make_rows, write_csv
+
+
+def dry_run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["train", *map(str, arguments), "--dry-run"])
+    return end.value.code
+
+
+def test_a_rehearsal_tells_columns_parts_findings_and_model_and_writes_nothing(reviews, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert dry_run(reviews, "--test", reviews, "--json") == 0
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    assert document["columns"] == "text = text, label = label (found by content)"
+    assert document["data"]["test"] == 240
+    assert "leak" in {finding["name"] for finding in document["findings"]}
+    assert "Would fine-tune sentence-transformers/all-MiniLM-L6-v2" in output.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rehearsal_refuses_what_training_would_refuse(reviews, trained, capsys):
+    assert dry_run(reviews, "--out", trained.folder) == 2
+    assert dry_run(reviews, "--test", reviews, "--strict") == 2
+    assert "Refused by --strict" in capsys.readouterr().err
+
+
+CELLS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["", "a", "b", "1", "1.0", '"', ",", "\n", "\0", "😀", " "]
+)
+TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=25)
+
+
+def as_bytes(table, delimiter):
+    return "\n".join(delimiter.join(row) for row in table).encode()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.builds(as_bytes, TABLES, st.sampled_from(",;\t|")) | st.binary(max_size=400),
+    ending=st.sampled_from(["csv", "tsv", "jsonl", "json", "xlsx", "parquet", "csv.gz"]),
+    options=st.sampled_from([(), ("--bad-rows", "skip"), ("--merge-labels",), ("--label", "b"), ("--encoding", "gbk")]),
+)
+def test_any_table_or_bytes_end_with_0_or_2_and_no_traceback(content, ending, options, tmp_path):
+    path = tmp_path / f"data.{ending}"
+    path.write_bytes(content)
+    assert dry_run(path, *options) in {0, 2}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(CELLS, st.sampled_from(["good", "bad", "Good", " bad ", ""])), max_size=40), merge=st.booleans())
+def test_any_labelled_texts_end_with_0_or_2(rows, merge, tmp_path):
+    path = write_csv(tmp_path / "data.csv", rows)
+    assert dry_run(path, *(["--merge-labels"] if merge else [])) in {0, 2}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*make_rows(60), ("a class of its own", "rare")],
+        [(f"text number {i} of many", f"class {i // 2}") for i in range(10_000)],
+        [*make_rows(60), ("long " * 2_000_000, "good")],
+        [*make_rows(60), *[("😀😀", "good"), ("🎉", "bad"), ("👍" * 50, "good")], *[("  ", "bad")] * 5],
+        [(text, str(label == "good")) for text, label in make_rows(60)],
+        [(text, "1" if label == "good" else "1.0") for text, label in make_rows(60)],
+        make_rows(60) * 100,
+    ],
+    ids=["a class with one row", "5,000 classes", "a row of 10 MB", "emoji and white space", "booleans", "numbers", "duplicates"],
+)
+def test_unusual_tables_survive_with_a_note(rows, tmp_path, capsys):
+    assert dry_run(write_csv(tmp_path / "data.csv", rows)) == 0
+    assert "Rows:" in capsys.readouterr().err
