@@ -12,12 +12,26 @@ The map of the house, in the order in which the data travels (left makes, right 
     data → tasks → predictors                     no torch up to here
     backbones → model → training                  torch
     evaluation, report                            predictions and saved records only
-    recipes → cli                                 verbs, and the command line
+    recipes → api, estimator, cli                 verbs, and the three ways to call them
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from superfine.api import Run, evaluate, load, train
 
-__all__ = ["Run", "evaluate", "load", "train"]
+if TYPE_CHECKING:
+    from superfine.estimator import SuperfineClassifier
+
+__all__ = ["Run", "SuperfineClassifier", "evaluate", "load", "train"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`SuperfineClassifier` is imported when it is asked for: scikit-learn takes a second to load."""
+    if name == "SuperfineClassifier":
+        from superfine.estimator import SuperfineClassifier
+
+        return SuperfineClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,8 +52,8 @@ class Parts:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
 
-def prepare(data: Source, validation: Source | None, test: Source | None, config: RunConfig) -> Parts:
-    """Read what was given and set aside what was not.
+def prepare(data: Source, validation: Source | None, test: Source | None, config: RunConfig, *, needs_test: bool = True) -> Parts:
+    """Read what was given and set aside what was not. Without a need for a test part it is empty where it is not given.
 
     Raises DataError for files, columns or labels that cannot be used.
     """
@@ -82,13 +82,17 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
         task.encode(given["validation"])
 
     test_rows = given.get("test")
+    if test_rows is None and not needs_test:
+        test_rows = rows.take([])
     if test_rows is None:
         rows, test_rows = _set_aside(rows, task, settings.test_share, config.seed, "test")
     validation_rows = given.get("validation")
     if validation_rows is None:
         share = min(settings.validation_share, settings.validation_rows / len(rows))
         rows, validation_rows = _set_aside(rows, task, share, config.seed + 1, "validation")
-    scored = scored_positions(test_rows, task, ignore_unknown=settings.ignore_unknown_labels)
+    scored = np.zeros(0, dtype=np.int64)
+    if needs_test:
+        scored = scored_positions(test_rows, task, ignore_unknown=settings.ignore_unknown_labels)
     notes = tuple(note for table in tables.values() for note in table.notes)
     bad = tuple(bad for table in tables.values() for bad in table.bad_rows)
     return Parts(rows, validation_rows, test_rows, task, columns, lost, scored, notes, bad)

@@ -1,0 +1,182 @@
+"""`SuperfineClassifier`: fine-tuning as a scikit-learn estimator, for pipelines, cross-validation and searches."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from superfine.records import FloatArray, Predictions
+
+if TYPE_CHECKING:
+    from superfine.records import TextPredictor
+
+BUNDLE = "_bundle"
+
+
+class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Fine-tunes a pretrained language model on texts: `fit(texts, labels)`, `predict(texts)`, `predict_proba(texts)`.
+
+    model: name or folder of the pretrained model; None is the default model. epochs, learning_rate, max_length: as in the
+    configuration; None chooses. validation_share: of the rows, by which the best epoch is chosen. seed: same seed, same
+    data, same weights. time_limit: seconds or "10m" for one fit. settings: further configuration, `{"training.batch_size": 16}`.
+    progress: print to standard error.
+
+    After `fit`: `classes_` (K,), the labels in the order of the columns of `predict_proba`.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        max_length: int | None = None,
+        validation_share: float = 0.1,
+        seed: int = 0,
+        time_limit: str | float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.model = model
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.max_length = max_length
+        self.validation_share = validation_share
+        self.seed = seed
+        self.time_limit = time_limit
+        self.settings = settings
+        self.progress = progress
+
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Self:  # noqa: N803
+        """Fine-tune on n texts `X` and their labels `y` (strings, numbers or booleans).
+
+        Raises ValueError for what is no text, and a `superfine.errors.SuperfineError` for what cannot be learned from.
+        """
+        from superfine.recipes.reporter import Reporter
+
+        texts = as_texts(X)
+        check_consistent_length(texts, y)
+        classes, ids = np.unique(np.asarray(y), return_inverse=True)
+        names = [str(value).strip() for value in classes.tolist()]
+        if len(set(names)) < len(names) or "" in names:
+            raise ValueError("a class reads as an empty text, or two classes read the same")
+        reporter = Reporter()
+        if self.progress:
+            from superfine.cli.console import ConsoleReporter
+
+            reporter = ConsoleReporter()
+        folder = tempfile.TemporaryDirectory(prefix="superfine-")
+        self._train({"text": texts, "label": [names[i] for i in ids]}, Path(folder.name), reporter)
+        self._open(folder)
+        self.classes_ = classes
+        self._columns = [self._predictor.labels.index(name) for name in names]
+        return self
+
+    def _train(self, columns: dict[str, list[str]], folder: Path, reporter: Any) -> None:
+        import time
+
+        from superfine.recipes.fit import fit
+        from superfine.recipes.request import make_request
+
+        named = {
+            "model.name": self.model,
+            "model.max_length": self.max_length,
+            "training.epochs": self.epochs,
+            "training.learning_rate": self.learning_rate,
+            "training.time_limit": self.time_limit,
+            "data.validation_share": self.validation_share,
+            "data.text": "text",
+            "data.label": "label",
+            "seed": self.seed,
+        }
+        request = make_request(
+            columns,
+            validation=None,
+            test=None,
+            out=folder,
+            config=None,
+            overrides={**(self.settings or {}), **{key: value for key, value in named.items() if value is not None}},
+            force=False,
+            resume=None,
+            strict=False,
+            started=time.monotonic(),
+        )
+        fit(request, reporter)
+
+    def _open(self, folder: tempfile.TemporaryDirectory[str]) -> None:
+        from superfine.predictors.bundle import open_predictor
+
+        # The folder goes when the estimator does.
+        self._folder = folder
+        self._predictor: TextPredictor = open_predictor(folder.name)
+
+    def predict_proba(self, X: Sequence[str]) -> FloatArray:  # noqa: N803
+        """(n, K) class probabilities of n texts, columns in the order of `classes_`."""
+        return np.asarray(self._predict(X).probabilities[:, self._columns], dtype=np.float64)
+
+    def predict(self, X: Sequence[str]) -> Any:  # noqa: N803
+        """(n,) the most probable class of each text."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _predict(self, X: Sequence[str]) -> Predictions:  # noqa: N803
+        check_is_fitted(self, "classes_")
+        return self._predictor.predict(as_texts(X))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model as a bundle that `superfine.load` and plain transformers open."""
+        import shutil
+
+        check_is_fitted(self, "classes_")
+        shutil.copytree(Path(self._folder.name) / "model", Path(folder) / "model")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A pickle holds the files of the bundle, never the network's objects."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if state.pop("_predictor", None) is not None:
+            state[BUNDLE] = _packed(Path(state.pop("_folder").name) / "model")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        bundle = state.pop(BUNDLE, None)
+        super().__setstate__(state)
+        if bundle is not None:
+            folder = tempfile.TemporaryDirectory(prefix="superfine-")
+            with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
+                archive.extractall(folder.name, filter="data")
+            self._open(folder)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        return tags
+
+
+def as_texts(values: Sequence[str]) -> list[str]:
+    """A list of strings from a list, an array or a series of them. Raises ValueError for anything else."""
+    if isinstance(values, str):
+        raise ValueError("one text is not a list of texts")
+    if hasattr(values, "toarray") or getattr(values, "ndim", 1) != 1:
+        raise ValueError("texts are a list, an array or a series of strings, not a table: select its text column")
+    texts = list(values)
+    wrong = next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ValueError(f"texts[{wrong}] is no string but {type(texts[wrong]).__name__}")
+    return texts
+
+
+def _packed(folder: Path) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(folder, arcname="model")
+    return stream.getvalue()
