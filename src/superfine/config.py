@@ -103,7 +103,10 @@ class TrainingConfig(_Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the training computation; weights are kept in float32"
     )
-    regularisers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="{label_smoothing: {amount: 0.1}, fgm: {}}")
+    regularisers: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {"label_smoothing": {"amount": 0.1}},
+        description="what is given replaces the default: {} for none, {label_smoothing: {amount: 0.1}, fgm: {}} for two",
+    )
     time_limit: Duration | None = Field(None, description="10m: wall-clock time of the whole command")
 
 
