@@ -46,6 +46,7 @@ def train(
     time_limit: str | float | None = None,
     resume: str | Path | None = None,
     progress: bool = True,
+    language: str = "en",
 ) -> Run:
     """Fine-tune a classifier and test it: what `superfine train` does.
 
@@ -53,6 +54,7 @@ def train(
     a pandas or polars frame, or a `datasets.Dataset`. Parts that are not given are set aside from `data`.
     config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
     time_limit: seconds, or "10m". strict: refuse data with a blocking finding. progress: print to standard error.
+    language: "en" or "zh", of what is printed and of the report.
 
     Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can mend.
     """
@@ -82,11 +84,12 @@ def train(
         resume=None if resume is None else Path(resume),
         strict=strict,
         started=started,
+        language=language,
     )
     if progress:
         from superfine.cli.console import ConsoleReporter
 
-        reporter: Reporter = ConsoleReporter()
+        reporter: Reporter = ConsoleReporter(language)
     else:
         reporter = Reporter()
     outcome = run_recipe(request, reporter)

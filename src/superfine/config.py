@@ -117,6 +117,9 @@ class RunConfig(_Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     task: TaskConfig = Field(default_factory=TaskConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    track: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+        default_factory=list, description="trackers that hear of the run: tensorboard, mlflow, wandb"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="same seed, same data: same weights")
 
 

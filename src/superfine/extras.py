@@ -25,4 +25,4 @@ def declared() -> list[str]:
     try:
         return metadata("superfine").get_all("Provides-Extra") or []
     except PackageNotFoundError:  # a source tree on the path, not installed
-        return ["files"]
+        return ["files", "tensorboard", "mlflow", "wandb"]

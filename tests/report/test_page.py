@@ -34,10 +34,21 @@ def test_what_data_holds_is_escaped(trained):
     assert "&lt;script&gt;" in page
 
 
-def test_many_classes_leave_the_matrix_out(trained):
+def test_many_classes_show_the_most_frequent_confusions_instead_of_the_matrix(trained):
     metrics = copy.deepcopy(trained.metrics)
     metrics["labels"] = [f"class {i}" for i in range(30)]
-    assert "What is taken for what" not in render_page(metrics, [])
+    metrics["test"]["confusion"] = [[5 * (i == j) + 7 * (i == 3 and j == 4) for j in range(30)] for i in range(30)]
+    page = render_page(metrics, [])
+    assert 'class="matrix"' not in page
+    assert '<td>class 3</td><td>class 4</td><td class="n">7</td>' in page
+
+
+def test_the_page_speaks_chinese(trained):
+    page = render_page(trained.metrics, [], "zh")
+    assert '<html lang="zh-Hans">' in page
+    text = re.sub(r"<style>.*?</style>|<pre.*?</pre>|<[^>]+>", " ", page, flags=re.DOTALL)
+    english = set(re.findall(r"[a-z]{4,}", text))
+    assert english <= {"superfine", "torch", "transformers", "bert", "good", "float", "bfloat", "nats", "pytest", "root", "uperfine", "ython"}, english
 
 
 def test_the_card_holds_the_measured_score_and_the_metadata(trained):

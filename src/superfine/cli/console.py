@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from superfine.language import translate
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
 from superfine.training.loop import EpochRecord
+
+if TYPE_CHECKING:
+    from superfine.recipes.doctor import Diagnosis
 
 STAGES = {
     "reading": "Reading the data",
@@ -40,7 +44,8 @@ def duration(seconds: float) -> str:
 class ConsoleReporter(Reporter):
     """Prints with rich; on a terminal training has a live bar, elsewhere a line now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -51,20 +56,25 @@ class ConsoleReporter(Reporter):
         self._said = 0.0
 
     def stage(self, name: str) -> None:
-        self.console.print(f"[bold]{STAGES.get(name, name)}[/bold]")
+        self.console.print(f"[bold]{self._in_language(STAGES.get(name, name))}[/bold]")
 
     def note(self, message: str) -> None:
-        self.console.print(f"  {message}", markup=False)
+        self.console.print(f"  {self._in_language(message)}", markup=False)
+
+    def _in_language(self, message: str) -> str:
+        return translate(message, self.language)
 
     def findings(self, findings: Sequence[Finding]) -> None:
         for found in findings:
             style = STYLES[found.severity]
-            self.console.print(f"  {found.severity}: {found.message}", style=style, markup=False)
+            severity, message = self._in_language(found.severity), self._in_language(found.message)
+            self.console.print(f"  {severity}: {message}", style=style, markup=False)
             if found.severity != "note":
-                self.console.print(f"    {found.advice}", style=style, markup=False)
+                self.console.print(f"    {self._in_language(found.advice)}", style=style, markup=False)
 
     def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
-        self.console.print(f"[bold]Training[/bold], about {duration(seconds)} (Ctrl-C ends it and keeps the best so far)")
+        announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps the best so far)"
+        self.console.print(self._in_language(announcement), style="bold")
         self._started = self._said = time.monotonic()
         self._first_step, self._texts = done, 0
         if self.console.is_terminal:
@@ -109,7 +119,7 @@ class ConsoleReporter(Reporter):
             self._bar = None
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
-        self.console.print(score_table(metrics))
+        self.console.print(score_table(metrics, self.language))
         for name, comparison in metrics["comparison"].items():
             title, difference = metrics["baselines"][name]["title"], signed(comparison["accuracy"])
             self.note(f"Against {title}: {comparison['verdict']} ({difference} points of accuracy)")
@@ -121,7 +131,8 @@ class ConsoleReporter(Reporter):
         self.note(
             f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"
         )
-        self.console.print(f"[bold]Written to {folder}[/bold]: open {folder}/report.html")
+        written = self._in_language(f"Written to {folder}: open {folder}/report.html")
+        self.console.print(written, style="bold", markup=False)
         self.note(f"superfine predict {folder} texts.csv --out predictions.csv")
 
 
@@ -130,17 +141,38 @@ def signed(interval: dict[str, float]) -> str:
     return f"{100 * interval['value']:+.1f} ({100 * interval['low']:+.1f} to {100 * interval['high']:+.1f})"
 
 
-def score_table(metrics: dict[str, Any]) -> Table:
+def score_table(metrics: dict[str, Any], language: str = "en") -> Table:
     """The model beside its baselines, with 95 % intervals."""
-    table = Table(title=f"On {metrics['test']['n']} test texts, with 95 % intervals", title_justify="left")
+    title = translate(f"On {metrics['test']['n']} test texts, with 95 % intervals", language)
+    table = Table(title=title, title_justify="left")
     for column in ("", "accuracy", "macro F1", "Matthews corr."):
-        table.add_column(column)
+        table.add_column(translate(column, language))
     rows = [("this model", metrics["test"]), *((b["title"], b) for b in metrics.get("baselines", {}).values())]
     for name, scores in rows:
         cells = [_cell(scores[key]) for key in ("accuracy", "macro_f1", "mcc")]
-        table.add_row(name, *cells, style="bold" if name == "this model" else "")
+        table.add_row(translate(name, language), *cells, style="bold" if name == "this model" else "")
     return table
 
 
 def _cell(score: dict[str, float]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
+
+
+def print_diagnosis(diagnosis: Diagnosis, language: str) -> None:
+    """The answer of `superfine doctor`, on standard output."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+
+    def row(title: str, value: str) -> None:
+        table.add_row(translate(title, language), translate(value, language))
+
+    row("Versions", ", ".join(f"{name} {number}" for name, number in diagnosis.versions.items()))
+    row("Python", diagnosis.python)
+    for device in diagnosis.devices:
+        row("Device", f"{device['name']}: trains in {device['precision']}, {diagnosis.threads} threads")
+    row("Default model", diagnosis.embedded_model)
+    row("Hub of models", diagnosis.hub)
+    for extra in diagnosis.extras:
+        state = "installed" if extra.installed else extra.command
+        table.add_row(f"superfine\\[{extra.name}]", f"{translate(extra.purpose, language)}: {translate(state, language)}")
+    console.print(table)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from superfine.cli.help import TranslatedGroup, language_of, speaking
 from superfine.errors import OutputError, SuperfineError
+from superfine.language import translate
 
 if TYPE_CHECKING:
     from superfine.data.table import ReadOptions, Table
@@ -31,12 +33,12 @@ def _reading_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option("--encoding", metavar="NAME", help="Text encoding of the files, e.g. gb18030.  [default: detected]"),
-            click.option("--delimiter", metavar="CHARACTER", help="Between the fields of a line.  [default: detected]"),
+            click.option("--delimiter", metavar="CHARACTER", help="Character between the fields of a line.  [default: detected]"),
             click.option("--sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first that holds something]"),
             click.option(
                 "--bad-rows",
                 type=click.Choice(["refuse", "skip"]),
-                help="Records that cannot be read.  [default: refuse the file]",
+                help="Records that cannot be read: refuse the file, or skip and list them.  [default: refuse]",
             ),
         )
     ):
@@ -54,7 +56,7 @@ def _source(data: tuple[str, ...]) -> str | list[str]:
     return data[0] if len(data) == 1 else list(data)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=TranslatedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="superfine", message="superfine %(version)s")
 def cli() -> None:
     """Fine-tune a pretrained language model on your labelled text, and know what it is worth.
@@ -63,6 +65,7 @@ def cli() -> None:
     superfine train reviews.csv                     train and test a classifier
     superfine predict runs/reviews-... new.csv      use it
     superfine evaluate runs/reviews-... more.csv    test it on other data
+    superfine doctor                                what this installation can do
     """
 
 
@@ -73,7 +76,7 @@ def cli() -> None:
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
 @click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
 @click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
-@click.option("--group", metavar="COLUMN", help="Rows with the same value here stay in one part.")
+@click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
 @click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
 @click.option(
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]"
@@ -90,6 +93,7 @@ def cli() -> None:
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
 @click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case or spaces.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
+@click.option("--track", multiple=True, metavar="NAME", help="Also tell a tracker: tensorboard, mlflow or wandb. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Read and check the data, say what would be done, and write nothing.")
 @_reading_options
 @_json_option
@@ -97,7 +101,7 @@ def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
     label: str | None, group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
     assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool,
-    merge_labels: bool, ignore_unknown_labels: bool, dry_run: bool, as_json: bool, **reading: str | None,
+    merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
@@ -117,6 +121,7 @@ def train(
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
+        "track": list(track) or None,
         **{f"data.{name}": value for name, value in reading.items()},
     }  # fmt: skip
     request = make_request(
@@ -130,19 +135,20 @@ def train(
         resume=resume,
         strict=strict,
         started=STARTED,
+        language=speaking.get(),
     )
     from superfine.cli.console import ConsoleReporter
 
     if dry_run:
         from superfine.recipes.rehearse import rehearse
 
-        rehearsal = rehearse(request, ConsoleReporter())
+        rehearsal = rehearse(request, ConsoleReporter(speaking.get()))
         if as_json:
             _print_json(rehearsal)
         return
     from superfine.recipes.train import train as run
 
-    outcome = run(request, ConsoleReporter())
+    outcome = run(request, ConsoleReporter(speaking.get()))
     if as_json:
         _print_json({"folder": str(outcome.folder), **outcome.metrics})
     if outcome.interrupted:
@@ -181,21 +187,21 @@ def predict(
     predicted = run(folder, _source(data or ("-",)), out, list(text) or None, text_pair, _read_options(reading))
     examples, predictions = predicted.examples, predicted.predictions
     _tell_reading(predicted.table)
-    click.echo(f"Columns: {predicted.columns}", err=True)
+    _tell(f"Columns: {predicted.columns}")
     if as_json:
         _print_json({"labels": list(predictions.labels), "predictions": list(prediction_records(examples, predictions))})
     elif out is None:
         _to_standard_output(lambda: write_prediction_table(sys.stdout, examples, predictions))
     else:
-        click.echo(f"{len(predictions)} rows written to {out}", err=True)
+        _tell(f"{len(predictions)} rows written to {out}")
 
 
 def _tell_reading(table: Table) -> None:
     """Choices made in reading, and the records left out, on standard error."""
     for note in table.notes:
-        click.echo(note, err=True)
+        _tell(note)
     for bad in table.bad_rows:
-        click.echo(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}", err=True)
+        _tell(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}")
 
 
 @cli.command()
@@ -211,7 +217,12 @@ def evaluate(
     folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: str | None,
     ignore_unknown_labels: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
-    """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals."""
+    """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals.
+
+    \b
+    superfine evaluate runs/reviews more.csv
+    superfine evaluate runs/reviews more.csv --json | jq .test.accuracy
+    """
     from superfine.recipes.evaluate import evaluate as run
 
     scored = run(
@@ -225,11 +236,53 @@ def evaluate(
         return
     from superfine.cli.console import ConsoleReporter, score_table
 
-    reporter = ConsoleReporter()
+    reporter = ConsoleReporter(speaking.get())
     reporter.note(f"Columns: {scored.columns}")
     if len(scored.dropped):
         reporter.note(f"Not scored: {len(scored.dropped)} rows without a label that the model knows")
-    reporter.console.print(score_table(document))
+    reporter.console.print(score_table(document, speaking.get()))
+
+
+@cli.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Say what this installation can do, and what to install for more.
+
+    \b
+    superfine doctor
+    """
+    from superfine.recipes.doctor import examine
+
+    diagnosis = examine()
+    if as_json:
+        _print_json(diagnosis.to_json())
+        return
+    from superfine.cli.console import print_diagnosis
+
+    print_diagnosis(diagnosis, speaking.get())
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@_json_option
+def completion(shell: str, as_json: bool) -> None:
+    """Print what makes the shell complete commands and options.
+
+    \b
+    superfine completion bash >> ~/.bashrc
+    superfine completion zsh >> ~/.zshrc
+    superfine completion fish > ~/.config/fish/completions/superfine.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    script_for = get_completion_class(shell)
+    if script_for is None:  # every shell of the choice has one
+        raise click.UsageError(f"no completion for {shell}")
+    script = script_for(cli, {}, "superfine", "_SUPERFINE_COMPLETE").source()
+    if as_json:
+        _print_json({"shell": shell, "script": script})
+    else:
+        _to_standard_output(lambda: click.echo(script))
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -251,6 +304,7 @@ def _to_standard_output(write: Callable[[], None]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 done, 1 the answer is no, 2 unusable input, 130 interrupted."""
+    speaking.set(language_of(sys.argv[1:] if arguments is None else arguments))
     sys.exit(run(lambda: cli.main(arguments, standalone_mode=False)))
 
 
@@ -262,12 +316,17 @@ def run(command: Callable[[], Any]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", EXIT_INTERRUPTED)
     except click.ClickException as error:
-        error.show(sys.stderr)
-        return EXIT_UNUSABLE
+        usage = f"{error.ctx.get_usage()}\n" if isinstance(error, click.UsageError) and error.ctx is not None else ""
+        return _say(f"{usage}Error: {error.format_message()}", EXIT_UNUSABLE)
     except SuperfineError as error:
         return _say(f"Error: {error}", EXIT_UNUSABLE)
 
 
 def _say(message: str, status: int) -> int:
-    click.echo(message, err=True)
+    _tell(message)
     return status
+
+
+def _tell(message: str) -> None:
+    """One line or more on standard error, in the user's language."""
+    click.echo(translate(message, speaking.get()), err=True)

@@ -102,7 +102,7 @@ def _refuse_doubled(named: Sequence[str | None]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise DataError(
-            f'The column "{doubled[0]}" is named for two purposes.', "Name each of text, text pair, label and group once."
+            f'The column "{doubled[0]}" is named for two purposes.', "Text, text pair, label and group must be different columns."
         )
 
 

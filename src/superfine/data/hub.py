@@ -32,10 +32,10 @@ def fetch_files(name: str) -> list[Path]:
         return [Path(hf_hub_download(repo, f, repo_type="dataset", revision=REVISION)) for f in wanted]
     except RepositoryNotFoundError:
         raise DataError(
-            f"The hub has no data set {repo} that you may read.", "Check the name; private ones need HF_TOKEN."
+            f"The hub has no data set {repo}, or you may not read it.", "Check the name; private ones need HF_TOKEN."
         ) from None
     except HfHubHTTPError as error:
-        raise DataError(f"The hub does not give {repo}: {str(error).splitlines()[0]}") from None
+        raise DataError(f"The hub refused {repo}: {str(error).splitlines()[0]}") from None
     except OSError as error:
         raise DataError(f"The hub cannot be reached for {repo}: {error}", "Download the data set and name its file.") from None
 

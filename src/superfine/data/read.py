@@ -46,7 +46,7 @@ def _read_place(place: str, options: ReadOptions) -> Table:
         siblings = [p.name for p in path.absolute().parent.iterdir()] if path.absolute().parent.is_dir() else []
         raise DataError(f"The file {path} does not exist.{did_you_mean(path.name, siblings)}", "Check the name and the folder.")
     if not path.is_file():
-        raise DataError(f"{path} is not a file that can be read twice.", "Read a pipe as standard input: -")
+        raise DataError(f"{path} is a pipe or a device, not a regular file.", "Read a pipe as standard input: -")
     if path.stat().st_size == 0:
         raise DataError(f"The file {path} is empty.")
     return read_file(File.on_disk(path), options)

@@ -187,10 +187,8 @@ def write_outputs(
         write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
         write_predictions(folder / "predictions.csv", parts.test, scores.predictions)
         write_text(folder / "README.md", render_card(metrics))
-        write_text(
-            folder / "report.html",
-            render_page(metrics, most_confident_errors(parts.scored_test, scores.predictions.take(parts.scored))),
-        )
+        errors = most_confident_errors(parts.scored_test, scores.predictions.take(parts.scored))
+        write_text(folder / "report.html", render_page(metrics, errors, request.language))
         write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         choices = {
             "precision": metrics["training"]["precision"],
@@ -308,7 +306,7 @@ def prediction_rows(examples: Examples, predictions: Predictions) -> list[list[s
     ]
 
 
-def most_confident_errors(examples: Examples, predictions: Predictions, limit: int = 20) -> list[dict[str, Any]]:
+def most_confident_errors(examples: Examples, predictions: Predictions, limit: int = 12) -> list[dict[str, Any]]:
     """The wrong predictions that the model was surest of: often they show wrong labels rather than a wrong model."""
     truth = examples.label or []
     wrong = [i for i, (label, true) in enumerate(zip(predictions.label, truth, strict=True)) if label != true]

@@ -166,6 +166,6 @@ def _why_none(rows: Examples, task: Classification, share: float) -> str:
     if len(task.labels) > len(rows) / 2:
         return (
             f"there are {len(task.labels)} classes in {len(rows)} rows, and the only row of a class stays. "
-            "Is the label column the right one?"
+            "Check that the label column is the right one"
         )
     return f"{share:.4g} of {len(rows)} rows, taken from each class, is less than one. Give more rows"

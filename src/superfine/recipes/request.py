@@ -31,6 +31,7 @@ class Request:
     resume: bool = False
     strict: bool = False
     started: float = 0.0
+    language: str = "en"
 
 
 def make_request(
@@ -45,6 +46,7 @@ def make_request(
     resume: Path | None,
     strict: bool,
     started: float,
+    language: str = "en",
 ) -> Request:
     """A request from what the user said. A resumed run takes its configuration, and files that are not named, from its folder.
 
@@ -54,7 +56,8 @@ def make_request(
     if resume is None:
         tree = read_config_file(config) if isinstance(config, Path) else dict(config or {})
         folder = out if out is not None else default_folder(data)
-        return Request(data, validation, test, build_config(tree, overrides), folder, force, False, strict, started)
+        settings = build_config(tree, overrides)
+        return Request(data, validation, test, settings, folder, force, False, strict, started, language)
     if config is not None or out is not None:
         raise ConfigError("--resume takes configuration and folder from the run.", "Leave out --config and --out.")
     if not (resume / MARKER).exists():
@@ -63,9 +66,8 @@ def make_request(
         raise OutputError(f"The run in {resume} is finished.", "Start a new one without --resume.")
     settings = build_config(read_config_file(resume / MARKER), overrides)
     asked = yaml.safe_load((resume / MARKER).read_text(encoding="utf-8")).get("request") or {}
-    return Request(
-        data, validation or asked.get("validation"), test or asked.get("test"), settings, resume, force, True, strict, started
-    )
+    validation, test = validation or asked.get("validation"), test or asked.get("test")
+    return Request(data, validation, test, settings, resume, force, True, strict, started, language)
 
 
 def default_folder(data: Source) -> Path:

@@ -18,6 +18,7 @@ from superfine.recipes.outputs import BAD_ROWS, Scores, Timing, begin_run, colle
 from superfine.recipes.prepare import Parts, prepare, resolved
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request, claim_folder
+from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding, Predictions
 
 
@@ -33,6 +34,8 @@ class Outcome:
 def train(request: Request, reporter: Reporter) -> Outcome:
     """Read, check, fine-tune, evaluate, write. Raises a SuperfineError for anything the user can mend."""
     config = request.config
+    for name in config.track:
+        TRACKERS.load(name)
     claim_folder(request)
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, config)
@@ -41,6 +44,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
 
     timing = Timing()
     # From here on torch is needed; everything above answers without loading it.
+    from superfine.recipes.tracking.tracked import tracked
     from superfine.recipes.tuning import build_job, fine_tune
 
     reporter.stage("loading")
@@ -60,15 +64,16 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     reporter.stage("baselines")
     baseline_predictions = predict_baselines(parts, timing, request)
     begin_run(request, config, parts.bad_rows)
-    result = fine_tune(job, request, reporter)
-    # What is trained is kept before anything else can go wrong.
-    save_model(request.folder, config, parts, job)
+    with tracked(reporter, config, request.folder) as telling:
+        result = fine_tune(job, request, telling)
+        # What is trained is kept before anything else can go wrong.
+        save_model(request.folder, config, parts, job)
 
-    reporter.stage("evaluating")
-    scores = _score(job.model, parts, baseline_predictions, inspection.leaked, timing)
-    metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
-    write_outputs(request, config, parts, job, result, metrics, scores)
-    reporter.result(metrics, str(request.folder))
+        telling.stage("evaluating")
+        scores = _score(job.model, parts, baseline_predictions, inspection.leaked, timing)
+        metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
+        write_outputs(request, config, parts, job, result, metrics, scores)
+        telling.result(metrics, str(request.folder))
     return Outcome(request.folder, metrics, result.stopped == "interrupted")
 
 
@@ -97,7 +102,7 @@ def tell_parts(parts: Parts, reporter: Reporter) -> None:
     reporter.note(f"Rows: {counts}; {len(parts.task.labels)} classes")
     if parts.unscored_rows:
         some = ", ".join(map(str, parts.unscored_rows[:10])) + (", ..." if len(parts.unscored_rows) > 10 else "")
-        reporter.note(f"Predicted but not scored, for want of a known label: {len(parts.unscored_rows)} test rows ({some})")
+        reporter.note(f"Predicted but not scored (no known label): {len(parts.unscored_rows)} test rows ({some})")
 
 
 def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], leaked: list[int], timing: Timing) -> Scores:

@@ -135,6 +135,7 @@ def _identity(job: Job) -> str:
         digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes() + part.targets.tobytes())
     settings = job.config.model_dump(mode="json")
     settings["training"].pop("time_limit")
+    settings.pop("track")
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()
 

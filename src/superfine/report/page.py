@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
+
+from superfine.language import phrase
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,18 +36,22 @@ class Bar:
     is_model: bool
 
 
-def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]]) -> str:
-    """The page for the content of `metrics.json` and the most confident errors."""
+def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language: str = "en") -> str:
+    """The page for the content of `metrics.json` and the most confident errors, in English or Chinese ("zh")."""
     return (
         environment()
         .get_template("page.html.j2")
         .render(
             metrics=metrics,
             errors=errors,
+            language=language,
+            t=partial(phrase, language=language),
             scores=[(title, metrics["test"][key]) for key, title in SCORE_NAMES.items() if key in metrics["test"]],
             bars=_bars(metrics),
             matrix=_matrix(metrics),
+            confusions=_confusions(metrics),
             curve=_curve(metrics["training"]["history"]),
+            facts=_facts(metrics, language),
         )
     )
 
@@ -61,7 +68,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
+    env.filters["percent"] = percent
+    env.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
     env.filters["number"] = lambda value, digits=3: f"{value:.{digits}f}"
     return env
 
@@ -73,32 +81,94 @@ def _bars(metrics: dict[str, Any]) -> list[Bar]:
 
 
 def _matrix(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The confusion matrix with shares of each true class, or None where it would be too large to read."""
+    """The confusion matrix as (count, share of the true class, whether right), or None where it would be too large to read."""
     labels, counts = metrics["labels"], metrics["test"]["confusion"]
     if len(labels) > MAX_MATRIX_CLASSES:
         return None
     rows = []
-    for label, row in zip(labels, counts, strict=True):
-        total = sum(row)
-        rows.append((label, [(count, count / total if total else 0.0) for count in row]))
+    for i, (label, row) in enumerate(zip(labels, counts, strict=True)):
+        total = max(1, sum(row))
+        rows.append((label, [(count, count / total, i == j) for j, count in enumerate(row)]))
     return {"labels": labels, "rows": rows}
 
 
+def _confusions(metrics: dict[str, Any], limit: int = 15) -> list[tuple[str, str, int]]:
+    """(true class, prediction, count) of the most frequent mistakes."""
+    labels, counts = metrics["labels"], metrics["test"]["confusion"]
+    pairs = [(labels[i], labels[j], count) for i, row in enumerate(counts) for j, count in enumerate(row) if count and i != j]
+    return sorted(pairs, key=lambda pair: -pair[2])[:limit]
+
+
+LEFT, RIGHT, TOP, BOTTOM = 40, 312, 10, 165
+"""The drawing area of a panel of the learning curve, in units of its view box."""
+
+
 def _curve(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Points of the learning curve in a 100 by 40 box: validation accuracy and both losses by epoch."""
-    epochs = [record["epoch"] for record in history]
-    last = max(epochs, default=1)
-    x = [100 * (epoch - 1) / max(1, last - 1) if last > 1 else 50.0 for epoch in epochs]
-
-    def line(values: list[float], top: float) -> str:
-        return " ".join(f"{a:.2f},{40 - 40 * min(v, top) / top:.2f}" for a, v in zip(x, values, strict=True))
-
-    highest = max([r["loss"] for r in history] + [r["train_loss"] for r in history] + [0.1])
+    """Two panels, accuracy and loss by epoch, with the coordinates of their points, ticks and labels."""
+    accuracies = [record["accuracy"] for record in history]
+    losses = [record["loss"] for record in history]
+    training = [record["train_loss"] for record in history]
+    low = max(0.0, min([*accuracies, 1.0]) - 0.1)
     return {
-        "accuracy": line([r["accuracy"] for r in history], 1.0),
-        "loss": line([r["loss"] for r in history], highest),
-        "train_loss": line([r["train_loss"] for r in history], highest),
-        "highest_loss": highest,
-        "epochs": epochs,
         "records": history,
+        "panels": [
+            _panel(
+                "Accuracy on the validation part",
+                low,
+                1.0,
+                [("validation accuracy", "validation", accuracies)],
+                lambda value: percent(value, 0),
+            ),
+            _panel(
+                "Loss, in nats",
+                0.0,
+                max([*losses, *training, 0.1]) * 1.05,
+                [("validation loss", "validation", losses), ("training loss", "training", training)],
+                lambda value: f"{value:.2f}",
+            ),
+        ],
     }
+
+
+def _panel(
+    title: str, low: float, high: float, lines: list[tuple[str, str, list[float]]], show: Callable[[float], str]
+) -> dict[str, Any]:
+    n = max(len(values) for _, _, values in lines)
+    xs = [round(LEFT + (RIGHT - LEFT) * (i + 0.5) / max(1, n), 1) for i in range(n)]
+
+    def y(value: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * (min(max(value, low), high) - low) / (high - low), 1)
+
+    every = max(1, -(-n // 12))
+    ticks = [low + (high - low) * k / 4 for k in range(5)]
+    return {
+        "title": title,
+        "ticks": [{"y": y(tick), "text": show(tick)} for tick in ticks],
+        "epochs": [(x, i + 1) for i, x in enumerate(xs) if i % every == 0],
+        "lines": [
+            {"title": name, "kind": kind, "points": [(x, y(v)) for x, v in zip(xs, values, strict=True)]}
+            for name, kind, values in lines
+        ],
+    }
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """`"91.4 %"`."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def _facts(metrics: dict[str, Any], language: str) -> list[tuple[str, str]]:
+    """Title and value of what is known of the data and the run."""
+    data, training, environment = metrics["data"], metrics["training"], metrics["environment"]
+    speed = phrase("{} s, {} texts a second, in {}", f"{training['seconds']:.1f}", f"{training['examples_per_second']:.0f}",
+                   training["precision"], language=language)  # fmt: skip
+    return [
+        ("Rows to train, validate, test", f"{data['train']}, {data['validation']}, {data['test']}"),
+        ("Tokens per text", f"{data['tokens_per_text']:.1f}"),
+        ("Texts cut", percent(data["truncated_share"])),
+        ("Unknown tokens", percent(data["unknown_token_share"])),
+        ("Training", speed),
+        ("Peak memory", f"{training['peak_memory_mb']} MB"),
+        ("Seed", str(metrics["seed"])),
+        ("Versions", ", ".join(f"{name} {environment[name]}" for name in ("superfine", "torch", "transformers"))),
+    ]

@@ -59,7 +59,7 @@ class Classification:
                 unknown.setdefault(label, []).append(row)
         if unknown:
             described = "; ".join(
-                f'"{label}" in row {", ".join(map(str, rows[:5]))}{" ..." if len(rows) > 5 else ""}'
+                f'"{label}" in row {", ".join(map(str, rows[:5]))}{" …" if len(rows) > 5 else ""}'
                 for label, rows in list(unknown.items())[:5]
             )
             raise DataError(

@@ -15,7 +15,7 @@ def label_spelling(inspection: Inspection) -> list[Finding]:
     alike = [names for names in spellings.values() if len(names) > 1]
     doubtful = {name for names in alike for name in names}
     rows = [i for i, label in enumerate(inspection.train.label or []) if label in doubtful]
-    named = "; ".join(" and ".join(f'"{name}"' for name in names) for names in alike[:5])
+    named = "; ".join(" = ".join(f'"{name}"' for name in names) for names in alike[:5])
     return finding(
         "label_spelling",
         "warning",

@@ -1,0 +1,92 @@
+"""`superfine doctor`: what this installation can do, and what to install for more."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any
+
+from superfine.backbones.embedded import embedded_model
+from superfine.errors import SuperfineError
+from superfine.extras import declared
+
+FOR_PEOPLE = {
+    "files": "reads Excel, Parquet and .zst files",
+    "tensorboard": "tells TensorBoard of runs",
+    "mlflow": "tells MLflow of runs",
+    "wandb": "tells Weights & Biases of runs",
+    "offline": "brings the default model, for use without the hub",
+}
+"""What the extras that users need are for; those of developers are left out."""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An extra, what it is for, and whether all its packages are there."""
+
+    name: str
+    purpose: str
+    installed: bool
+    command: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Versions by package, devices with the precision that training chooses there, extras, and the embedded model's state."""
+
+    versions: dict[str, str]
+    python: str
+    threads: int
+    devices: list[dict[str, str]]
+    extras: list[Extra]
+    embedded_model: str
+    hub: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> Diagnosis:
+    """Look at this installation. Nothing is downloaded, nothing is written."""
+    import torch
+
+    from superfine.training.precision import choose_precision, name_of
+
+    devices = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
+    return Diagnosis(
+        versions={name: version(name) for name in ("superfine", "torch", "transformers", "tokenizers", "numpy")},
+        python=platform.python_version(),
+        threads=torch.get_num_threads(),
+        devices=[{"name": _device_name(device), "precision": name_of(choose_precision("auto", device))} for device in devices],
+        extras=[
+            Extra(name, purpose, _installed(name), f"pip install 'superfine[{name}]'") for name, purpose in FOR_PEOPLE.items()
+        ],
+        embedded_model=_embedded_state(),
+        hub=os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
+    )
+
+
+def _device_name(device: Any) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+
+
+def _installed(extra: str) -> bool:
+    """Whether every package that the extra names is there."""
+    ours = re.compile(rf"""extra == ['"]{extra}['"]""")
+    names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requires("superfine") or [] if ours.search(text)]
+    try:
+        return extra in declared() and all(version(name) for name in names)
+    except PackageNotFoundError:
+        return False
+
+
+def _embedded_state() -> str:
+    try:
+        return "installed, checksum right" if embedded_model() is not None else "not installed"
+    except SuperfineError as error:
+        return error.message

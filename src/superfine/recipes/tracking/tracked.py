@@ -1,0 +1,94 @@
+"""A reporter that also tells trackers: loss by step, validation by epoch, the scores of the test part at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from superfine.config import RunConfig
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.tracking import TRACKERS
+from superfine.records import Finding
+from superfine.training.loop import EpochRecord
+
+
+class Tracker(Protocol):
+    """What stands behind a name in TRACKERS."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None: ...
+    def log(self, values: Mapping[str, float], step: int) -> None: ...
+    def close(self, summary: Mapping[str, float]) -> None: ...
+
+
+@contextmanager
+def tracked(reporter: Reporter, config: RunConfig, folder: Path) -> Iterator[Reporter]:
+    """The reporter, heard by the trackers of `config.track` as well; they are closed however the run ends."""
+    if not config.track:
+        yield reporter
+        return
+    settings = flat(config.model_dump(mode="json"))
+    hearing = _Tracked(reporter, [TRACKERS.load(name)(folder, settings) for name in config.track])
+    try:
+        yield hearing
+    finally:
+        for tracker in hearing.trackers:
+            tracker.close(hearing.summary)
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """`{"training": {"epochs": 3}}` as `{"training.epochs": "3"}`."""
+    values: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            values |= flat(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = str(value)
+    return values
+
+
+class _Tracked(Reporter):
+    def __init__(self, inner: Reporter, trackers: Sequence[Tracker]) -> None:
+        self.inner, self.trackers = inner, trackers
+        self.summary: dict[str, float] = {}
+        self._step = 0
+
+    def _log(self, values: Mapping[str, float]) -> None:
+        for tracker in self.trackers:
+            tracker.log(values, self._step)
+
+    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
+        self._step = step
+        self._log({"train/loss": loss})
+        self.inner.on_step(step, n_steps, loss, texts, tokens)
+
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+        self._log({"validation/loss": record.loss, "validation/accuracy": record.accuracy, "epoch": record.epoch + 1})
+        self.inner.on_epoch(record, is_best)
+
+    def result(self, metrics: dict[str, Any], folder: str) -> None:
+        self.summary = {
+            f"test/{name}": score["value"]
+            for name, score in metrics["test"].items()
+            if isinstance(score, dict) and "value" in score
+        }
+        self.inner.result(metrics, folder)
+
+    def stage(self, name: str) -> None:
+        self.inner.stage(name)
+
+    def note(self, message: str) -> None:
+        self.inner.note(message)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        self.inner.findings(findings)
+
+    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
+        self.inner.training_starts(n_steps, done, seconds)
+
+    def interrupted(self) -> None:
+        self.inner.interrupted()
+
+    def training_ends(self) -> None:
+        self.inner.training_ends()

@@ -1,0 +1,132 @@
+"""Every message in the source that a person may read, as a pattern with `{}` for what is filled in: `python -m tests.messages`."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parent.parent / "src" / "superfine"
+SPEAKERS = {
+    "SuperfineError", "DataError", "ConfigError", "ModelError", "OutputError",
+    "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "_tell", "_in_language", "translate", "phrase", "option", "Option", "argument", "version_option",
+}  # fmt: skip
+"""Functions whose string arguments are shown."""
+FUNCTIONS = {
+    "did_you_mean",
+    "_what_is_wrong",
+    "_advice",
+    "encoding_notes",
+    "_records",
+    "_object",
+    "_reason",
+    "_why_none",
+    "describe",
+    "verdict",
+    "duration",
+}
+"""Functions whose returned strings are shown as part of a message."""
+NAMES = {
+    "STAGES",
+    "TITLES",
+    "SCORE_NAMES",
+    "CLOSE_QUOTES",
+    "LINES_LOOK_LIKE",
+    "DELIMITERS",
+    "FOR_PEOPLE",
+    "state",
+    "NAMES",
+    "reason",
+    "advice",
+    "counts",
+    "known",
+    "left_out",
+    "only",
+    "described",
+    "place",
+    "best",
+}
+"""Constants that are shown."""
+
+
+def template(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def strings(node: ast.AST) -> Iterator[str]:
+    """The templates under a node; those inside a gap of another are found as well, the literal pieces of one are not."""
+    text = template(node)
+    if text is not None:
+        yield text
+    children = (
+        [p for p in node.values if isinstance(p, ast.FormattedValue)]
+        if isinstance(node, ast.JoinedStr)
+        else ast.iter_child_nodes(node)
+    )
+    for child in children:
+        if not (
+            isinstance(child, ast.Call)
+            and isinstance(child.func, ast.Attribute)
+            and child.func.attr in {"join", "get", "replace"}
+        ):
+            yield from strings(child)
+        else:
+            yield from (s for argument in child.args for s in strings(argument))
+
+
+def is_prose(text: str) -> bool:
+    words = text.replace("{}", " ").split()
+    return len(words) >= 2 and any(word.isalpha() and word.isascii() for word in words)
+
+
+def messages() -> dict[str, str]:
+    """Message template to the file it stands in."""
+    found: dict[str, str] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            shown: list[ast.AST] = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                shown = [*node.args, *(k.value for k in node.keywords)] if name in SPEAKERS else []
+                if name in {"option", "Option"}:
+                    shown = [k.value for k in node.keywords if k.arg == "help"]
+            elif isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
+                shown = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return) and inner.value]
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMES:
+                shown = [node.value]
+            for part in shown:
+                for text in strings(part):
+                    for line in text.split("\n"):
+                        if is_prose(line):
+                            found.setdefault(line.strip(), str(path.relative_to(SOURCE)))
+    for path in sorted(SOURCE.rglob("*.j2")):
+        for text in re.findall(r't\("([^"]+)"', path.read_text(encoding="utf-8")):
+            found.setdefault(text, str(path.relative_to(SOURCE)))
+    for text in command_help():
+        found.setdefault(text, "cli/main.py")
+    return found
+
+
+def command_help() -> Iterator[str]:
+    """The paragraphs of the commands' help, joined as they are looked up; fixed lines one by one."""
+    from superfine.cli.help import help_paragraphs
+    from superfine.cli.main import cli
+
+    for command in (cli, *cli.commands.values()):
+        for paragraph in help_paragraphs(command.help or ""):
+            if not paragraph.startswith("\b"):
+                yield " ".join(paragraph.split("\n"))
+
+
+if __name__ == "__main__":
+    import yaml
+
+    known = yaml.safe_load((SOURCE / "messages" / "zh.yaml").read_text(encoding="utf-8")) or {}
+    missing = {text: file for text, file in messages().items() if text not in known}
+    for text, file in missing.items():
+        print(f"{file}: {text}")
+    sys.exit(bool(missing))
