@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA := examples/data/reviews_en.csv
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow check docs bench clean
 
 # torch comes first, pinned to a build without CUDA packages where the index has one; constraints.txt holds the tested versions.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -15,11 +15,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev]'
 	touch $@
 
-$(VENV)/.ready-bench: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,dev,bench]'
+$(VENV)/.ready-docs: $(VENV)/.ready-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev,bench]'
 	touch $@
 
 demo: $(VENV)/.ready
@@ -38,8 +41,11 @@ check: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 	$(BIN)/python examples/check_data.py
 
+docs: $(VENV)/.ready-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks.accuracy
 
 clean:
-	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs site build dist .pytest_cache .mypy_cache .ruff_cache

@@ -48,7 +48,20 @@ def test_the_page_speaks_chinese(trained):
     assert '<html lang="zh-Hans">' in page
     text = re.sub(r"<style>.*?</style>|<pre.*?</pre>|<[^>]+>", " ", page, flags=re.DOTALL)
     english = set(re.findall(r"[a-z]{4,}", text))
-    assert english <= {"superfine", "torch", "transformers", "bert", "good", "float", "bfloat", "nats", "pytest", "root", "uperfine", "ython"}, english
+    assert english <= {
+        "superfine",
+        "torch",
+        "transformers",
+        "bert",
+        "good",
+        "float",
+        "bfloat",
+        "nats",
+        "pytest",
+        "root",
+        "uperfine",
+        "ython",
+    }, english
 
 
 def test_the_card_holds_the_measured_score_and_the_metadata(trained):
