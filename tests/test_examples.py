@@ -1,11 +1,15 @@
 """The example data are what they claim to be."""
 
 import csv
+import os
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import needs_embedded_model
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "examples"))
@@ -40,3 +44,26 @@ def test_the_check_sees_a_template(tmp_path):
     said = "\n".join(check_data.problems(check_data.TABLES[0], tmp_path))
     assert "near-duplicates" in said
     assert "works exactly as described" in said
+
+
+SAYS = {
+    "sentiment.py": ["accuracy 0.", "tfidf: ", "transformers: negative", "Stopped working after a week."],
+    "spam.py": ["spam: precision", "good mails taken for spam"],
+    "topics.py": ["unknown tokens: 6", "hfl/chinese-roberta-wwm-ext", "against TF-IDF: worse than"],
+    "search.py": ["TF-IDF: 0.", "Superfine: 0."],
+    "command_line.sh": ["prediction,confidence,p:negative"],
+}
+
+
+@pytest.mark.slow
+@needs_embedded_model
+@pytest.mark.parametrize("name", SAYS)
+def test_every_example_runs_and_says_what_it_is_there_to_show(name, tmp_path):
+    command = ["bash"] if name.endswith(".sh") else [sys.executable]
+    environment = os.environ | {"SUPERFINE_EXAMPLE_EPOCHS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*command, str(ROOT / "examples" / name)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for words in SAYS[name]:
+        assert words in done.stdout

@@ -36,7 +36,9 @@ def fetch_files(name: str) -> list[Path]:
         ) from None
     except HfHubHTTPError as error:
         raise DataError(f"The hub refused {repo}: {str(error).splitlines()[0]}") from None
-    except OSError as error:
+    except DataError:
+        raise
+    except Exception as error:  # the hub's library lets errors of its transport through, whose package changes
         raise DataError(f"The hub cannot be reached for {repo}: {error}", "Download the data set and name its file.") from None
 
 

@@ -21,7 +21,8 @@ def read_parquet(file: File, options: ReadOptions) -> Table:
 
     try:
         with file.binary() as stream:
-            table = pyarrow.parquet.read_table(stream)
+            # Its threads, still starting when a short program ends, abort it.
+            table = pyarrow.parquet.read_table(stream, use_threads=False, pre_buffer=False)
     except pyarrow.ArrowException as error:
         raise DataError(f"{file.source} is no Parquet file that can be read: {error}.") from None
     names = _class_names(table.schema.metadata or {})
