@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family
 from superfine.backbones.packed.attention import PACKED, packed, register
+from superfine.backbones.packed.dropout import use_lane_dropout
+from superfine.backbones.packed.last_layer import restore, shorten
 
 SELF_CHECK_BOUND = 1e-4
 """Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
@@ -113,11 +115,14 @@ class Backbone:
             try:
                 self._use_attention(PACKED)
                 self.is_packed = True
+                if (layer := self._last_layer()) is not None and self.family.last_layer is not None:
+                    shorten(layer, self.family.last_layer.shortened, self.family.reads)
                 agrees = bool((self.logits(probe) - expected).abs().max() <= SELF_CHECK_BOUND)
             except (ValueError, RuntimeError, TypeError):
                 agrees = False
         if not agrees:
             self.use_padding()
+        use_lane_dropout(self.network)
         self.network.train(was_training)
         return agrees
 
@@ -125,6 +130,14 @@ class Backbone:
         """Go back to padded rectangles and transformers' own attention."""
         self.is_packed = False
         self._use_attention("sdpa")
+        if (layer := self._last_layer()) is not None:
+            restore(layer)
+
+    def _last_layer(self) -> nn.Module | None:
+        if self.family is None or self.family.last_layer is None:
+            return None
+        layers = cast(nn.ModuleList, self.network.base_model.get_submodule(self.family.last_layer.path))
+        return layers[-1]
 
     def _use_attention(self, name: str) -> None:
         if self.family is not None:
@@ -149,6 +162,8 @@ class Backbone:
                 inputs_embeds=embeddings[None], position_ids=positions[None], **types, **self._no_cache()
             )
         states: Tensor = output.last_hidden_state[0]
+        if family.last_layer is not None:
+            return states
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
 
     def _padded_states(self, batch: Batch) -> Tensor:

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from superfine.backbones.packed.last_layer import Shortened, bert_layer, decoder_layer, distilbert_layer
+
 Head = Callable[[Any, Tensor], Tensor]
+
+
+class LastLayer(NamedTuple):
+    """path: the list of layers inside the base model. shortened: see `packed.last_layer`."""
+
+    path: str
+    shortened: Shortened
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,8 @@ class Family:
     """reads: the token whose state is classified. head: (network, states (n, 1, width)) -> logits (n, K).
 
     head_modules: names, inside the network, of what is not the backbone. positions_after_padding: positions count from
-    `pad_token_id + 1`, as in RoBERTa, instead of 0.
+    `pad_token_id + 1`, as in RoBERTa, instead of 0. last_layer: where the last layer is, and how it is computed for the
+    tokens that are read alone; None computes it for all.
     """
 
     reads: Literal["first", "last"]
@@ -28,6 +38,7 @@ class Family:
     head_modules: tuple[str, ...]
     positions_after_padding: bool = False
     has_token_types: bool = False
+    last_layer: LastLayer | None = None
 
 
 def _pooler_then_classifier(network: Any, states: Tensor) -> Tensor:
@@ -57,9 +68,15 @@ def _score(network: Any, states: Tensor) -> Tensor:
     return logits
 
 
-_BERT = Family("first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True)
-_ROBERTA = Family("first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True)
-_DECODER = Family("last", _score, ("score",))
+_BERT_LAYER = LastLayer("encoder.layer", bert_layer)
+_BERT = Family(
+    "first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True, last_layer=_BERT_LAYER
+)
+_ROBERTA = Family(
+    "first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True, last_layer=_BERT_LAYER
+)
+_GPT2 = Family("last", _score, ("score",))
+_DECODER = Family("last", _score, ("score",), last_layer=LastLayer("layers", decoder_layer))
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -67,10 +84,12 @@ FAMILIES: dict[str, Family] = {
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "electra": Family("first", _classifier, ("classifier",), has_token_types=True),
+    "electra": Family("first", _classifier, ("classifier",), has_token_types=True, last_layer=_BERT_LAYER),
     "albert": Family("first", _linear_pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True),
-    "distilbert": Family("first", _distilbert, ("pre_classifier", "classifier")),
-    "gpt2": _DECODER,
+    "distilbert": Family(
+        "first", _distilbert, ("pre_classifier", "classifier"), last_layer=LastLayer("transformer.layer", distilbert_layer)
+    ),
+    "gpt2": _GPT2,
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,

@@ -120,3 +120,37 @@ def test_gradients_are_collected_in_float32_under_bfloat16(tiny_model):
     obtain_gradients(run, collate(part.encoded, np.arange(8), TARGETS))
     dtypes = {m.grad.dtype for m in run.weights.masters if m.grad is not None}
     assert dtypes == {torch.float32}
+
+
+SHORTENED = {
+    "bert": "encoder.layer",
+    "roberta": "encoder.layer",
+    "electra": "encoder.layer",
+    "distilbert": "transformer.layer",
+    "llama": "layers",
+}
+
+
+@pytest.mark.parametrize("family", SHORTENED)
+def test_the_last_layer_feeds_forward_only_what_is_read(tiny_model, family):
+    model = build(tiny_model(family), packed=True)
+    batch = collate(encoded(model), np.arange(len(TEXTS)))
+    rows = []
+    layers = model.backbone.network.base_model.get_submodule(SHORTENED[family])
+    for layer in layers:
+        for name, module in layer.named_modules():
+            if name in {"intermediate", "ffn", "mlp"}:
+                module.register_forward_hook(lambda m, inputs, out: rows.append(inputs[0].shape[-2]))
+    model.logits(batch)
+    assert rows == [batch.n_tokens] * (len(layers) - 1) + [batch.n_texts]
+
+
+@pytest.mark.parametrize("family", SHORTENED)
+def test_going_back_to_padding_gives_the_last_layer_back(tiny_model, family):
+    model = build(tiny_model(family), packed=True)
+    expected = model.encoded_logits(encoded(model))
+    model.backbone.use_padding()
+    batch = collate(encoded(model), np.arange(len(TEXTS)))
+    hidden = model.backbone.network.base_model(input_ids=batch.layout.pad(batch.input_ids)).last_hidden_state
+    assert hidden.shape[:2] == (len(TEXTS), int(batch.layout.lengths.max()))
+    np.testing.assert_allclose(model.encoded_logits(encoded(model)), expected, atol=1e-5)

@@ -32,6 +32,11 @@ def packed(layout: Layout) -> Iterator[None]:
         _layout.reset(token)
 
 
+def current_layout() -> Layout | None:
+    """The layout of the packed batch that is being computed, if any."""
+    return _layout.get()
+
+
 def packed_attention(
     module: torch.nn.Module,
     query: Tensor,
@@ -75,6 +80,26 @@ def _attend(bucket: Bucket, rows: list[Tensor], scale: float, dropout: float, ca
         weights = F.dropout(weights, dropout, training=True)
     attended = torch.matmul(weights, v).transpose(1, 2).reshape(bucket.n * bucket.length, q.shape[1], -1)
     return attended if bucket.scatter is None else attended.index_select(0, bucket.scatter)
+
+
+def attend_read(layout: Layout, query: Tensor, key: Tensor, value: Tensor, *, scale: float, dropout: float) -> Tensor:
+    """Attention of one token of each text to its whole text, for encoders.
+
+    query: (n, heads, head_width); key, value: (tokens, heads, head_width). Returns (n, heads * head_width).
+    """
+    outputs, at = [], 0
+    for bucket in layout.buckets:
+        q = query[at : at + bucket.n].unsqueeze(2)
+        k, v = _rectangle(bucket, key), _rectangle(bucket, value)
+        scores = torch.matmul(q * scale, k.transpose(-1, -2))
+        if bucket.keys is not None:
+            scores = scores.masked_fill(~bucket.keys, float("-inf"))
+        weights = torch.softmax(scores, dim=-1)
+        if dropout:
+            weights = F.dropout(weights, dropout, training=True)
+        outputs.append(torch.matmul(weights, v).reshape(bucket.n, -1))
+        at += bucket.n
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
 def _rectangle(bucket: Bucket, row: Tensor) -> Tensor:

@@ -1,0 +1,154 @@
+"""Prediction throughput and latency beside plain transformers, on the same trained model, in float32.
+
+    python -m benchmarks.scoring_speed                 run, print the table, write benchmarks/results/scoring_speed.json
+    python -m benchmarks.scoring_speed --table         print the table of the last run
+
+Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
+`superfine.load(...).predict(...)`. All read raw texts and give labels and probabilities; they are interleaved in one process.
+Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
+against the usual lines of transformers. Needs the extras `offline` and `bench`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+
+from benchmarks import datasets
+from benchmarks.training_speed import gmean, machine, spread
+
+SETS = {"en/sst2": 872, "en/ag_news": 1000, "en/imdb": 300}
+RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "scoring_speed.json"
+USUAL_LINES = """
+import sys, torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+folder, text = sys.argv[1:]
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+with torch.no_grad():
+    logits = model(**tokenizer(text, truncation=True, return_tensors="pt")).logits
+print(model.config.id2label[int(logits.argmax())])
+"""
+
+
+def sorted_batches(tokenizer: object, model: object, texts: list[str]) -> list[str]:
+    """Plain transformers as a careful user would: batches of 32 of similar length."""
+    import torch
+
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    labels = [""] * len(texts)
+    with torch.inference_mode():
+        for start in range(0, len(order), 32):
+            part = order[start : start + 32]
+            inputs = tokenizer([texts[i] for i in part], truncation=True, padding=True, return_tensors="pt")
+            for i, k in zip(part, model(**inputs).logits.argmax(-1).tolist(), strict=True):
+                labels[i] = model.config.id2label[k]
+    return labels
+
+
+def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    import superfine
+
+    train, test = datasets.train_and_test(name)
+    data = scratch / "train.csv"
+    datasets.write(datasets.stratified_sample(datasets.read(train), 400), data)
+    run = superfine.train(data, out=scratch / name.replace("/", "_"), settings={"training.epochs": 1}, progress=False)
+    texts = datasets.stratified_sample(datasets.read(test), rows, seed=1).texts
+    folder = str(run.folder / "model")
+    ours = superfine.load(run.folder)
+    classify = pipeline("text-classification", model=folder, truncation=True)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    contestants = {
+        "pipeline": lambda: [found["label"] for found in classify(texts, batch_size=32, truncation=True)],
+        "sorted": lambda: sorted_batches(tokenizer, model, texts),
+        "superfine": lambda: ours.predict(texts).label,
+    }
+    labels = {name: run_it() for name, run_it in contestants.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for contestant, run_it in contestants.items():
+            started = time.perf_counter()
+            run_it()
+            seconds[contestant].append(time.perf_counter() - started)
+    equal = float(np.mean([a == b for a, b in zip(labels["superfine"], labels["pipeline"], strict=True)]))
+    single = {
+        "pipeline": statistics.median(timed(lambda text=text: classify(text)) for text in texts[:30]),
+        "superfine": statistics.median(timed(lambda text=text: ours.predict([text])) for text in texts[:30]),
+    }
+    row = scratch / "row.csv"
+    datasets.write(datasets.Rows(texts[:1], ["x"]), row)
+    cold = {"transformers": [], "superfine": []}
+    for _ in range(3):
+        cold["transformers"].append(timed(lambda: quietly([sys.executable, "-c", USUAL_LINES, folder, texts[0]])))
+        cold["superfine"].append(
+            timed(lambda: quietly([sys.executable, "-m", "superfine", "predict", str(run.folder), str(row)]))
+        )
+    return {
+        "rows": len(texts),
+        "seconds": seconds,
+        "equal": equal,
+        "one_text": single,
+        "cold": {k: min(v) for k, v in cold.items()},
+    }
+
+
+def quietly(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, cwd=datasets.REPOSITORY)
+
+
+def timed(work: object) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def table(result: dict) -> str:
+    lines = [
+        "| set | pipeline, texts/s | sorted batches | Superfine | ratio to pipeline | ratio to sorted | equal labels | one text, ms: pipeline, Superfine | cold start, s: usual lines, Superfine |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    ratios = []
+    for name, m in result["sets"].items():
+        seconds = {k: np.array(v) for k, v in m["seconds"].items()}
+        rate = {k: m["rows"] / gmean(v) for k, v in seconds.items()}
+        first, second = seconds["pipeline"] / seconds["superfine"], seconds["sorted"] / seconds["superfine"]
+        ratios.append(gmean(first))
+        lines.append(
+            f"| {name}, {m['rows']} rows | {rate['pipeline']:.0f} | {rate['sorted']:.0f} | {rate['superfine']:.0f} | {spread(first)} | {spread(second)} "
+            f"| {100 * m['equal']:.2f} % | {1000 * m['one_text']['pipeline']:.1f}, {1000 * m['one_text']['superfine']:.1f} "
+            f"| {m['cold']['transformers']:.1f}, {m['cold']['superfine']:.1f} |"
+        )
+    lines.append(f"\nGeometric mean over the sets: {gmean(ratios):.2f} × the pipeline, in float32. Machine: {result['machine']}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    a = parser.parse_args()
+    if a.table:
+        print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
+        return
+    result: dict = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in a.sets:
+            result["sets"][name] = measure(name, SETS[name], a.rounds, Path(scratch))
+            RESULT.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    print(table(result))
+
+
+if __name__ == "__main__":
+    main()
