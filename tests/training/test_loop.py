@@ -28,7 +28,7 @@ SETTINGS = {"epochs": 2, "batch_size": 16, "learning_rate": 2e-3, "precision": "
 
 def new_run(folder, *, seed=0, **settings) -> Run:
     with isolated_seed(seed):
-        backbone = load_for_classification(str(folder), ["bad", "good"])
+        backbone = load_for_classification(str(folder), ["bad", "good"], attention_dropout=0.0)
     backbone.pack_if_sound()
     model = Model(backbone, Classification(["bad", "good"]), 32)
     encoded = model.encoder.encode(Examples.of_texts([text for text, _ in ROWS]))
