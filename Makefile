@@ -18,10 +18,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev]'
 	touch $@
 
-$(VENV)/.ready-docs: $(VENV)/.ready-dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-
-bench: $(VENV)/.ready-dev
+$(VENV)/.ready-bench: $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev,bench]'
 	touch $@
 
