@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks import datasets
 from benchmarks.accuracy import embedded_model
 
-SETS = {"en/sst2": 2400, "en/ag_news": 800, "en/imdb": 320}
+SETS = {"en/sst2": 1600, "en/ag_news": 512, "en/imdb": 192}
 TEST_ROWS, VALIDATION_ROWS = 400, 40
 FOLDER = datasets.REPOSITORY / "benchmarks" / "runs" / "training_speed"
 RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "training_speed.json"

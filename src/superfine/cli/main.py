@@ -304,8 +304,11 @@ def _to_standard_output(write: Callable[[], None]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 done, 1 the answer is no, 2 unusable input, 130 interrupted."""
-    speaking.set(language_of(sys.argv[1:] if arguments is None else arguments))
-    sys.exit(run(lambda: cli.main(arguments, standalone_mode=False)))
+    language = speaking.set(language_of(sys.argv[1:] if arguments is None else arguments))
+    try:
+        sys.exit(run(lambda: cli.main(arguments, standalone_mode=False)))
+    finally:
+        speaking.reset(language)
 
 
 def run(command: Callable[[], Any]) -> int:
