@@ -39,7 +39,7 @@ This page is made by `docs/reference/make_reference.py` from the code.
 
 def command_line() -> str:
     parts = ["# Command line\n\nThis page is made by `docs/reference/make_reference.py` from `--help`.\n"]
-    top = click.Context(cli, info_name="superfine", terminal_width=100, max_content_width=100)
+    top = click.Context(cli, info_name="superfine", terminal_width=100, max_content_width=100, **cli.context_settings)
     parts.append(f"```text\n{cli.get_help(top)}\n```\n")
     for name, command in cli.commands.items():
         context = click.Context(command, info_name=name, parent=top, terminal_width=100, max_content_width=100)
