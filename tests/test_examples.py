@@ -47,7 +47,7 @@ def test_the_check_sees_a_template(tmp_path):
 
 
 SAYS = {
-    "sentiment.py": ["accuracy 0.", "tfidf: ", "transformers: negative", "Stopped working after a week."],
+    "sentiment.py": ["accuracy 0.", "tfidf: ", "; transformers: ", "Stopped working after a week."],
     "spam.py": ["spam: precision", "good mails taken for spam"],
     "topics.py": ["unknown tokens: 6", "hfl/chinese-roberta-wwm-ext", "against TF-IDF: worse than"],
     "search.py": ["TF-IDF: 0.", "Superfine: 0."],
