@@ -42,3 +42,9 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, content):
 def test_a_section_cannot_be_set_below_a_value():
     with pytest.raises(ConfigError, match='"seed" is a value'):
         build_config({"seed": 3}, {"seed.x": 1})
+
+
+def test_a_tab_can_be_typed_as_a_delimiter():
+    from superfine.config import parse_delimiter
+
+    assert [parse_delimiter(text) for text in ("\\t", "tab", "|", None)] == ["\t", "\t", "|", None]

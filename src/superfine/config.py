@@ -35,6 +35,16 @@ def parse_duration(value: object) -> object:
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smhd])", text))
 
 
+def parse_delimiter(text: object) -> object:
+    """One character as a user types it: `\\t` and `tab` are a tab. Raises ValueError for what cannot part fields."""
+    if not isinstance(text, str):
+        return text
+    character = "\t" if text in {"\\t", "tab"} else text
+    if len(character) != 1 or character in '"\r\n':
+        raise ValueError("a delimiter is one character, no quotation mark and no line break")
+    return character
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -56,7 +66,9 @@ class DataConfig(_Section):
     label: str | None = Field(None, description="label column; found by name and content when absent")
     group: str | None = Field(None, description="rows with the same value in this column stay in one part")
     encoding: str | None = Field(None, description="text encoding of the files, e.g. gb18030; detected when absent")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="between fields; found when absent")
+    delimiter: Annotated[str | None, BeforeValidator(parse_delimiter)] = Field(
+        None, description="between fields; found when absent"
+    )
     sheet: str | None = Field(None, description="sheet of a workbook; the first that holds something when absent")
     bad_rows: Literal["refuse", "skip"] = Field(
         "refuse", description="records that cannot be read: refuse the file, or list them"

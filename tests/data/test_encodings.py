@@ -75,3 +75,11 @@ def test_an_encoding_can_be_named_and_a_wrong_one_is_refused():
         )
     with pytest.raises(DataError, match='no text encoding "gbx"'):
         named_encoding("gbx")
+
+
+@pytest.mark.parametrize(("ending", "end"), [(".jsonl", "\n"), (".json", "")])
+def test_broken_bytes_in_json_are_refused_and_never_replaced(ending, end):
+    text = '{"text": "' + "好" * 60 + '", "label": "a"}' + end
+    content = text.encode().replace("好".encode(), b"\xff", 1)
+    with pytest.raises(DataError, match="holds bytes that are not UTF-8"):
+        read_file(File("it", ending, content=content), ReadOptions())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import sys
@@ -28,12 +29,26 @@ _json_option = click.option(
 )
 
 
+def _delimiter(_: click.Context, option: click.Parameter, text: str | None) -> Any:
+    from superfine.config import parse_delimiter
+
+    try:
+        return parse_delimiter(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param=option) from None
+
+
 def _reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """How files are read, alike in every command that reads some."""
     for option in reversed(
         (
             click.option("--encoding", metavar="NAME", help="Text encoding of the files, e.g. gb18030.  [default: detected]"),
-            click.option("--delimiter", metavar="CHARACTER", help="Character between the fields of a line.  [default: detected]"),
+            click.option(
+                "--delimiter",
+                metavar="CHARACTER",
+                callback=_delimiter,
+                help="Character between the fields of a line.  [default: detected]",
+            ),
             click.option("--sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first that holds something]"),
             click.option(
                 "--bad-rows",
@@ -319,10 +334,20 @@ def run(command: Callable[[], Any]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", EXIT_INTERRUPTED)
     except click.ClickException as error:
+        advice = _setting_for(error.option_name) if isinstance(error, click.NoSuchOption) and not error.possibilities else ""
         usage = f"{error.ctx.get_usage()}\n" if isinstance(error, click.UsageError) and error.ctx is not None else ""
-        return _say(f"{usage}Error: {error.format_message()}", EXIT_UNUSABLE)
+        return _say(f"{usage}Error: {error.format_message()}{advice}", EXIT_UNUSABLE)
     except SuperfineError as error:
         return _say(f"Error: {error}", EXIT_UNUSABLE)
+
+
+def _setting_for(option: str) -> str:
+    """A line of advice where an option that does not exist is near a setting: `--epochs` is `training.epochs`."""
+    from superfine.config import known_keys
+
+    by_last = {key.rpartition(".")[2]: key for key in known_keys()}
+    near = difflib.get_close_matches(option.lstrip("-").replace("-", "_"), by_last, n=1, cutoff=0.75)
+    return f"\nAs a setting: --set {by_last[near[0]]}=VALUE" if near else ""
 
 
 def _say(message: str, status: int) -> int:

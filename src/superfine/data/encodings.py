@@ -53,7 +53,8 @@ def named_encoding(name: str) -> Encoding:
         "".encode(codec)
     except (LookupError, ValueError):
         raise DataError(f'There is no text encoding "{name}".', "Usual ones: utf-8, gb18030, big5, utf-16, cp1252.") from None
-    return Encoding("utf-8-sig" if codec == "utf-8" else codec)
+    # A user may be wrong about UTF-8: what is not is found by the reader.
+    return Encoding("utf-8-sig", damaged=True) if codec == "utf-8" else Encoding(codec)
 
 
 def detect_encoding(source: str, stream: IO[bytes]) -> Encoding:
@@ -70,7 +71,7 @@ def detect_encoding(source: str, stream: IO[bytes]) -> Encoding:
             outside += b"\n".join(line for line in block.splitlines() if not line.isascii())[: SAMPLE - len(outside)]
         if decoded.isascii():
             continue
-        wrong = sum("\udc80" <= c <= "\udcff" for c in decoded) if _has_surrogates(decoded) else 0
+        wrong = sum("\udc80" <= c <= "\udcff" for c in decoded) if holds_broken_bytes(decoded) else 0
         broken += wrong
         valid += sum(c > "\x7f" for c in decoded) - wrong
     if not broken:
@@ -88,7 +89,10 @@ def _blocks(start: bytes, stream: IO[bytes]) -> Iterator[bytes]:
     yield b""
 
 
-def _has_surrogates(text: str) -> bool:
+def holds_broken_bytes(text: str) -> bool:
+    """Whether decoding left lone surrogates, which stand for bytes that are not UTF-8."""
+    if text.isascii():
+        return False
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
-from superfine.data.encodings import Encoding, detect_encoding, named_encoding
+from superfine.data.encodings import Encoding, detect_encoding, holds_broken_bytes, named_encoding
 from superfine.data.table import ReadOptions
 from superfine.errors import DataError
 from superfine.extras import require
@@ -73,6 +73,14 @@ class File:
                 yield io.BufferedReader(stream)
         else:
             yield raw
+
+    def whole_text(self, encoding: Encoding) -> str:
+        """All of the text. Raises DataError for bytes that are not of the encoding."""
+        with self.text(encoding) as stream:
+            text = stream.read()
+        if encoding.damaged and holds_broken_bytes(text):
+            raise DataError(f"{self.source} holds bytes that are not UTF-8.", "Name the right encoding with --encoding.")
+        return text
 
     def encoding(self, options: ReadOptions) -> Encoding:
         """As the user says, or detected."""

@@ -31,8 +31,7 @@ def read_folder(folder: Path, options: ReadOptions) -> Table:
         encoding = file.encoding(options)
         if encoding.guessed:
             guessed[encoding.name] = None
-        with file.text(encoding) as stream:
-            texts.append(stream.read())
+        texts.append(file.whole_text(encoding))
     columns = {
         "text": texts,
         "label": [label for _, label in files],

@@ -81,6 +81,7 @@ def header_of(source: str, names: list[str]) -> list[str]:
 
 def concatenate(tables: list[Table]) -> Table:
     """Several tables as one. A column that some lack is empty there; rows are numbered on from file to file, as a note says."""
+    tables = [table for table in tables if len(table)] or tables[:1]
     if len(tables) == 1:
         return tables[0]
     names = list(dict.fromkeys(name for table in tables for name in table.columns))

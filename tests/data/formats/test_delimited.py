@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from superfine.data.files import File
 from superfine.data.read import read_file
 from superfine.data.table import ReadOptions
+from superfine.errors import DataError
 
 
 def read(content, ending=".csv", **options):
@@ -95,3 +96,16 @@ def test_what_csv_writes_is_read_back(rows, delimiter):
     table = read(stream.getvalue(), delimiter=delimiter)
     assert table.columns == {"text": [text for text, _ in rows], "label": [label for _, label in rows]}
     assert np.array_equal(table.row, np.arange(2, len(rows) + 2))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (b'"text,label\na,b\nc,d\n', {"skip_bad_rows": True}, "the header opens a quotation mark"),
+        (b"t\xffxt,label\na,b\n", {"encoding": "utf-8"}, "the header holds bytes that are not UTF-8"),
+        (b"text,label\n\xff,b\na,b\n", {"encoding": "utf-8"}, "row 2 holds bytes that are not UTF-8"),
+    ],
+)
+def test_a_broken_header_and_bytes_that_are_not_what_they_are_said_to_be_are_refused(content, options, message):
+    with pytest.raises(DataError, match=message):
+        read(content, **options)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from superfine.data.encodings import Encoding
+from superfine.data.encodings import Encoding, holds_broken_bytes
 from superfine.data.files import File
 from superfine.data.table import BadRow, BadRows, ReadOptions, Table, header_of
 from superfine.errors import DataError
@@ -22,6 +22,7 @@ MAX_LINES_IN_FIELD = 1000
 """A field with more line breaks is taken for the work of a stray quotation mark."""
 QUOTED = re.compile(r'"([^"]|"")*"')
 END_MARK = "\ue000end of file\ue000"
+NOT_UTF8 = "holds bytes that are not UTF-8"
 CLOSE_QUOTES = "A stray quotation mark swallows the rows after it: close it, or double it inside a quoted text."
 
 
@@ -71,6 +72,9 @@ def read_lines(source: str, stream: Iterable[str], options: ReadOptions, usual: 
     bad = BadRows(options)
     records = _records(source, lines, dialect, bad)
     _, _, first = next(records, (0, 0, []))
+    reason = bad.found[0].reason if bad.found else _what_is_wrong(first, len(first), damaged)
+    if reason:
+        raise DataError(f"{source}: the header {reason}.", CLOSE_QUOTES if bad.found else "")
     header = header_of(source, first)
     columns: list[list[str]] = [[] for _ in header]
     numbers: list[int] = []
@@ -96,8 +100,8 @@ def _what_is_wrong(record: list[str], n_fields: int, damaged: bool) -> str:
         return f"has {len(record)} fields, the header has {n_fields}"
     if any("\0" in value for value in record):
         return "holds a NUL byte"
-    if damaged and any("\udc80" <= c <= "\udcff" for value in record if not value.isascii() for c in value):
-        return "holds bytes that are not UTF-8"
+    if damaged and any(holds_broken_bytes(value) for value in record):
+        return NOT_UTF8
     return ""
 
 

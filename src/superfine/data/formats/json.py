@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 
+from superfine.data.encodings import holds_broken_bytes
 from superfine.data.files import File
-from superfine.data.formats.delimited import encoding_notes
+from superfine.data.formats.delimited import NOT_UTF8, encoding_notes
 from superfine.data.table import BadRow, BadRows, ReadOptions, Table, as_text
 from superfine.errors import DataError
 
@@ -25,6 +26,8 @@ def read_json_lines(file: File, options: ReadOptions) -> Table:
             if not line.strip():
                 continue
             record, reason = _object(line)
+            if encoding.damaged and holds_broken_bytes(line):
+                record, reason = None, NOT_UTF8
             if record is None:
                 bad.report(BadRow(file.source, number, number, reason, line[:80].rstrip()), LINES_LOOK_LIKE)
             else:
@@ -37,8 +40,7 @@ def read_json_lines(file: File, options: ReadOptions) -> Table:
 def read_json(file: File, options: ReadOptions) -> Table:
     """A list of objects, an object with such a list under some key, or an object of columns. JSON Lines as well."""
     encoding = file.encoding(options)
-    with file.text(encoding) as stream:
-        text = stream.read()
+    text = file.whole_text(encoding)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
