@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family
@@ -152,15 +153,17 @@ class Backbone:
     def _packed_states(self, batch: Batch) -> Tensor:
         """(n, width) the state of the token that is read, from one row of tokens."""
         family = cast(Family, self.family)
-        positions = batch.layout.positions
+        positions, types, embeddings = batch.layout.positions, batch.token_type_ids, self._body_embeddings(batch)
         if family.positions_after_padding:
             positions = positions + int(self.network.config.pad_token_id) + 1
-        types = {"token_type_ids": batch.token_type_ids[None]} if family.has_token_types else {}
-        embeddings = self._body_embeddings(batch)
+        if self.compute_dtype == torch.bfloat16 and (more := batch.layout.n_rows - batch.n_tokens):
+            embeddings = F.pad(embeddings, (0, 0, 0, more))
+            positions, types = F.pad(positions, (0, more)), F.pad(types, (0, more))
+        inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
+        if family.has_token_types:
+            inputs["token_type_ids"] = types[None]
         with packed(batch.layout):
-            output = self.network.base_model(
-                inputs_embeds=embeddings[None], position_ids=positions[None], **types, **self._no_cache()
-            )
+            output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state[0]
         if family.last_layer is not None:
             return states

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from superfine.backbones.batch import Batch, collate
+from superfine.backbones.memory import freed_memory_is_kept
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
 from superfine.errors import ConfigError
@@ -128,7 +129,8 @@ def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run
     Stops early when validation no longer improves, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
     step and decides itself when to write.
     """
-    stopped = None if run.progress.finished else _run_epochs(run, clock, listener, on_checkpoint)
+    with freed_memory_is_kept():
+        stopped = None if run.progress.finished else _run_epochs(run, clock, listener, on_checkpoint)
     if not run.best:
         _validate(run, listener)
     run.weights.restore(run.best)

@@ -87,7 +87,8 @@ class Optimiser:
 def _clip(gradients: list[Tensor], norm: float) -> None:
     """Scale all gradients together down to the L2 norm `norm`, in place."""
     total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    torch._foreach_mul_(gradients, torch.clamp(norm / (total + 1e-6), max=1.0))
+    if total > norm:
+        torch._foreach_mul_(gradients, norm / (total + 1e-6))
 
 
 class RowAdamW:

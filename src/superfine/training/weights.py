@@ -36,11 +36,13 @@ class MasterWeights:
             parameter.data = parameter.data.to(dtype)
             self.masters.append(master)
             self._rounded.append((parameter, master))
+        self._buffers = [torch.empty_like(master) for _, master in self._rounded]
+        """For the gradients of the masters, so that a step takes no new memory for them."""
 
     def collect_gradients(self) -> None:
         """Move the gradients of rounded parameters to their masters, in float32."""
-        for parameter, master in self._rounded:
-            master.grad = None if parameter.grad is None else parameter.grad.float()
+        for (parameter, master), buffer in zip(self._rounded, self._buffers, strict=True):
+            master.grad = None if parameter.grad is None else buffer.copy_(parameter.grad)
             parameter.grad = None
 
     def publish(self) -> None:
@@ -65,5 +67,5 @@ class MasterWeights:
         for parameter, master in self._rounded:
             parameter.data = master.detach()
             parameter.grad = None
-        self._rounded = []
+        self._rounded, self._buffers = [], []
         self._backbone.compute_dtype = torch.float32

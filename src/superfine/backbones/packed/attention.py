@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.autograd.function import once_differentiable
 
-from superfine.backbones.packed.layout import Bucket, Layout
+from superfine.backbones.packed.dropout import drop, keep_mask
+from superfine.backbones.packed.layout import Bucket, Layout, Rectangle
 
 PACKED = "superfine_packed"
 """The name under which transformers finds this attention."""
@@ -59,55 +61,166 @@ def packed_attention(
     causal = bool(getattr(module, "is_causal", False)) if is_causal is None else is_causal
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     rows = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
-    outputs = [_attend(bucket, rows, scale, dropout, causal) for bucket in layout.buckets]
-    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs))[None], None
+    return attend(layout, *rows, scale=scale, dropout=dropout, causal=causal)[None], None
 
 
-def _attend(bucket: Bucket, rows: list[Tensor], scale: float, dropout: float, causal: bool) -> Tensor:
-    """One bucket. rows: query, key, value as (tokens, heads, head_width). Returns the bucket's (tokens, heads, head_width)."""
-    q, k, v = (_rectangle(bucket, row) for row in rows)
-    if k.shape[1] != q.shape[1]:
-        repeats = q.shape[1] // k.shape[1]
-        k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
-    scores = torch.matmul(q * scale, k.transpose(-1, -2))
-    if bucket.keys is not None:
-        scores = scores.masked_fill(~bucket.keys, float("-inf"))
-    if causal:
-        later = torch.ones(bucket.length, bucket.length, dtype=torch.bool, device=scores.device).triu(1)
-        scores = scores.masked_fill(later, float("-inf"))
-    weights = torch.softmax(scores, dim=-1)
-    if dropout:
-        weights = F.dropout(weights, dropout, training=True)
-    attended = torch.matmul(weights, v).transpose(1, 2).reshape(bucket.n * bucket.length, q.shape[1], -1)
-    return attended if bucket.scatter is None else attended.index_select(0, bucket.scatter)
+def attend(
+    layout: Layout,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    scale: float,
+    dropout: float = 0.0,
+    causal: bool = False,
+    reads: bool = False,
+) -> Tensor:
+    """Attention of every token to its text (up to itself, if causal), or of one token of each text (`reads`) to the whole text.
 
-
-def attend_read(layout: Layout, query: Tensor, key: Tensor, value: Tensor, *, scale: float, dropout: float) -> Tensor:
-    """Attention of one token of each text to its whole text, for encoders.
-
-    query: (n, heads, head_width); key, value: (tokens, heads, head_width). Returns (n, heads * head_width).
+    query: (tokens, heads, head_width), or (n, heads, head_width); key, value: (tokens, key_heads, head_width), where key_heads
+    divides heads. Returns what the queries are: (tokens or n, heads, head_width). Rows behind the last text give and get zeros.
     """
-    outputs, at = [], 0
-    for bucket in layout.buckets:
-        q = query[at : at + bucket.n].unsqueeze(2)
-        k, v = _rectangle(bucket, key), _rectangle(bucket, value)
-        scores = torch.matmul(q * scale, k.transpose(-1, -2))
-        if bucket.keys is not None:
-            scores = scores.masked_fill(~bucket.keys, float("-inf"))
-        weights = torch.softmax(scores, dim=-1)
-        if dropout:
-            weights = F.dropout(weights, dropout, training=True)
-        outputs.append(torch.matmul(weights, v).reshape(bucket.n, -1))
-        at += bucket.n
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+    plans = _plans(layout, query.shape[1], key.shape[1], causal=causal, reads=reads, dtype=query.dtype)
+    return cast(Tensor, _Attention.apply(query, key, value, plans, scale, dropout))  # type: ignore[no-untyped-call]
 
 
-def _rectangle(bucket: Bucket, row: Tensor) -> Tensor:
-    """(tokens, heads, head_width) to the bucket's (n, heads, length, head_width)."""
-    tokens = row[bucket.start : bucket.stop]
-    if bucket.gather is not None:
-        tokens = tokens.index_select(0, bucket.gather)
-    return tokens.reshape(bucket.n, bucket.length, *row.shape[1:]).transpose(1, 2)
+@dataclass(frozen=True)
+class _Plan:
+    """How one bucket is computed. Tensors are seen as rows of one head each: (tokens * heads, head_width).
+
+    queries: (n * heads * query_length,), keys: (n * heads * length,) which row stands where in a rectangle with heads outside.
+    outputs, key_places: the way back, in the order of the rows. left_over: places of no query. mask: (n, 1, query_length, length)
+    added to the scores, or None.
+    """
+
+    start: int
+    stop: int
+    key_start: int
+    key_stop: int
+    n: int
+    n_heads: int
+    query_length: int
+    length: int
+    queries: Tensor
+    keys: Tensor
+    outputs: Tensor
+    key_places: Tensor
+    left_over: Tensor | None
+    mask: Tensor | None
+
+
+def _plans(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, reads: bool, dtype: torch.dtype) -> list[_Plan]:
+    """One for each bucket, made once for all layers."""
+    name = (n_heads, n_key_heads, causal, reads, dtype)
+    if name not in layout.prepared:
+        layout.prepared[name] = [_plan(bucket, n_heads, n_key_heads, causal, reads, dtype) for bucket in layout.buckets]
+    return cast("list[_Plan]", layout.prepared[name])
+
+
+def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype) -> _Plan:
+    tokens, asking = bucket.tokens, bucket.reads if reads else bucket.tokens
+    heads = torch.arange(n_heads, device=tokens.rows.device)[:, None]
+    queries = asking.rows[:, None] * n_heads + heads
+    keys = tokens.rows[:, None] * n_key_heads + heads // (n_heads // n_key_heads)
+    left_over = None
+    if asking.filled is not None:
+        left_over = (~asking.filled)[:, None].expand_as(queries).reshape(-1).nonzero().squeeze(1)
+    mask = None
+    if causal or not bucket.is_plain:
+        allowed = asking.text[:, :, None] == tokens.text[:, None, :]
+        if tokens.filled is not None:
+            allowed &= tokens.filled[:, None, :]
+        if causal:
+            allowed &= asking.rows[:, :, None] >= tokens.rows[:, None, :]
+        mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))[:, None]
+    return _Plan(
+        asking.start, asking.stop, tokens.start, tokens.stop, tokens.n, n_heads, asking.length, tokens.length,
+        queries.reshape(-1), keys.reshape(-1), _way_back(asking, n_heads), _way_back(tokens, n_heads), left_over, mask,
+    )  # fmt: skip
+
+
+def _way_back(rectangle: Rectangle, n_heads: int) -> Tensor:
+    """(rows * heads,) where each head of each row stands in (n, heads, length)."""
+    line, column = rectangle.places // rectangle.length, rectangle.places % rectangle.length
+    heads = torch.arange(n_heads, device=line.device)
+    return ((line[:, None] * n_heads + heads) * rectangle.length + column[:, None]).reshape(-1)
+
+
+class _Attention(torch.autograd.Function):
+    """softmax(scale · Q Kᵀ + mask) V for each bucket, with gradients written out.
+
+    Autograd would fill a tensor as large as the batch with zeros for every slice that a bucket reads, and add them up; here each
+    bucket's rows are gathered into a rectangle by one index and put back by another.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plans: list[_Plan], scale: float, dropout: float) -> Tensor:
+        flat = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
+        out = torch.empty_like(flat[0], memory_format=torch.contiguous_format)
+        kept: list[Tensor | None] = []
+        for plan in plans:
+            q = _gather(plan, flat[0], plan.queries, plan.query_length).mul_(scale)
+            k, v = (_gather(plan, rows, plan.keys, plan.length) for rows in flat[1:])
+            scores = torch.bmm(q, k.transpose(1, 2))
+            if plan.mask is not None:
+                scores.view(plan.n, plan.n_heads, plan.query_length, plan.length).add_(plan.mask)
+            weights = torch.softmax(scores, dim=-1)
+            mask = keep_mask(weights.shape, dropout, weights.device) if dropout else None
+            used = weights if mask is None else drop(weights, mask, dropout)
+            _put(plan.outputs, torch.bmm(used, v), out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
+            kept += [q, k, v, weights, mask]
+        out[plans[-1].stop * plans[-1].n_heads :] = 0
+        ctx.save_for_backward(*kept)
+        ctx.plans, ctx.scale, ctx.dropout, ctx.key_shape = plans, scale, dropout, key.shape
+        return out.view(query.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (d_out,) = gradients
+        flat = d_out.reshape(-1, d_out.shape[-1])
+        n_tokens, n_key_heads, width = ctx.key_shape
+        n_heads = d_out.shape[1]
+        d_query = torch.empty_like(flat, memory_format=torch.contiguous_format)
+        d_key, d_value = flat.new_empty(n_tokens * n_heads, width), flat.new_empty(n_tokens * n_heads, width)
+        last: _Plan = ctx.plans[-1]
+        for i, plan in enumerate(ctx.plans):
+            q, k, v, weights, mask = ctx.saved_tensors[5 * i : 5 * i + 5]
+            d_o = _gather(plan, flat, plan.queries, plan.query_length)
+            if plan.left_over is not None:
+                d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
+            used = weights if mask is None else drop(weights, mask, ctx.dropout)
+            d_v = torch.bmm(used.transpose(1, 2), d_o)
+            d_weights = torch.bmm(d_o, v.transpose(1, 2))
+            if mask is not None:
+                d_weights = drop(d_weights, mask, ctx.dropout)
+            d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+            asked, given = (plan.start * n_heads, plan.stop * n_heads), (plan.key_start * n_heads, plan.key_stop * n_heads)
+            _put(plan.outputs, torch.bmm(d_scores, k), d_query, *asked)
+            _put(plan.key_places, torch.bmm(d_scores.transpose(1, 2), q), d_key, *given)
+            _put(plan.key_places, d_v, d_value, *given)
+        d_query[last.stop * n_heads :] = 0
+        d_key[last.key_stop * n_heads :] = 0
+        d_value[last.key_stop * n_heads :] = 0
+        d_query = d_query.mul_(ctx.scale).view(d_out.shape)
+        # Query heads that share a key head add up.
+        d_key, d_value = (
+            d.view(n_tokens, n_heads, width)
+            if n_heads == n_key_heads
+            else d.view(n_tokens, n_key_heads, n_heads // n_key_heads, width).sum(2)
+            for d in (d_key, d_value)
+        )
+        return d_query, d_key, d_value, None, None, None
+
+
+def _gather(plan: _Plan, rows: Tensor, index: Tensor, length: int) -> Tensor:
+    """Rows of one head each (r, head_width) as the rectangle (n * heads, length, head_width)."""
+    return rows.index_select(0, index).view(plan.n * plan.n_heads, length, -1)
+
+
+def _put(index: Tensor, rectangle: Tensor, out: Tensor, start: int, stop: int) -> None:
+    """The rows of a rectangle back to `out[start:stop]`."""
+    torch.index_select(rectangle.view(-1, rectangle.shape[-1]), 0, index, out=out[start:stop])
 
 
 def register() -> None:

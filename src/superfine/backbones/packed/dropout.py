@@ -1,19 +1,21 @@
 """Dropout with cheap masks: four of them from every 64 random bits.
 
 torch draws one number of its generator for each element (`bernoulli_`), which took 6 % of a training step on one core; 16 bits
-tell a share to within 1/65,536 and cost a tenth. The numbers come from torch's generator, so seeds and resuming work as before.
+tell a share to within 1/65,536. The bits of a mask come from numpy's SFC64, four times as fast as torch's own, and its seed from
+torch's generator, so seeds and resuming work as before.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 LANES = 4
 LANE_VALUES = 1 << 16
-SMALLEST = torch.iinfo(torch.int64).min
+LARGEST = torch.iinfo(torch.int64).max
 
 
 class LaneDropout(nn.Dropout):
@@ -30,24 +32,35 @@ class _Dropped(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        threshold = round(p * LANE_VALUES)
-        mask = keep_mask(x.shape, threshold)
+        mask = keep_mask(x.shape, p, x.device)
         ctx.save_for_backward(mask)
-        ctx.scale = LANE_VALUES / (LANE_VALUES - threshold) if threshold < LANE_VALUES else 0.0
-        return cast(Tensor, torch.ops.aten.native_dropout_backward(x, mask, ctx.scale))
+        ctx.p = p
+        return drop(x, mask, p)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (mask,) = ctx.saved_tensors
-        return torch.ops.aten.native_dropout_backward(gradients[0], mask, ctx.scale), None
+        return drop(gradients[0], mask, ctx.p), None
 
 
-def keep_mask(shape: torch.Size, threshold: int) -> Tensor:
-    """Bool of that shape, each element False with probability threshold / 65,536."""
+def keep_mask(shape: torch.Size, p: float, device: torch.device) -> Tensor:
+    """Bool of that shape, each element False with probability p, to within 1/65,536."""
     n = shape.numel()
-    words = torch.empty(-(-n // LANES), dtype=torch.int64).random_(SMALLEST, None)
-    kept: Tensor = words.view(torch.int16)[:n] >= threshold - LANE_VALUES // 2
-    return kept.view(shape)
+    seed = int(torch.randint(LARGEST, ()))
+    words = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-n // LANES)).view(np.int16))
+    kept: Tensor = words[:n] >= _threshold(p) - LANE_VALUES // 2
+    return kept.view(shape).to(device)
+
+
+def drop(x: Tensor, mask: Tensor, p: float) -> Tensor:
+    """x where the mask is True, divided by the share that `keep_mask` keeps; its own gradient, too."""
+    threshold = _threshold(p)
+    scale = LANE_VALUES / (LANE_VALUES - threshold) if threshold < LANE_VALUES else 0.0
+    return cast(Tensor, torch.ops.aten.native_dropout_backward(x, mask, scale))
+
+
+def _threshold(p: float) -> int:
+    return round(p * LANE_VALUES)
 
 
 def use_lane_dropout(network: nn.Module) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from superfine.backbones.packed.attention import attend_read, current_layout
+from superfine.backbones.packed.attention import attend, current_layout
 
 Shortened = Callable[..., Tensor]
 """(layer, hidden (1, tokens, width), read (n,) token indices, **arguments of the layer) -> (1, n, width)."""
@@ -51,7 +51,7 @@ def _context(attention: Any, query: Tensor, key: Tensor, value: Tensor, n_heads:
     assert layout is not None
     rows = [tensor.view(len(tensor), n_heads, -1) for tensor in (query, key, value)]
     dropout = attention.dropout.p if attention.training else 0.0
-    return attend_read(layout, *rows, scale=rows[0].shape[-1] ** -0.5, dropout=dropout)
+    return attend(layout, *rows, scale=rows[0].shape[-1] ** -0.5, dropout=dropout, reads=True).flatten(1)
 
 
 def shorten(layer: nn.Module, how: Shortened, reads: Literal["first", "last"]) -> None:

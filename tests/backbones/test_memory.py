@@ -1,0 +1,37 @@
+"""Memory freed in one step is used again in the next, and goes back at the end."""
+
+import resource
+import sys
+
+import pytest
+import torch
+
+from superfine.backbones import memory
+
+MEGABYTES = 8
+
+
+def page_faults_of_taking_and_freeing(times: int) -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.empty(MEGABYTES << 20, dtype=torch.uint8).fill_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or memory._glibc() is None, reason="needs glibc")
+def test_freed_memory_is_used_again_only_inside():
+    pages = MEGABYTES * 256
+    assert page_faults_of_taking_and_freeing(10) > 5 * pages
+    with memory.freed_memory_is_kept():
+        page_faults_of_taking_and_freeing(1)
+        with memory.freed_memory_is_kept():
+            pass
+        assert page_faults_of_taking_and_freeing(10) < pages
+    assert page_faults_of_taking_and_freeing(10) > 5 * pages
+
+
+def test_without_glibc_nothing_happens(monkeypatch):
+    monkeypatch.setattr(memory, "_glibc", lambda: None)
+    with memory.freed_memory_is_kept():
+        assert memory._users.n == 1
+    assert memory._users.n == 0
