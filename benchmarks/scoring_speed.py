@@ -1,15 +1,15 @@
-"""Prediction throughput and latency beside plain transformers, on the same trained model, in float32.
+"""Prediction throughput and latency beside plain transformers, on the same trained model.
 
     python -m benchmarks.scoring_speed                 run, print the table, write benchmarks/results/scoring_speed.json
     python -m benchmarks.scoring_speed --table         print the table of the last run
 
 Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
-`superfine.load(...).predict(...)`. All read raw texts and give labels and probabilities; they are interleaved in one process.
+`superfine.load(...).predict(...)` in float32, and with `precision="bfloat16"`. All read raw texts and give labels; they are
+interleaved in one process. Equal labels: the share of the rows on which Superfine says what the pipeline says.
 Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
 against the usual lines of transformers. Needs the extras `offline` and `bench`.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -24,7 +24,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 
 from benchmarks import datasets
-from benchmarks.training_speed import gmean, machine, spread
+from benchmarks.training_speed import gmean, new_result, speed_arguments, spread
 
 SETS = {"en/sst2": 872, "en/ag_news": 1000, "en/imdb": 300}
 RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "scoring_speed.json"
@@ -66,22 +66,26 @@ def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
     run = superfine.train(data, out=scratch / name.replace("/", "_"), settings={"training.epochs": 1}, progress=False)
     texts = datasets.stratified_sample(datasets.read(test), rows, seed=1).texts
     folder = str(run.folder / "model")
-    ours = superfine.load(run.folder)
+    ours, rounded = superfine.load(run.folder), superfine.load(run.folder, precision="bfloat16")
     classify = pipeline("text-classification", model=folder, truncation=True)
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
     contestants = {
         "pipeline": lambda: [found["label"] for found in classify(texts, batch_size=32, truncation=True)],
         "sorted": lambda: sorted_batches(tokenizer, model, texts),
         "superfine": lambda: ours.predict(texts).label,
+        "superfine_bfloat16": lambda: rounded.predict(texts).label,
     }
-    labels = {name: run_it() for name, run_it in contestants.items()}
+    labels = {contestant: list(run_it()) for contestant, run_it in contestants.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for contestant, run_it in contestants.items():
             started = time.perf_counter()
             run_it()
             seconds[contestant].append(time.perf_counter() - started)
-    equal = float(np.mean([a == b for a, b in zip(labels["superfine"], labels["pipeline"], strict=True)]))
+    equal = {
+        contestant: sum(a == b for a, b in zip(labels[contestant], labels["pipeline"], strict=True))
+        for contestant in ("superfine", "superfine_bfloat16")
+    }
     single = {
         "pipeline": statistics.median(timed(lambda text=text: classify(text)) for text in texts[:30]),
         "superfine": statistics.median(timed(lambda text=text: ours.predict([text])) for text in texts[:30]),
@@ -115,34 +119,42 @@ def timed(work: object) -> float:
 
 def table(result: dict) -> str:
     lines = [
-        "| set | pipeline, texts/s | sorted batches | Superfine | ratio to pipeline | ratio to sorted | equal labels | one text, ms: pipeline, Superfine | cold start, s: usual lines, Superfine |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| set | pipeline, texts/s | sorted batches | Superfine | bfloat16 | ratio to pipeline | bfloat16 to pipeline | ratio to sorted "
+        "| equal labels: float32, bfloat16 | one text, ms: pipeline, Superfine | cold start, s: usual lines, Superfine |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    ratios = []
+    ratios: dict[str, list[float]] = {"superfine": [], "superfine_bfloat16": []}
+    rows, equal = 0, 0
     for name, m in result["sets"].items():
         seconds = {k: np.array(v) for k, v in m["seconds"].items()}
         rate = {k: m["rows"] / gmean(v) for k, v in seconds.items()}
-        first, second = seconds["pipeline"] / seconds["superfine"], seconds["sorted"] / seconds["superfine"]
-        ratios.append(gmean(first))
+        to_pipeline = {k: seconds["pipeline"] / seconds[k] for k in ratios}
+        for contestant, found in to_pipeline.items():
+            ratios[contestant].append(gmean(found))
+        rows, equal = rows + m["rows"], equal + m["equal"]["superfine_bfloat16"]
         lines.append(
-            f"| {name}, {m['rows']} rows | {rate['pipeline']:.0f} | {rate['sorted']:.0f} | {rate['superfine']:.0f} | {spread(first)} | {spread(second)} "
-            f"| {100 * m['equal']:.2f} % | {1000 * m['one_text']['pipeline']:.1f}, {1000 * m['one_text']['superfine']:.1f} "
+            f"| {name}, {m['rows']} rows | "
+            + " | ".join(f"{rate[k]:.0f}" for k in rate)
+            + f" | {spread(to_pipeline['superfine'])} "
+            f"| {spread(to_pipeline['superfine_bfloat16'])} | {spread(seconds['sorted'] / seconds['superfine'])} "
+            f"| {m['equal']['superfine']}, {m['equal']['superfine_bfloat16']} of {m['rows']} "
+            f"| {1000 * m['one_text']['pipeline']:.1f}, {1000 * m['one_text']['superfine']:.1f} "
             f"| {m['cold']['transformers']:.1f}, {m['cold']['superfine']:.1f} |"
         )
-    lines.append(f"\nGeometric mean over the sets: {gmean(ratios):.2f} × the pipeline, in float32. Machine: {result['machine']}.")
+    lines.append(
+        f"\nGeometric means over the sets: {gmean(ratios['superfine']):.2f} × the pipeline in float32, "
+        f"{gmean(ratios['superfine_bfloat16']):.2f} × in bfloat16, whose labels equal the pipeline's on {equal} of {rows} rows. "
+        f"Machine: {result['machine']}."
+    )
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--table", action="store_true", help="run nothing")
-    a = parser.parse_args()
+    a = speed_arguments(__doc__, SETS).parse_args()
     if a.table:
         print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
         return
-    result: dict = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
+    result = new_result()
     with tempfile.TemporaryDirectory() as scratch:
         for name in a.sets:
             result["sets"][name] = measure(name, SETS[name], a.rounds, Path(scratch))

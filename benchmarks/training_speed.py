@@ -22,6 +22,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -145,17 +146,27 @@ def machine() -> str:
     return f"{name or platform.processor()}, {os.cpu_count()} cores"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
+def speed_arguments(description: str | None, sets: Iterable[str]) -> argparse.ArgumentParser:
+    """The options of every speed benchmark."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", default=list(sets))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--table", action="store_true", help="run nothing")
+    return parser
+
+
+def new_result() -> dict:
+    return {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
+
+
+def main() -> None:
+    parser = speed_arguments(__doc__, SETS)
+    parser.add_argument("--compile", action="store_true")
     a = parser.parse_args()
     if a.table:
         print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
         return
-    result: dict = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
+    result = new_result()
     contestants = [*CONTESTANTS, *(["trainer_best_compiled"] if a.compile else [])]
     for name in a.sets:
         folder = prepare(name, SETS[name])

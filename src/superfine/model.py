@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from superfine.backbones.backbone import Backbone
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import load_for_classification
+from superfine.backbones.memory import freed_memory_is_kept
 from superfine.data.clean import STEPS
 from superfine.data.encode import Encoded, Encoder
 from superfine.errors import ModelError
@@ -21,7 +23,7 @@ from superfine.records import Examples, FloatArray, Predictions
 from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
 
-MAX_TOKENS = 8192
+MAX_TOKENS = 2048
 MAX_TEXTS = 256
 """Bounds of a batch in prediction: large enough to keep the processor busy, small enough for its caches."""
 CHUNK_TEXTS = 50_000
@@ -59,8 +61,9 @@ class Model:
         was_training = network.training
         network.eval()
         out = np.zeros((len(encoded), len(self.labels)))
-        with torch.inference_mode():
-            for indices in length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS):
+        batches = length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS)
+        with torch.inference_mode(), freed_memory_is_kept() if len(batches) > 1 else nullcontext():
+            for indices in batches:
                 batch = collate(encoded, indices).to(self.backbone.device)
                 out[batch.indices] = self.logits(batch).cpu().numpy()
                 if on_batch is not None:
@@ -104,7 +107,7 @@ class Model:
 
     @classmethod
     def load(cls, bundle: Bundle) -> Self:
-        """The model of a bundle, in float32, on the GPU where there is one."""
+        """The model of a bundle, in its precision, on the GPU where there is one."""
         manifest = bundle.manifest
         backbone = load_for_classification(str(bundle.folder), cleaning=False)
         n_outputs = int(backbone.network.config.num_labels)
@@ -115,6 +118,7 @@ class Model:
             )
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
+        backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
         return cls(
             backbone, TASKS.load(manifest.task)(manifest.labels), manifest.max_length, takes_pairs=manifest.text_pair is not None
         )

@@ -6,6 +6,7 @@ from io import StringIO
 
 import numpy as np
 import pytest
+import torch
 
 import superfine
 from superfine.cli.main import cli, run
@@ -136,3 +137,16 @@ def test_a_reader_that_goes_away_is_no_failure(trained, reviews):
 def test_single_texts_are_refused_by_a_model_of_pairs_and_the_other_way_round(trained):
     with pytest.raises(ValueError, match="single texts"):
         trained.load().predict(["a"], ["b"])
+
+
+def test_bfloat16_is_there_for_those_who_ask_and_float32_is_what_they_get_otherwise(trained, tmp_path, capsys):
+    texts = [text for text, _ in make_rows(40, seed=5)]
+    exact, rounded = trained.load(), superfine.load(trained.folder, precision="bfloat16")
+    dtypes = [{p.dtype for p in model.backbone.network.parameters()} for model in (exact, rounded)]
+    assert dtypes == [{torch.float32}, {torch.float32, torch.bfloat16}]
+    differences = np.abs(exact.predict(texts).probabilities - rounded.predict(texts).probabilities)
+    assert 0 < differences.max() < 0.05
+    data = write_csv(tmp_path / "new.csv", [(text, "") for text in texts], ("text", "note"))
+    assert superfine_command("predict", trained.folder, data, "--precision", "bfloat16", "--json") == 0
+    first = json.loads(capsys.readouterr().out)["predictions"][0]
+    assert first["prediction"] == rounded.predict(texts[:1]).label[0]

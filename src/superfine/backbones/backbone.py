@@ -88,6 +88,23 @@ class Backbone:
                 modules.append(module)
         return modules
 
+    def rounded_parameters(self) -> list[nn.Parameter]:
+        """Those that are in bfloat16 where the body computes in it.
+
+        Not the small head (its logits decide), not the word embeddings (a batch reads few of their rows), and none of a network
+        that autocast computes.
+        """
+        if self.family is None:
+            return []
+        kept = {id(parameter) for parameter in (*self.head_parameters(), self.word_embeddings.weight)}
+        return [parameter for parameter in self.network.parameters() if id(parameter) not in kept]
+
+    def use_precision(self, dtype: torch.dtype) -> None:
+        """Compute the body in `dtype` from now on, for prediction: the float32 weights are not kept."""
+        self.compute_dtype = dtype
+        for parameter in self.rounded_parameters():
+            parameter.data = parameter.data.to(dtype)
+
     @property
     def word_embeddings(self) -> nn.Embedding:
         """The table (vocabulary, width) that token ids are looked up in."""

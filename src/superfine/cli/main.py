@@ -19,6 +19,7 @@ from superfine.language import translate
 
 if TYPE_CHECKING:
     from superfine.data.table import ReadOptions, Table
+    from superfine.predictors.bundle import Precision
 
 STARTED = time.monotonic()
 EXIT_UNUSABLE = 2
@@ -173,6 +174,11 @@ def train(
 _text_option = click.option(
     "--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training."
 )
+_precision_option = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Of the computation. bfloat16 is faster on processors that have it; absent: float32, as the model was tested.",
+)
 _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the second text, likewise.")
 
 
@@ -182,11 +188,12 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 @click.option("--out", type=click.Path(path_type=Path), help="CSV (or .jsonl) file to write. Absent: CSV on standard output.")
 @_text_option
 @_pair_option
+@_precision_option
 @_reading_options
 @_json_option
 def predict(
-    folder: Path, data: tuple[str, ...], out: Path | None, text: tuple[str, ...], text_pair: str | None, as_json: bool,
-    **reading: str | None,
+    folder: Path, data: tuple[str, ...], out: Path | None, text: tuple[str, ...], text_pair: str | None,
+    precision: Precision | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
 
@@ -199,7 +206,7 @@ def predict(
     from superfine.recipes.outputs import prediction_records, write_prediction_table
     from superfine.recipes.predict import predict as run
 
-    predicted = run(folder, _source(data or ("-",)), out, list(text) or None, text_pair, _read_options(reading))
+    predicted = run(folder, _source(data or ("-",)), out, list(text) or None, text_pair, _read_options(reading), precision)
     examples, predictions = predicted.examples, predicted.predictions
     _tell_reading(predicted.table)
     _tell(f"Columns: {predicted.columns}")
@@ -226,11 +233,12 @@ def _tell_reading(table: Table) -> None:
 @_pair_option
 @click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
+@_precision_option
 @_reading_options
 @_json_option
 def evaluate(
     folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: str | None,
-    ignore_unknown_labels: bool, as_json: bool, **reading: str | None,
+    ignore_unknown_labels: bool, precision: Precision | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals.
 
@@ -242,7 +250,7 @@ def evaluate(
 
     scored = run(
         folder, _source(data), list(text) or None, text_pair, label, _read_options(reading),
-        ignore_unknown_labels=ignore_unknown_labels,
+        ignore_unknown_labels=ignore_unknown_labels, precision=precision,
     )  # fmt: skip
     _tell_reading(scored.table)
     document = {"test": scored.evaluation.to_json(), "dropped": scored.dropped.to_json()}

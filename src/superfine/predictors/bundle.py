@@ -17,6 +17,7 @@ from superfine.predictors import PREDICTORS
 from superfine.records import TextPredictor
 
 MANIFEST = "superfine.json"
+Precision = Literal["float32", "bfloat16"]
 
 
 class Manifest(BaseModel):
@@ -29,7 +30,7 @@ class Manifest(BaseModel):
     task: str
     labels: list[str]
     max_length: int
-    precision: str = "float32"
+    precision: Precision = "float32"
     cleaning: list[str]
     text: list[str]
     text_pair: str | None = None
@@ -76,10 +77,15 @@ def open_bundle(folder: Path | str) -> Bundle:
     raise ModelError(f"{folder} holds no model that Superfine trained.", "Name the folder that `superfine train` wrote.")
 
 
-def open_predictor(folder: Path | str) -> TextPredictor:
-    """The predictor of a run's folder, its files checked against their checksums."""
+def open_predictor(folder: Path | str, precision: Precision | None = None) -> TextPredictor:
+    """The predictor of a run's folder, its files checked against their checksums.
+
+    precision: of the computation; None is the bundle's own, in which it was tested.
+    """
     bundle = open_bundle(folder)
     bundle.verify()
+    if precision is not None:
+        bundle = Bundle(bundle.folder, bundle.manifest.model_copy(update={"precision": precision}))
     predictor: TextPredictor = PREDICTORS.load(bundle.manifest.predictor).load(bundle)
     return predictor
 

@@ -11,7 +11,7 @@ from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_co
 from superfine.data.read import Source, read_table
 from superfine.data.table import ReadOptions, Table
 from superfine.evaluation import evaluate as scoring
-from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
+from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation
 from superfine.tasks import TASKS
@@ -36,6 +36,7 @@ def evaluate(
     options: ReadOptions | None = None,
     *,
     ignore_unknown_labels: bool = False,
+    precision: Precision | None = None,
 ) -> Scored:
     """Score the model in `folder` on every labelled row of `data`. Raises DataError for labels that the model never saw."""
     bundle = open_bundle(folder)
@@ -47,7 +48,7 @@ def evaluate(
     examples = every.take(scored)
     left_out = np.setdiff1d(np.arange(len(every)), scored)
     dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))
-    predictions = open_predictor(folder).predict_examples(examples)
+    predictions = open_predictor(folder, precision).predict_examples(examples)
     evaluation = scoring.evaluate(task.encode(examples), predictions)
     return Scored(evaluation, dropped, choice.describe(), table)
 

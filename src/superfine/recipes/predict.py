@@ -14,7 +14,7 @@ from superfine.data.formats.delimited import find_dialect
 from superfine.data.read import STANDARD_INPUT, Source, read_file, read_table, standard_input
 from superfine.data.table import ReadOptions, Table
 from superfine.errors import DataError, OutputError
-from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
+from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.outputs import write_predictions
 from superfine.records import Examples, Predictions
@@ -37,6 +37,7 @@ def predict(
     text: list[str] | None = None,
     text_pair: str | None = None,
     options: ReadOptions | None = None,
+    precision: Precision | None = None,
 ) -> Predicted:
     """Predict every row of `data` ("-" is standard input) and write a table to `out`, or nowhere when it is None.
 
@@ -52,7 +53,7 @@ def predict(
         table = read_table(data, options)
     choice = columns_for(bundle.manifest, table, text, text_pair, None, needs_label=False)
     examples, _ = to_examples(table, choice, keep_all=True)
-    predictions = open_predictor(folder).predict_examples(examples)
+    predictions = open_predictor(folder, precision).predict_examples(examples)
     if out is not None:
         try:
             write_predictions(out, examples, predictions)

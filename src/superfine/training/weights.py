@@ -15,21 +15,19 @@ from superfine.backbones.backbone import Backbone
 class MasterWeights:
     """The trained parameters of a backbone in float32, by name.
 
-    In bfloat16 the body computes in bfloat16, while the small head (its logits decide) and the word embeddings (a batch reads few
-    of their rows) stay in float32. In float32 the masters are the parameters themselves and nothing is copied.
+    In bfloat16 `Backbone.rounded_parameters` have masters; the others, and all in float32, are masters themselves and not copied.
     """
 
     def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
-        kept = {id(parameter) for parameter in (*backbone.head_parameters(), backbone.word_embeddings.weight)}
+        rounded = {id(parameter) for parameter in backbone.rounded_parameters()} if dtype == torch.bfloat16 else set()
         named = [(name, p) for name, p in backbone.network.named_parameters() if p.requires_grad]
         self.names = [name for name, _ in named]
         self.masters: list[nn.Parameter] = []
         self._backbone = backbone
         self._rounded: list[tuple[nn.Parameter, nn.Parameter]] = []
-        rounds = dtype == torch.bfloat16 and backbone.family is not None
         backbone.compute_dtype = dtype
         for _, parameter in named:
-            if not rounds or id(parameter) in kept:
+            if id(parameter) not in rounded:
                 self.masters.append(parameter)
                 continue
             master = nn.Parameter(parameter.detach().clone())
