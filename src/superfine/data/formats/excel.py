@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,10 @@ def read_excel(file: File, options: ReadOptions) -> Table:
     with file.binary() as stream:
         try:
             book = calamine.CalamineWorkbook.from_filelike(stream)
-            sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in _names(book, file, options)}
+            name, sheet = _first_filled(book, _names(book, file, options))
         except calamine.CalamineError as error:
             raise DataError(f"{file.source} is no workbook that can be read: {error}.", "Save it again, or as CSV.") from None
-    name = next((name for name, cells in sheets.items() if any(_filled(row) for row in cells)), next(iter(sheets)))
-    cells = [[as_text(value) for value in row] for row in sheets[name]]
+    cells = [[as_text(value) for value in row] for row in sheet]
     rows = [i for i, row in enumerate(cells) if _filled(row)]
     if not rows:
         return Table(file.source, {}, np.zeros(0, dtype=np.int64))
@@ -33,6 +33,15 @@ def read_excel(file: File, options: ReadOptions) -> Table:
     others = [other for other in book.sheet_names if other != name]
     notes = (f'{file.source}: sheet "{name}" is read, not {", ".join(others)}; another one: --sheet NAME',) if others else ()
     return Table(file.source, columns, np.array([r + 1 for r in rows[1:]], dtype=np.int64), () if options.sheet else notes)
+
+
+def _first_filled(book: Any, names: list[str]) -> tuple[str, list[list[object]]]:
+    """Name and cells of the first sheet that holds something, or of the first one; the sheets behind it are not read."""
+    for name in names:
+        cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        if any(_filled(row) for row in cells):
+            return name, cells
+    return names[0], []
 
 
 def _names(book: object, file: File, options: ReadOptions) -> list[str]:
