@@ -5,7 +5,7 @@
 
 Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
 `superfine.load(...).predict(...)` in float32, and with `precision="bfloat16"`. All read raw texts and give labels; they are
-interleaved in one process. Equal labels: the share of the rows on which Superfine says what the pipeline says.
+interleaved in one process. Equal labels: the rows on which Superfine says what the pipeline says.
 Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
 against the usual lines of transformers. Needs the extras `offline` and `bench`.
 """

@@ -150,3 +150,12 @@ def test_bfloat16_is_there_for_those_who_ask_and_float32_is_what_they_get_otherw
     assert superfine_command("predict", trained.folder, data, "--precision", "bfloat16", "--json") == 0
     first = json.loads(capsys.readouterr().out)["predictions"][0]
     assert first["prediction"] == rounded.predict(texts[:1]).label[0]
+
+
+def test_a_score_in_bfloat16_is_the_score_of_what_bfloat16_predicts(trained, reviews, capsys):
+    losses = []
+    for options in ([], ["--precision", "bfloat16"]):
+        assert superfine_command("evaluate", trained.folder, reviews, "--json", *options) == 0
+        losses.append(json.loads(capsys.readouterr().out)["test"]["log_loss"])
+    assert losses[0] != losses[1]
+    assert superfine.evaluate(trained.folder, reviews, precision="bfloat16").to_json()["log_loss"] == losses[1]
