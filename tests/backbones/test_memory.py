@@ -10,6 +10,8 @@ from superfine.backbones import memory
 
 MEGABYTES = 48
 """More than glibc ever keeps by itself."""
+TIMES = 12
+"""The first few may find no free place that is large enough, after what ran before."""
 
 
 def page_faults_of_taking_and_freeing(times: int) -> int:
@@ -22,13 +24,12 @@ def page_faults_of_taking_and_freeing(times: int) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux") or memory._glibc() is None, reason="needs glibc")
 def test_freed_memory_is_used_again_only_inside():
     pages = MEGABYTES * 256
-    assert page_faults_of_taking_and_freeing(4) > 3 * pages
+    assert page_faults_of_taking_and_freeing(TIMES) > (TIMES - 1) * pages
     with memory.freed_memory_is_kept():
-        page_faults_of_taking_and_freeing(1)
         with memory.freed_memory_is_kept():
             pass
-        assert page_faults_of_taking_and_freeing(4) < pages
-    assert page_faults_of_taking_and_freeing(4) > 3 * pages
+        assert page_faults_of_taking_and_freeing(TIMES) < 4 * pages
+    assert page_faults_of_taking_and_freeing(TIMES) > (TIMES - 1) * pages
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or memory._glibc() is None, reason="needs glibc")
@@ -39,7 +40,7 @@ def test_smaller_blocks_are_no_slower_afterwards_than_before():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
         torch.empty(4 << 20, dtype=torch.uint8).fill_(1)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 4 * 256
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5 * 4 * 256, "all twenty would be 20 * 4 * 256 pages"
 
 
 def test_without_glibc_nothing_happens(monkeypatch):

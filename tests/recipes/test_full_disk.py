@@ -1,8 +1,12 @@
-"""A full disk: one message, exit 2, and what was finished before is still there."""
+"""A full disk: one message, exit 2, and what was finished before is still there.
+
+No file of the command can grow beyond a given size, which writers hear of as they hear of a full disk: by an OSError. The command runs in a
+process of its own, because the limit would hold for the files of the tests' own process too.
+"""
 
 import resource
-
-import pytest
+import subprocess
+import sys
 
 from superfine.cli.main import cli, run
 from tests.conftest import FAST
@@ -12,31 +16,28 @@ def command(*arguments) -> int:
     return run(lambda: cli.main([str(a) for a in arguments], standalone_mode=False))
 
 
-@pytest.fixture
-def full_disk():
-    """No file can grow beyond the given size any more, which writers hear of as they hear of a full disk: by an OSError."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def command_on_a_full_disk(largest_file: int, *arguments) -> subprocess.CompletedProcess[str]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    words = [sys.executable, "-m", "superfine", *(str(a) for a in arguments)]
+    return subprocess.run(words, capture_output=True, text=True, preexec_fn=limit, check=False)
 
 
-def test_a_model_that_cannot_be_written_is_told_and_the_run_can_be_repeated(tiny_model, reviews, tmp_path, full_disk, capsys):
+def test_a_model_that_cannot_be_written_is_told_and_the_run_can_be_repeated(tiny_model, reviews, tmp_path):
     train = ["train", reviews, "--model", tiny_model("bert"), "--out", tmp_path / "run"]
     train += [part for key, value in FAST.items() for part in ("--set", f"{key}={value}")]
-    full_disk(8_000)
-    assert command(*train) == 2
-    message = capsys.readouterr().err
-    assert "Free some space" in message
-    assert str(tmp_path / "run") in message.replace("\n", "")
-    assert "Traceback" not in message
-    full_disk(-1)
+    result = command_on_a_full_disk(8_000, *train)
+    assert result.returncode == 2, result.stderr
+    assert "Free some space" in result.stderr
+    assert str(tmp_path / "run") in result.stderr.replace("\n", "")
+    assert "Traceback" not in result.stderr
     assert command(*train, "--force") == 0
     assert command("predict", tmp_path / "run", reviews, "--out", tmp_path / "out.csv") == 0
 
 
-def test_predictions_that_cannot_be_written_are_told(trained, reviews, tmp_path, full_disk, capsys):
-    full_disk(500)
-    assert command("predict", trained.folder, reviews, "--out", tmp_path / "out.csv") == 2
-    message = capsys.readouterr().err
-    assert "cannot be written" in message
-    assert "Traceback" not in message
+def test_predictions_that_cannot_be_written_are_told(trained, reviews, tmp_path):
+    result = command_on_a_full_disk(500, "predict", trained.folder, reviews, "--out", tmp_path / "out.csv")
+    assert result.returncode == 2, result.stderr
+    assert "cannot be written" in result.stderr
+    assert "Traceback" not in result.stderr

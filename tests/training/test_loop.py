@@ -68,14 +68,14 @@ def test_a_run_leaves_the_callers_random_state_alone(tiny_model):
 
 def test_training_learns_and_ends_in_float32(tiny_model):
     with isolated_seed(0):
-        run = new_run(tiny_model("bert"), epochs=30, learning_rate=4e-3, patience=0, precision="bfloat16")
+        run = new_run(tiny_model("bert"), epochs=60, learning_rate=4e-3, patience=0, precision="bfloat16")
     dtypes = {p.dtype for p in run.model.backbone.network.parameters()}
     assert dtypes == {torch.float32, torch.bfloat16}
     with isolated_seed(1):
         result = fit(run, Clock(), Reporter())
     assert result.precision == "bfloat16"
     assert {p.dtype for p in run.model.backbone.network.parameters()} == {torch.float32}
-    assert max(r.accuracy for r in result.progress.history) > 0.8, "guessing gives 0.53"
+    assert max(r.accuracy for r in result.progress.history) > 0.9
 
 
 def test_the_best_epoch_is_kept(tiny_model):

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-# Parameters of mallopt(3). glibc raises its thresholds by itself as large blocks are freed, until somebody sets one: so what is left
-# behind is where it stops by itself (32 MiB, and twice that), not where it begins.
+# Parameters of mallopt(3). glibc raises its thresholds by itself as large blocks are freed, until somebody sets one: so what is
+# left behind is where it stops by itself (32 MiB, and twice that), not where it begins.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 KEEP = {M_MMAP_THRESHOLD: 1 << 30, M_TRIM_THRESHOLD: (1 << 31) - 1, M_TOP_PAD: 128 << 20}
 LEAVE = {M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 64 << 20, M_TOP_PAD: 128 << 10}
