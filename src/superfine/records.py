@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
@@ -176,7 +176,11 @@ class Predictor(Protocol):
 
 
 class TextPredictor(Predictor, Protocol):
-    """A predictor that also takes plain texts."""
+    """A predictor that also takes plain texts, and tells how far it is."""
+
+    def predict_examples(self, examples: Examples, on_batch: Callable[[int], None] | None = None) -> Predictions:
+        """Class probabilities for each example, in the order given. `on_batch` hears how many more are done."""
+        ...
 
     def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Predictions:
         """Class probabilities of texts, or of pairs of texts."""

@@ -11,6 +11,7 @@ import torch
 import superfine
 from superfine.cli.main import cli, run
 from superfine.errors import DataError
+from superfine.model import Model
 from tests.conftest import make_rows, write_csv
 
 
@@ -159,3 +160,65 @@ def test_a_score_in_bfloat16_is_the_score_of_what_bfloat16_predicts(trained, rev
         losses.append(json.loads(capsys.readouterr().out)["test"]["log_loss"])
     assert losses[0] != losses[1]
     assert superfine.evaluate(trained.folder, reviews, precision="bfloat16").to_json()["log_loss"] == losses[1]
+
+
+def test_a_large_file_is_read_predicted_and_written_piece_by_piece(trained, tmp_path, monkeypatch):
+    rows = make_rows(50, seed=3)
+    data = write_csv(tmp_path / "new.csv", rows)
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "whole.csv") == 0
+    held = []
+    predict_examples = Model.predict_examples
+
+    def watched(model, examples, on_batch=None):
+        held.append(len(examples))
+        return predict_examples(model, examples, on_batch)
+
+    monkeypatch.setattr(Model, "predict_examples", watched)
+    monkeypatch.setattr("superfine.recipes.predict.PIECE", 20)
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "pieces.csv") == 0
+    assert held == [20, 20, 10]
+    whole, pieces = ((tmp_path / f"{name}.csv").read_text().splitlines() for name in ("whole", "pieces"))
+    assert [line.split(",")[:3] for line in whole] == [line.split(",")[:3] for line in pieces]
+
+
+def test_a_broken_row_far_down_is_told_before_anything_is_predicted(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("superfine.recipes.predict.PIECE", 10)
+    monkeypatch.setattr(Model, "predict_examples", lambda *_: pytest.fail("predicted"))
+    data = write_csv(tmp_path / "new.csv", make_rows(50, seed=3))
+    with open(data, "a", encoding="utf-8") as file:
+        file.write("one,two,three\n")
+    (tmp_path / "out.csv").write_text("of an earlier run")
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv") == 2
+    assert "row 52 has 3 fields" in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_text() == "of an earlier run"
+
+
+def test_predictions_that_break_off_leave_the_earlier_ones_in_place(trained, tmp_path, monkeypatch):
+    data = write_csv(tmp_path / "new.csv", make_rows(50, seed=3))
+    (tmp_path / "out.csv").write_text("of an earlier run")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "predict_examples", interrupted)
+    superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "of an earlier run"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out.csv"]
+
+
+def test_a_column_that_only_later_lines_have_is_empty_before(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("superfine.recipes.predict.PIECE", 2)
+    lines = [{"text": text} for text, _ in make_rows(4, seed=3)] + [{"text": "this is lovely", "note": "late"}]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert superfine_command("predict", trained.folder, tmp_path / "new.jsonl", "--out", tmp_path / "out.csv") == 0
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        assert [row["note"] for row in csv.DictReader(file)] == ["", "", "", "", "late"]
+
+
+def test_several_files_are_predicted_one_after_the_other(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("superfine.recipes.predict.PIECE", 4)
+    files = [write_csv(tmp_path / f"{i}.csv", make_rows(6, seed=i)) for i in (1, 2)]
+    assert superfine_command("predict", trained.folder, *files, "--json") == 0
+    out = capsys.readouterr()
+    assert [p["text"] for p in json.loads(out.out)["predictions"]] == [t for i in (1, 2) for t, _ in make_rows(6, seed=i)]
+    assert "2.csv: row 9 and on" in out.err

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from superfine.language import translate
@@ -54,6 +54,7 @@ class ConsoleReporter(Reporter):
         self._first_step = 0
         self._texts = 0
         self._said = 0.0
+        self._progress_started = 0.0
 
     def stage(self, name: str) -> None:
         self.console.print(f"[bold]{self._in_language(STAGES.get(name, name))}[/bold]")
@@ -72,22 +73,41 @@ class ConsoleReporter(Reporter):
             if found.severity != "note":
                 self.console.print(f"    {self._in_language(found.advice)}", style=style, markup=False)
 
+    def progress(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self._progress_started:
+            self._progress_started = self._said = now
+            if self.console.is_terminal and done < total:
+                self._bar = self._new_bar(TextColumn(" "), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+                self._task = self._bar.add_task("", total=total)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done)
+        elif done < total and now - self._said >= PLAIN_SECONDS:
+            self._said = now
+            left = (now - self._progress_started) / max(1, done) * (total - done)
+            self.note(f"{100 * done // total} %, {duration(left)} left")
+        if done >= total:
+            self._end_bar()
+            self._progress_started = 0.0
+
+    def _new_bar(self, *columns: ProgressColumn) -> Progress:
+        bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        bar.start()
+        return bar
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
     def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
         announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps the best so far)"
         self.console.print(self._in_language(announcement), style="bold")
         self._started = self._said = time.monotonic()
         self._first_step, self._texts = done, 0
         if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("  step"),
-                MofNCompleteColumn(),
-                BarColumn(),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(),
-                console=self.console,
-                transient=True,
-            )
-            self._bar.start()
+            step = TextColumn(f"  {self._in_language('step')}")
+            self._bar = self._new_bar(step, MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
             self._task = self._bar.add_task("", total=n_steps, completed=done)
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
@@ -114,9 +134,7 @@ class ConsoleReporter(Reporter):
         self.note("Ctrl-C: finishing this step. Once more ends at once and loses the run.")
 
     def training_ends(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._end_bar()
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from superfine.errors import OutputError, SuperfineError
 from superfine.language import translate
 
 if TYPE_CHECKING:
-    from superfine.data.table import ReadOptions, Table
+    from superfine.data.table import BadRow, ReadOptions
     from superfine.predictors.bundle import Precision
 
 STARTED = time.monotonic()
@@ -203,26 +203,35 @@ def predict(
     superfine predict runs/reviews texts.csv --out predictions.csv
     echo "Arrived broken, twice." | superfine predict runs/reviews
     """
-    from superfine.recipes.outputs import prediction_records, write_prediction_table
-    from superfine.recipes.predict import predict as run
+    from superfine.cli.console import ConsoleReporter
+    from superfine.recipes.outputs import PredictionWriter, prediction_records
+    from superfine.recipes.predict import PredictJob
 
-    predicted = run(folder, _source(data or ("-",)), out, list(text) or None, text_pair, _read_options(reading), precision)
-    examples, predictions = predicted.examples, predicted.predictions
-    _tell_reading(predicted.table)
-    _tell(f"Columns: {predicted.columns}")
+    job = PredictJob(folder, _source(data or ("-",)), list(text) or None, text_pair, _read_options(reading), precision)
+    survey, reporter = job.survey, ConsoleReporter(speaking.get())
+    _tell_reading(survey.notes, survey.bad_rows)
+    _tell(f"Columns: {survey.choice.describe()}")
     if as_json:
-        _print_json({"labels": list(predictions.labels), "predictions": list(prediction_records(examples, predictions))})
+        records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
+        _print_json({"labels": list(job.labels), "predictions": records})
     elif out is None:
-        _to_standard_output(lambda: write_prediction_table(sys.stdout, examples, predictions))
+
+        def write() -> None:
+            writer = PredictionWriter(sys.stdout, survey.columns, job.labels)
+            for rows, predicted in job.pieces(reporter):
+                writer.write(rows, predicted)
+
+        _to_standard_output(write)
     else:
-        _tell(f"{len(predictions)} rows written to {out}")
+        job.write(out, reporter)
+        _tell(f"{survey.n_rows} rows written to {out}")
 
 
-def _tell_reading(table: Table) -> None:
+def _tell_reading(notes: Sequence[str], bad_rows: Sequence[BadRow]) -> None:
     """Choices made in reading, and the records left out, on standard error."""
-    for note in table.notes:
+    for note in notes:
         _tell(note)
-    for bad in table.bad_rows:
+    for bad in bad_rows:
         _tell(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}")
 
 
@@ -252,7 +261,7 @@ def evaluate(
         folder, _source(data), list(text) or None, text_pair, label, _read_options(reading),
         ignore_unknown_labels=ignore_unknown_labels, precision=precision,
     )  # fmt: skip
-    _tell_reading(scored.table)
+    _tell_reading(scored.table.notes, scored.table.bad_rows)
     document = {"test": scored.evaluation.to_json(), "dropped": scored.dropped.to_json()}
     if as_json:
         _print_json(document)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from superfine.data.files import KINDS, File
 from superfine.data.folders import read_folder
-from superfine.data.formats import FORMATS
+from superfine.data.formats import FORMATS, PIECES
 from superfine.data.frames import from_frame
 from superfine.data.hub import SCHEME, fetch_files
 from superfine.data.table import ReadOptions, Table, concatenate
@@ -39,9 +41,12 @@ def _read_place(place: str, options: ReadOptions) -> Table:
         return read_file(standard_input(), options)
     if place.startswith(SCHEME):
         return concatenate([read_file(File.on_disk(path), options) for path in fetch_files(place)])
-    path = Path(place)
-    if path.is_dir():
-        return read_folder(path, options)
+    if Path(place).is_dir():
+        return read_folder(Path(place), options)
+    return read_file(_existing(Path(place)), options)
+
+
+def _existing(path: Path) -> File:
     if not path.exists():
         siblings = [p.name for p in path.absolute().parent.iterdir()] if path.absolute().parent.is_dir() else []
         raise DataError(f"The file {path} does not exist.{did_you_mean(path.name, siblings)}", "Check the name and the folder.")
@@ -49,7 +54,43 @@ def _read_place(place: str, options: ReadOptions) -> Table:
         raise DataError(f"{path} is a pipe or a device, not a regular file.", "Read a pipe as standard input: -")
     if path.stat().st_size == 0:
         raise DataError(f"The file {path} is empty.")
-    return read_file(File.on_disk(path), options)
+    return File.on_disk(path)
+
+
+def read_pieces(source: Source, options: ReadOptions, size: int) -> Iterator[Table]:
+    """What `read_table` reads, as tables of at most `size` rows; files of CSV, TSV and JSON Lines are not held in memory.
+
+    A table of JSON Lines has the columns that its own rows have. Raises DataError, at the latest when it comes to the place.
+    """
+    is_list = isinstance(source, list | tuple) and source and all(isinstance(part, str | Path) for part in source)
+    parts = list(source) if is_list else [source]
+    offset = 0
+    for part in parts:
+        last = 0
+        for piece in _pieces_of(part, options, size):
+            where = [f"{piece.source}: row {piece.row[0] + offset} and on"] if len(parts) > 1 and not last else []
+            last = max([last, *piece.row[-1:].tolist(), *(b.row for b in piece.bad_rows)])
+            bad = tuple(replace(b, row=b.row + offset) for b in piece.bad_rows)
+            yield replace(piece, row=piece.row + offset, bad_rows=bad).noting(*where)
+        offset += last
+
+
+def _pieces_of(part: Source, options: ReadOptions, size: int) -> Iterator[Table]:
+    if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME) and not Path(part).is_dir():
+        file = _existing(Path(part))
+        if file.ending in PIECES:
+            pieces = PIECES.load(file.ending)(file, options, size)
+            yield _checked(next(pieces))
+            yield from pieces
+            return
+    yield from cut(read_table(part, options), size)
+
+
+def cut(table: Table, size: int) -> Iterator[Table]:
+    """A table as tables of at most `size` rows; the first has its notes and bad rows."""
+    yield replace(table.rows(0, size), notes=table.notes, bad_rows=table.bad_rows)
+    for start in range(size, len(table), size):
+        yield table.rows(start, start + size)
 
 
 def read_file(file: File, options: ReadOptions) -> Table:

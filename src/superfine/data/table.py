@@ -39,6 +39,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.row)
 
+    def rows(self, start: int, stop: int) -> Self:
+        """A range of the rows, without notes and bad rows."""
+        columns = {name: column[start:stop] for name, column in self.columns.items()}
+        return replace(self, columns=columns, row=self.row[start:stop], notes=(), bad_rows=())
+
     def noting(self, *notes: str) -> Self:
         return replace(self, notes=(*notes, *self.notes))
 
@@ -68,6 +73,11 @@ class BadRows:
                 f"{bad.source}: {place} {bad.reason}.", f"{advice} To leave such rows out and list them: --bad-rows skip"
             )
         self.found.append(bad)
+
+    def take(self) -> tuple[BadRow, ...]:
+        """What was found since it was last asked for."""
+        found, self.found = tuple(self.found), []
+        return found
 
 
 def header_of(source: str, names: list[str]) -> list[str]:

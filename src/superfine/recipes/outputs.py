@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -264,6 +265,25 @@ def unused_names(taken: list[str], wanted: list[str]) -> list[str]:
     return names
 
 
+class PredictionWriter:
+    """Writes the input's columns and the predictions, piece by piece: CSV, or JSON Lines."""
+
+    def __init__(self, stream: IO[str], columns: Sequence[str], labels: tuple[str, ...], *, as_json: bool = False) -> None:
+        """columns: of every piece."""
+        self._stream, self._as_json = stream, as_json
+        self._csv = csv.writer(stream, lineterminator="\n")
+        if not as_json:
+            self._csv.writerow(prediction_header(list(columns), labels))
+
+    def write(self, examples: Examples, predictions: Predictions) -> None:
+        """The next rows."""
+        if self._as_json:
+            records = prediction_records(examples.columns, predictions)
+            self._stream.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        else:
+            self._csv.writerows(prediction_rows(examples.columns, predictions))
+
+
 def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:
     """The input's columns, then ours."""
     return columns + unused_names(columns, ["prediction", "confidence", *(f"p:{label}" for label in labels)])
@@ -271,39 +291,43 @@ def prediction_header(columns: list[str], labels: tuple[str, ...]) -> list[str]:
 
 def write_predictions(path: Path, examples: Examples, predictions: Predictions) -> None:
     """The input's columns and the predictions in the input's order: CSV, or JSON lines where the name says so."""
-    with open(path, "w", encoding="utf-8", newline="") as stream:
-        if path.suffix.lower() in JSON_ENDINGS:
-            stream.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in prediction_records(examples, predictions))
-        else:
-            write_prediction_table(stream, examples, predictions)
+    with open_predictions(path, list(examples.columns), predictions.labels) as writer:
+        writer.write(examples, predictions)
 
 
-def write_prediction_table(stream: IO[str], examples: Examples, predictions: Predictions) -> None:
-    """The input's columns and the predictions as CSV."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(prediction_header(list(examples.columns), predictions.labels))
-    writer.writerows(prediction_rows(examples, predictions))
+@contextmanager
+def open_predictions(path: Path, columns: Sequence[str], labels: tuple[str, ...]) -> Iterator[PredictionWriter]:
+    """A writer to a file that is there whole afterwards, or not at all."""
+    is_plain = path.is_file() or not path.exists()
+    fresh = path.with_name(path.name + ".new") if is_plain else path
+    try:
+        with open(fresh, "w", encoding="utf-8", newline="") as stream:
+            yield PredictionWriter(stream, columns, labels, as_json=path.suffix.lower() in JSON_ENDINGS)
+        if is_plain:
+            fresh.replace(path)
+    except BaseException:
+        if is_plain:
+            fresh.unlink(missing_ok=True)
+        raise
 
 
-def prediction_records(examples: Examples, predictions: Predictions) -> Iterator[dict[str, Any]]:
-    """One mapping per example: its columns, prediction, confidence, probabilities; a name that clashes gets a suffix."""
-    names = unused_names(list(examples.columns), ["prediction", "confidence", "probabilities"])
+def prediction_records(columns: Mapping[str, list[str]], predictions: Predictions) -> Iterator[dict[str, Any]]:
+    """One mapping per row: its columns, prediction, confidence, probabilities; a name that clashes gets a suffix."""
+    names = unused_names(list(columns), ["prediction", "confidence", "probabilities"])
     for i, label in enumerate(predictions.label):
-        inputs = {name: column[i] for name, column in examples.columns.items()}
+        inputs = {name: column[i] for name, column in columns.items()}
         probabilities = dict(zip(predictions.labels, predictions.probabilities[i].tolist(), strict=True))
         ours = (label, float(predictions.confidence[i]), probabilities)
         yield inputs | dict(zip(names, ours, strict=True))
 
 
-def prediction_rows(examples: Examples, predictions: Predictions) -> list[list[str]]:
-    """One row per example, as `prediction_header` names them."""
-    inputs = list(zip(*examples.columns.values(), strict=True)) if examples.columns else [()] * len(examples)
-    return [
-        [*values, label, f"{confidence:.6f}", *(f"{p:.6f}" for p in probabilities)]
-        for values, label, confidence, probabilities in zip(
-            inputs, predictions.label, predictions.confidence, predictions.probabilities, strict=True
-        )
-    ]
+def prediction_rows(columns: Mapping[str, list[str]], predictions: Predictions) -> Iterator[list[str]]:
+    """One row per prediction, as `prediction_header` names them."""
+    inputs = list(zip(*columns.values(), strict=True)) if columns else [()] * len(predictions)
+    for values, label, confidence, probabilities in zip(
+        inputs, predictions.label, predictions.confidence, predictions.probabilities, strict=True
+    ):
+        yield [*values, label, f"{confidence:.6f}", *(f"{p:.6f}" for p in probabilities)]
 
 
 def most_confident_errors(examples: Examples, predictions: Predictions, limit: int = 12) -> list[dict[str, Any]]:

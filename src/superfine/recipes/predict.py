@@ -1,65 +1,107 @@
-"""`superfine predict`: a file or standard input in, a table with predictions out, in the input's order."""
+"""`superfine predict`: a file or standard input in, a table with predictions out, in the input's order.
+
+A first pass over the input finds what cannot be read before any time is spent on predicting; a second one reads, predicts and
+writes piece by piece, so that memory does not grow with the input.
+"""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from superfine.data.columns import to_examples
+from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.files import File
 from superfine.data.formats.delimited import find_dialect
-from superfine.data.read import STANDARD_INPUT, Source, read_file, read_table, standard_input
-from superfine.data.table import ReadOptions, Table
+from superfine.data.read import STANDARD_INPUT, Source, cut, read_file, read_pieces, standard_input
+from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.errors import DataError, OutputError
 from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
-from superfine.recipes.outputs import write_predictions
+from superfine.recipes.outputs import open_predictions
+from superfine.recipes.reporter import Counter, Reporter
 from superfine.records import Examples, Predictions
+
+PIECE = 20_000
+"""Rows that are held in memory at a time."""
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """The rows, what was predicted of them, the columns that were read, and the table they stand in."""
+class Survey:
+    """What the first pass found: the columns of all rows, the ones that are read, and what to tell the user."""
 
-    examples: Examples
-    predictions: Predictions
-    columns: str
-    table: Table
+    columns: tuple[str, ...]
+    choice: ColumnChoice
+    n_rows: int
+    notes: tuple[str, ...]
+    bad_rows: tuple[BadRow, ...]
 
 
-def predict(
-    folder: Path,
-    data: Source,
-    out: Path | None,
-    text: list[str] | None = None,
-    text_pair: str | None = None,
-    options: ReadOptions | None = None,
-    precision: Precision | None = None,
-) -> Predicted:
-    """Predict every row of `data` ("-" is standard input) and write a table to `out`, or nowhere when it is None.
+class PredictJob:
+    """A model and an input, surveyed. `pieces` predicts the rows, `write` writes them."""
 
-    Rows without text are predicted as they are: the output has a row for every row of the input.
-    """
-    bundle = open_bundle(folder)
-    options = options or ReadOptions()
-    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        raise OutputError(f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out.")
-    if data == "-":
-        table = _standard_input(standard_input(), bundle.manifest, options, named=bool(text))
-    else:
-        table = read_table(data, options)
-    choice = columns_for(bundle.manifest, table, text, text_pair, None, needs_label=False)
-    examples, _ = to_examples(table, choice, keep_all=True)
-    predictions = open_predictor(folder, precision).predict_examples(examples)
-    if out is not None:
+    def __init__(
+        self,
+        folder: Path,
+        data: Source,
+        text: list[str] | None = None,
+        text_pair: str | None = None,
+        options: ReadOptions | None = None,
+        precision: Precision | None = None,
+    ) -> None:
+        """data: what `train` reads, or "-" for standard input. Raises a SuperfineError for what cannot be used."""
+        self._folder, self._data, self._options, self._precision = folder, data, options or ReadOptions(), precision
+        manifest = open_bundle(folder).manifest
+        self.labels = tuple(manifest.labels)
+        self._given: Table | None = None
+        if isinstance(data, str) and data == "-":
+            self._given = _standard_input(standard_input(), manifest, self._options, named=bool(text))
+        columns: dict[str, None] = {}
+        notes: list[str] = []
+        bad: list[BadRow] = []
+        n_rows = 0
+        first: Table | None = None
+        for piece in self._tables():
+            first = piece if first is None else first
+            columns |= dict.fromkeys(piece.columns)
+            notes += piece.notes
+            bad += piece.bad_rows
+            n_rows += len(piece)
+        assert first is not None  # every input comes in one piece at least
+        choice = columns_for(manifest, _with_columns(first, columns), text, text_pair, None, needs_label=False)
+        self.survey = Survey(tuple(columns), choice, n_rows, tuple(notes), tuple(bad))
+
+    def _tables(self) -> Iterator[Table]:
+        return cut(self._given, PIECE) if self._given is not None else read_pieces(self._data, self._options, PIECE)
+
+    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Predictions]]:
+        """Rows and their predictions, in the input's order. Rows without text are predicted as they are."""
+        predictor = open_predictor(self._folder, self._precision)
+        on_batch = Counter(reporter or Reporter(), self.survey.n_rows)
+        for table in self._tables():
+            examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
+            yield examples, predictor.predict_examples(examples, on_batch)
+
+    def write(self, out: Path, reporter: Reporter | None = None) -> None:
+        """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
+        if out.is_dir() or not out.absolute().parent.is_dir():
+            raise OutputError(
+                f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
+            )
         try:
-            write_predictions(out, examples, predictions)
+            with open_predictions(out, self.survey.columns, self.labels) as writer:
+                for examples, predictions in self.pieces(reporter):
+                    writer.write(examples, predictions)
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror}.") from None
-    return Predicted(examples, predictions, choice.describe(), table)
+
+
+def _with_columns(table: Table, names: Iterable[str]) -> Table:
+    """The table with all these columns; those that it lacks, as a piece of JSON Lines may, are empty."""
+    return replace(table, columns={name: table.columns.get(name) or [""] * len(table) for name in names})
 
 
 def _standard_input(file: File, manifest: Manifest, options: ReadOptions, *, named: bool) -> Table:

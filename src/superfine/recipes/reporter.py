@@ -15,6 +15,9 @@ class Reporter:
     def stage(self, name: str) -> None:
         """A stage of the work begins: "reading", "encoding", ..."""
 
+    def progress(self, done: int, total: int) -> None:
+        """`done` of `total` texts (or bytes) of the stage are through; the last call of a stage has both equal."""
+
     def note(self, message: str) -> None:
         """A choice or a fact the user should know."""
 
@@ -38,3 +41,14 @@ class Reporter:
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         """Everything is written."""
+
+
+class Counter:
+    """Adds up what is done of a stage: `counter(32)` after 32 more texts."""
+
+    def __init__(self, reporter: Reporter, total: int) -> None:
+        self._reporter, self._total, self._done = reporter, total, 0
+
+    def __call__(self, n: int) -> None:
+        self._done += n
+        self._reporter.progress(self._done, self._total)

@@ -18,3 +18,16 @@ FORMATS = NameTable(
         ".parquet": "superfine.data.formats.parquet:read_parquet",
     },
 )
+
+PIECES = NameTable(
+    "file format read in pieces",
+    {
+        ".csv": "superfine.data.formats.delimited:csv_pieces",
+        ".txt": "superfine.data.formats.delimited:csv_pieces",
+        ".tsv": "superfine.data.formats.delimited:tsv_pieces",
+        ".tab": "superfine.data.formats.delimited:tsv_pieces",
+        ".jsonl": "superfine.data.formats.json:json_line_pieces",
+        ".ndjson": "superfine.data.formats.json:json_line_pieces",
+    },
+)
+"""Formats that need not be held in memory: the function `(File, ReadOptions, size) -> Iterator[Table]` behind each."""

@@ -36,11 +36,28 @@ def read_tsv(file: File, options: ReadOptions) -> Table:
     return _read(file, options, usual="\t")
 
 
+def csv_pieces(file: File, options: ReadOptions, size: int) -> Iterator[Table]:
+    """`read_csv` in tables of at most `size` rows, one at least."""
+    return _pieces(file, options, ",", size)
+
+
+def tsv_pieces(file: File, options: ReadOptions, size: int) -> Iterator[Table]:
+    """`read_tsv` in tables of at most `size` rows, one at least."""
+    return _pieces(file, options, "\t", size)
+
+
 def _read(file: File, options: ReadOptions, usual: str) -> Table:
+    (table,) = _pieces(file, options, usual, None)
+    return table
+
+
+def _pieces(file: File, options: ReadOptions, usual: str, size: int | None) -> Iterator[Table]:
     encoding = file.encoding(options)
+    notes = encoding_notes(encoding, file.source, options)
     with file.text(encoding) as stream:
-        table = read_lines(file.source, stream, options, usual, damaged=encoding.damaged)
-    return table.noting(*encoding_notes(encoding, file.source, options))
+        for table in pieces_of_lines(file.source, stream, options, usual, size, damaged=encoding.damaged):
+            yield table.noting(*notes)
+            notes = []
 
 
 def encoding_notes(encoding: Encoding, source: str, options: ReadOptions) -> list[str]:
@@ -62,8 +79,13 @@ class Dialect:
         return csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
 
 
-def read_lines(source: str, stream: Iterable[str], options: ReadOptions, usual: str = ",", *, damaged: bool = False) -> Table:
-    """Delimited text from its lines, which keep their line ends. damaged: lone surrogates in them are broken bytes."""
+def pieces_of_lines(
+    source: str, stream: Iterable[str], options: ReadOptions, usual: str, size: int | None, *, damaged: bool = False
+) -> Iterator[Table]:
+    """Delimited text from its lines, which keep their line ends, in tables of at most `size` rows (None: in one), one at least.
+
+    damaged: lone surrogates in the lines are broken bytes. Notes come with the first table, bad rows with the next one.
+    """
     csv.field_size_limit(2**31 - 1)
     lines = Lines(stream)
     lines.skip_preamble()
@@ -76,6 +98,8 @@ def read_lines(source: str, stream: Iterable[str], options: ReadOptions, usual: 
     if reason:
         raise DataError(f"{source}: the header {reason}.", CLOSE_QUOTES if bad.found else "")
     header = header_of(source, first)
+    is_usual = dialect.delimiter == usual or options.delimiter
+    notes = () if is_usual else (f"{source}: fields parted by {DELIMITERS[dialect.delimiter]}",)
     columns: list[list[str]] = [[] for _ in header]
     numbers: list[int] = []
     for row, line, record in records:
@@ -84,15 +108,19 @@ def read_lines(source: str, stream: Iterable[str], options: ReadOptions, usual: 
             advice = _advice(dialect) if "fields" in reason else ""
             bad.report(BadRow(source, row, line, reason, dialect.delimiter.join(record)[:80]), advice)
             continue
+        if len(numbers) == size:
+            yield _table(source, header, columns, numbers, notes, bad)
+            columns, numbers, notes = [[] for _ in header], [], ()
         numbers.append(row)
         for column, value in zip(columns, record, strict=True):
             column.append(value)
-    notes = (
-        ()
-        if dialect.delimiter == usual or options.delimiter
-        else (f"{source}: fields parted by {DELIMITERS[dialect.delimiter]}",)
-    )
-    return Table(source, dict(zip(header, columns, strict=True)), np.array(numbers, dtype=np.int64), notes, tuple(bad.found))
+    yield _table(source, header, columns, numbers, notes, bad)
+
+
+def _table(
+    source: str, header: list[str], columns: list[list[str]], numbers: list[int], notes: tuple[str, ...], bad: BadRows
+) -> Table:
+    return Table(source, dict(zip(header, columns, strict=True)), np.array(numbers, dtype=np.int64), notes, bad.take())
 
 
 def _what_is_wrong(record: list[str], n_fields: int, damaged: bool) -> str:

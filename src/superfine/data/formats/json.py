@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,10 +18,17 @@ LINES_LOOK_LIKE = 'Each line looks like {"text": "...", "label": "..."}.'
 
 def read_json_lines(file: File, options: ReadOptions) -> Table:
     """One JSON object per line; keys that a line lacks are empty there."""
+    (table,) = json_line_pieces(file, options, None)
+    return table
+
+
+def json_line_pieces(file: File, options: ReadOptions, size: int | None) -> Iterator[Table]:
+    """`read_json_lines` in tables of at most `size` rows (None: in one), one at least. Each has the keys of its own lines."""
     encoding = file.encoding(options)
     bad = BadRows(options)
     records: list[dict[str, object]] = []
     numbers: list[int] = []
+    notes = tuple(encoding_notes(encoding, file.source, options))
     with file.text(encoding) as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -30,11 +38,13 @@ def read_json_lines(file: File, options: ReadOptions) -> Table:
                 record, reason = None, NOT_UTF8
             if record is None:
                 bad.report(BadRow(file.source, number, number, reason, line[:80].rstrip()), LINES_LOOK_LIKE)
-            else:
-                records.append(record)
-                numbers.append(number)
-    notes = tuple(encoding_notes(encoding, file.source, options))
-    return Table(file.source, _columns(records), np.array(numbers, dtype=np.int64), notes, tuple(bad.found))
+                continue
+            if len(numbers) == size:
+                yield Table(file.source, _columns(records), np.array(numbers, dtype=np.int64), notes, bad.take())
+                records, numbers, notes = [], [], ()
+            records.append(record)
+            numbers.append(number)
+    yield Table(file.source, _columns(records), np.array(numbers, dtype=np.int64), notes, bad.take())
 
 
 def read_json(file: File, options: ReadOptions) -> Table:

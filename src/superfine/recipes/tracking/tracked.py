@@ -78,6 +78,9 @@ class _Tracked(Reporter):
     def stage(self, name: str) -> None:
         self.inner.stage(name)
 
+    def progress(self, done: int, total: int) -> None:
+        self.inner.progress(done, total)
+
     def note(self, message: str) -> None:
         self.inner.note(message)
 
