@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -62,9 +63,20 @@ class Encoder:
         self.tokenizer.enable_truncation(max_length)
         self._unknown_id = _unknown_id(self.tokenizer)
 
-    def encode(self, examples: Examples) -> Encoded:
-        """Tokenise every example; texts too long are cut at the end (of the longer one of a pair)."""
-        parts = [self._encode_chunk(examples, start) for start in range(0, len(examples), CHUNK)]
+    def fingerprint(self) -> str:
+        """Equal for encoders that make the same tokens of the same texts."""
+        return hashlib.sha256(f"{self.tokenizer.to_str()} {self._cleans} {self.max_length} {self.empty_id}".encode()).hexdigest()
+
+    def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
+        """Tokenise every example; texts too long are cut at the end (of the longer one of a pair).
+
+        `on_chunk` hears how many more texts are done.
+        """
+        parts = []
+        for start in range(0, len(examples), CHUNK):
+            parts.append(self._encode_chunk(examples, start))
+            if on_chunk is not None:
+                on_chunk(min(CHUNK, len(examples) - start))
         lengths = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0, dtype=np.int64)
         ids = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, dtype=np.int32)
         type_ids = [p[2] for p in parts]

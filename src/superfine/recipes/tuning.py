@@ -14,11 +14,12 @@ import torch
 
 from superfine.backbones.load import load_for_classification
 from superfine.config import RunConfig
+from superfine.data.kept_tokens import encode_or_recall
 from superfine.errors import ConfigError, ModelError
 from superfine.model import Model, default_device
 from superfine.recipes.outputs import Timing
 from superfine.recipes.prepare import Parts
-from superfine.recipes.reporter import Reporter
+from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request
 from superfine.records import Examples
 from superfine.tasks.classification import Classification, chosen_weights
@@ -79,8 +80,12 @@ def build_job(parts: Parts, config: RunConfig, timing: Timing, reporter: Reporte
 
     reporter.stage("encoding")
     started = time.perf_counter()
-    train = Part(model.encoder.encode(parts.train), train_targets)
-    validation = Part(model.encoder.encode(parts.validation), parts.targets(parts.validation))
+    counter = Counter(reporter, len(parts.train) + len(parts.validation))
+    encoded, recalled = encode_or_recall(model.encoder, parts.train, counter, keep=config.data.keep_tokens)
+    if recalled:
+        reporter.note("The same texts were encoded before: their tokens are read from disk.")
+    train = Part(encoded, train_targets)
+    validation = Part(model.encoder.encode(parts.validation, counter), parts.targets(parts.validation))
     n_test_tokens = _count_tokens(model, parts.test)
     timing.encode_seconds = time.perf_counter() - started
     return Job(model, train, validation, n_test_tokens, config)
