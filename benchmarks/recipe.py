@@ -2,6 +2,7 @@
 
     python -m benchmarks.recipe '{}' '{"training.learning_rate": 5e-5, "training.head_factor": 20}'
     python -m benchmarks.recipe --sets en/sst2 --seeds 0 1 2 '{"training.layer_decay": 0.9}'
+    python -m benchmarks.recipe --rows 900 '{}'   fewer rows to learn from
     python -m benchmarks.recipe --table           print the table of what there is
 
 Each setting fine-tunes on 3,600 rows of a training part (what the accuracy benchmark leaves after setting validation rows aside)
@@ -22,8 +23,14 @@ TRAIN_ROWS, VALIDATION_ROWS = 3600, 2000
 LOG = datasets.REPOSITORY / "benchmarks" / "runs" / "recipe.jsonl"
 
 
-def parts_of(name: str) -> tuple[Path, Path]:
+def parts_of(name: str, n_rows: int) -> tuple[Path, Path]:
     """Two files of the training part of a set: rows to learn from, and others to validate on. No text is in both."""
+    if n_rows < TRAIN_ROWS:
+        train, validation = parts_of(name, TRAIN_ROWS)
+        fewer = train.with_name(f"train-{n_rows}.csv")
+        if not fewer.exists():
+            datasets.write(datasets.stratified_sample(datasets.read(train), n_rows), fewer)
+        return fewer, validation
     from superfine.data.clean import same_text_keys
     from superfine.data.split import split
 
@@ -40,7 +47,7 @@ def parts_of(name: str) -> tuple[Path, Path]:
     return files
 
 
-def trial(name: str, settings: dict, seed: int) -> dict:
+def trial(name: str, settings: dict, seed: int, n_rows: int) -> dict:
     """Fine-tune once, to the last epoch."""
     from superfine.config import build_config
     from superfine.recipes.outputs import Timing
@@ -50,7 +57,7 @@ def trial(name: str, settings: dict, seed: int) -> dict:
     from superfine.training.clock import Clock
     from superfine.training.loop import Run, fit
 
-    train, validation = parts_of(name)
+    train, validation = parts_of(name, n_rows)
     config = build_config({}, {"training.patience": 0, "seed": seed, **settings})
     job = build_job(prepare(train, validation, validation, config), config, Timing(), Reporter())
     with isolated_seed(seed + 1):
@@ -64,20 +71,26 @@ def finished() -> list[dict]:
     return [json.loads(line) for line in LOG.read_text(encoding="utf-8").splitlines()] if LOG.exists() else []
 
 
-def key(name: str, settings: dict, seed: int) -> str:
-    return json.dumps([name, settings, seed], sort_keys=True)
+def key(name: str, settings: dict, seed: int, n_rows: int) -> str:
+    return json.dumps([name, settings, seed, n_rows], sort_keys=True)
+
+
+def key_of(run: dict) -> str:
+    # A set with too few rows has some less than were asked for.
+    n_rows = run["rows"][0]
+    return key(run["set"], run["settings"], run["seed"], TRAIN_ROWS if n_rows > 0.6 * TRAIN_ROWS else round(n_rows, -2))
 
 
 def table(runs: list[dict]) -> str:
     """Means over seeds of the best epoch's accuracy, the last one's, and the last one's loss."""
-    lines = ["| set | setting | seeds | best epoch | last epoch | loss of the last |", "|---|---|---|---|---|---|"]
-    cells: dict[tuple[str, str], list[list[list[float]]]] = {}
+    lines = ["| set | rows | setting | seeds | best epoch | last epoch | loss of the last |", "|---|---|---|---|---|---|---|"]
+    cells: dict[tuple[str, int, str], list[list[list[float]]]] = {}
     for run in runs:
-        cells.setdefault((run["set"], json.dumps(run["settings"], sort_keys=True)), []).append(run["history"])
-    for (name, settings), histories in sorted(cells.items()):
+        cells.setdefault((run["set"], run["rows"][0], json.dumps(run["settings"], sort_keys=True)), []).append(run["history"])
+    for (name, n_rows, settings), histories in sorted(cells.items()):
         best = np.mean([max(accuracy for accuracy, _ in history) for history in histories])
         last, loss = np.mean([history[-1] for history in histories], axis=0)
-        lines.append(f"| {name} | `{settings}` | {len(histories)} | {best:.4f} | {last:.4f} | {loss:.3f} |")
+        lines.append(f"| {name} | {n_rows} | `{settings}` | {len(histories)} | {best:.4f} | {last:.4f} | {loss:.3f} |")
     return "\n".join(lines)
 
 
@@ -86,6 +99,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", type=json.loads, help="JSON mappings of configuration keys; {} is the default")
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--rows", type=int, default=TRAIN_ROWS, help="to learn from")
     parser.add_argument("--table", action="store_true", help="run nothing")
     a = parser.parse_args()
     if not a.table:
@@ -93,9 +107,9 @@ def main() -> None:
         for seed in a.seeds:
             for name in a.sets:
                 for settings in a.settings:
-                    if key(name, settings, seed) in {key(r["set"], r["settings"], r["seed"]) for r in finished()}:
+                    if key(name, settings, seed, a.rows) in {key_of(r) for r in finished()}:
                         continue
-                    line = json.dumps(trial(name, settings, seed))
+                    line = json.dumps(trial(name, settings, seed, a.rows))
                     with open(LOG, "a", encoding="utf-8") as file:
                         file.write(line + "\n")
                     print(line, flush=True)

@@ -76,6 +76,7 @@ class DataConfig(_Section):
     merge_labels: bool = Field(False, description="labels that differ only in case or spaces become the most frequent of them")
     ignore_unknown_labels: bool = Field(False, description="do not score test rows whose label training never had")
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
+    keep_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")
     validation_share: float = Field(0.10, gt=0, lt=0.5, description="share of the training part without a validation file")
     validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are set aside")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="share of all rows without a test file")
@@ -100,8 +101,8 @@ class TaskConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are fitted."""
 
-    epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by their number")
-    batch_size: int = Field(32, gt=0, description="texts per step")
+    epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by rows and classes")
+    batch_size: int = Field(16, gt=0, description="texts per step")
     learning_rate: float | None = Field(None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width")
     head_factor: float = Field(10.0, gt=0, description="factor on the rate of the head, which starts from random values")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")

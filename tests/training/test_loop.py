@@ -216,11 +216,12 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
 
 
 def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
-    assert [usual_epochs(n, 32) for n in (200, 1300, 4000, 10_000, 25_000, 1_000_000)] == [10, 6, 4, 4, 3, 2]
+    assert [usual_epochs(n, 2, 16) for n in (200, 1300, 4000, 1_000_000)] == [10, 5, 2, 2]
+    assert usual_epochs(4000, 77, 16) == 3, "small classes"
     assert usual_rate(384) == pytest.approx(1e-4)
     assert usual_rate(768) == pytest.approx(2.5e-5)
     assert usual_rate(32) == 5e-4
-    recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 768)
+    recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 2, 768)
     assert (recipe.epochs, recipe.learning_rate) == (7, 1e-5)
 
 

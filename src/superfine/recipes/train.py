@@ -16,10 +16,10 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import predict_baselines
 from superfine.recipes.outputs import BAD_ROWS, Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
 from superfine.recipes.prepare import Parts, prepare, resolved
-from superfine.recipes.reporter import Reporter
+from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request, claim_folder
 from superfine.recipes.tracking import TRACKERS
-from superfine.records import Finding, Predictions
+from superfine.records import Finding, Predictions, TextPredictor
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
         save_model(request.folder, config, parts, job)
 
         telling.stage("evaluating")
-        scores = _score(job.model, parts, baseline_predictions, inspection.leaked, timing)
+        scores = _score(job.model, parts, baseline_predictions, inspection.leaked, timing, telling)
         metrics = collect_metrics(config, parts, job, result, scores, findings, timing)
         write_outputs(request, config, parts, job, result, metrics, scores)
         telling.result(metrics, str(request.folder))
@@ -105,9 +105,17 @@ def tell_parts(parts: Parts, reporter: Reporter) -> None:
         reporter.note(f"Predicted but not scored (no known label): {len(parts.unscored_rows)} test rows ({some})")
 
 
-def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], leaked: list[int], timing: Timing) -> Scores:
+def _score(
+    model: TextPredictor,
+    parts: Parts,
+    baselines: dict[str, Predictions],
+    leaked: list[int],
+    timing: Timing,
+    reporter: Reporter,
+) -> Scores:
     started = time.perf_counter()
-    every = model.predict_examples(parts.test)
+    counter = Counter(reporter, len(parts.test) + len(parts.validation))
+    every = model.predict_examples(parts.test, counter)
     predictions = every.take(parts.scored)
     baselines = {name: predicted.take(parts.scored) for name, predicted in baselines.items()}
     true = parts.targets(parts.scored_test)
@@ -117,7 +125,7 @@ def _score(model: Any, parts: Parts, baselines: dict[str, Predictions], leaked: 
         predictions=every,
         test=evaluate(true, predictions),
         test_without_leaks=without,
-        validation=evaluate(parts.targets(parts.validation), model.predict_examples(parts.validation)),
+        validation=evaluate(parts.targets(parts.validation), model.predict_examples(parts.validation, counter)),
         baselines={name: evaluate(true, predicted) for name, predicted in baselines.items()},
         comparisons={name: compare(true, predictions, predicted) for name, predicted in baselines.items()},
     )

@@ -100,7 +100,7 @@ class Run:
     def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
         self.model, self.train, self.validation, self.settings, self.seed = model, train, validation, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
-        self.recipe = choose_recipe(settings, len(train), model.backbone.network.config.hidden_size)
+        self.recipe = choose_recipe(settings, len(train), len(model.labels), model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep
         self.objective, self.gradient_step = compose(settings.regularisers)

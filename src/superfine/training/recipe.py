@@ -12,11 +12,11 @@ from superfine.config import TrainingConfig
 REFERENCE_WIDTH = 384
 REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
-WANTED_STEPS = 240
+WANTED_STEPS = 340
 """Small data get more passes until the run has about so many steps."""
-FEWEST_EPOCHS, USUAL_EPOCHS, MOST_EPOCHS = 2, 4, 10
-MANY_ROWS = 20_000
-"""Large data get fewer passes: each doubling beyond this many rows takes one away."""
+USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
+MANY_ROWS_PER_CLASS = 500
+"""Classes with fewer rows on average get a third pass."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,19 @@ class Recipe:
     learning_rate: float
 
 
-def choose_recipe(settings: TrainingConfig, n_rows: int, width: int) -> Recipe:
+def choose_recipe(settings: TrainingConfig, n_rows: int, n_classes: int, width: int) -> Recipe:
     """What the settings say, and the rules for what they leave open. width: of the model's hidden states."""
     return Recipe(
-        epochs=settings.epochs or usual_epochs(n_rows, settings.batch_size),
+        epochs=settings.epochs or usual_epochs(n_rows, n_classes, settings.batch_size),
         learning_rate=settings.learning_rate or usual_rate(width),
     )
 
 
-def usual_epochs(n_rows: int, batch_size: int) -> int:
-    """Four, more for few rows and fewer for many."""
+def usual_epochs(n_rows: int, n_classes: int, batch_size: int) -> int:
+    """Two, three where classes are small, and more for few rows."""
     steps = -(-n_rows // batch_size)
-    if steps * USUAL_EPOCHS < WANTED_STEPS:
-        return min(MOST_EPOCHS, -(-WANTED_STEPS // steps))
-    halvings = max(0, (n_rows // MANY_ROWS).bit_length())
-    return max(FEWEST_EPOCHS, USUAL_EPOCHS - halvings)
+    epochs = USUAL_EPOCHS if n_rows >= MANY_ROWS_PER_CLASS * n_classes else EPOCHS_FOR_SMALL_CLASSES
+    return max(epochs, min(MOST_EPOCHS, -(-WANTED_STEPS // steps)))
 
 
 def usual_rate(width: int) -> float:
