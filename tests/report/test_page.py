@@ -1,7 +1,11 @@
 """The report and the card show the measured numbers, escape what data holds, and need nothing from outside."""
 
 import copy
+import json
 import re
+
+import pytest
+from huggingface_hub import ModelCard
 
 from superfine.report.card import render_card
 from superfine.report.page import render_page
@@ -66,6 +70,39 @@ def test_the_page_speaks_chinese(trained):
 
 def test_the_card_holds_the_measured_score_and_the_metadata(trained):
     card = render_card(trained.metrics)
-    assert card.startswith("---\nlibrary_name: transformers\n")
-    assert f"{100 * trained.metrics['test']['accuracy']['value']:.1f} %" in card
+    accuracy = trained.metrics["test"]["accuracy"]["value"]
+    assert f"{100 * accuracy:.1f} %" in card
     assert "bad, good" in card
+    data = ModelCard(card).data
+    assert (data.library_name, data.pipeline_tag, data.base_model) == ("transformers", "text-classification", None)
+    scores = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert scores["accuracy"] == pytest.approx(accuracy, abs=1e-4)
+    assert set(scores) == {"accuracy", "f1", "matthews_correlation"}
+
+
+def test_the_card_does_not_tell_where_the_model_lay(trained):
+    metrics = {**trained.metrics, "model": "/home/someone/models/mine"}
+    assert "`mine`" in render_card(metrics)
+    assert "/home" not in render_card(metrics)
+    metrics = {**trained.metrics, "model": "google-bert/bert-base-uncased"}
+    assert ModelCard(render_card(metrics)).data.base_model == "google-bert/bert-base-uncased"
+
+
+def test_class_names_cannot_break_the_card(trained):
+    metrics = json.loads(json.dumps(trained.metrics).replace('"good"', '"a|b <script>\\n# c"'))
+    card = render_card(metrics)
+    assert "| a\\|b \\<script\\> \\# c |" in card
+    assert "<script" not in card.replace("\\<script", "")
+
+
+def test_a_card_of_many_classes_shows_the_worst(trained):
+    metrics = json.loads(json.dumps(trained.metrics))
+    metrics["labels"] = [f"class {i}" for i in range(40)]
+    scores = metrics["test"]["per_class"]["good"]
+    metrics["test"]["per_class"] = {
+        name: {**scores, "f1": {"value": i / 40, "low": 0, "high": 1}} for i, name in enumerate(metrics["labels"])
+    }
+    card = render_card(metrics)
+    assert "| class 29 |" in card
+    assert "| class 30 |" not in card
+    assert "The 30 classes with the lowest F1 of 40" in card

@@ -130,6 +130,7 @@ def _data_facts(parts: Parts, job: Job) -> dict[str, Any]:
         "not_scored": parts.unscored_rows,
         "bad_rows": len(parts.bad_rows),
         "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
+        "max_length": job.model.max_length,
         "truncated_share": float(encoded.truncated.mean()),
         "unknown_token_share": encoded.unknown_share,
         "tokens_per_text": float(encoded.lengths.mean()),
