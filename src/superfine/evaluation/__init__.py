@@ -9,7 +9,4 @@ BASELINES = NameTable(
         "tfidf": "superfine.evaluation.baselines:Tfidf",
     },
 )
-"""A baseline provides `fit(texts, labels, class_names) -> Predictor`."""
-
-TITLES = {"majority": "majority class", "tfidf": "TF-IDF + logistic regression"}
-"""The baselines' names in tables and sentences."""
+"""A baseline provides `fit(examples, targets, class_names) -> Predictor`, with a `title` for tables and sentences."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -30,11 +30,16 @@ UNSPACED = (
 """Ranges of scripts written without spaces between words."""
 
 
+MOST_CHARACTERS = 20_000
+"""Of a longer text only the beginning is read, still several times what a model reads: the pieces of 10 MB would take gigabytes."""
+
+
 def full_text(examples: Examples) -> list[str]:
     """The text, or both texts of a pair in one."""
     if examples.text_pair is None:
-        return examples.text
-    return [f"{a} {b}" for a, b in zip(examples.text, examples.text_pair, strict=True)]
+        return [text[:MOST_CHARACTERS] for text in examples.text]
+    pairs = zip(examples.text, examples.text_pair, strict=True)
+    return [f"{a[:MOST_CHARACTERS]} {b[:MOST_CHARACTERS]}" for a, b in pairs]
 
 
 def is_unspaced(texts: Sequence[str], sample: int = 2000) -> bool:
@@ -51,6 +56,7 @@ class Majority:
 
     labels: tuple[str, ...]
     shares: tuple[float, ...]
+    title: ClassVar[str] = "majority class"
 
     @classmethod
     def fit(cls, examples: Examples, targets: IntArray, labels: tuple[str, ...]) -> Self:
@@ -63,11 +69,19 @@ class Majority:
 
 @dataclass(frozen=True)
 class Tfidf:
-    """TF-IDF over words and pieces (characters for scripts without spaces), and logistic regression of a chosen strength."""
+    """TF-IDF over words and pieces (characters for scripts without spaces), and logistic regression of a chosen strength.
+
+    For so many classes that a regression would need gigabytes, nearest neighbours.
+    """
 
     labels: tuple[str, ...]
     pipeline: Pipeline
     classes: IntArray
+
+    @property
+    def title(self) -> str:
+        is_regression = "logisticregression" in self.pipeline.named_steps
+        return "TF-IDF + logistic regression" if is_regression else "TF-IDF + nearest neighbours"
 
     @classmethod
     def fit(cls, examples: Examples, targets: IntArray, labels: tuple[str, ...]) -> Self:
@@ -86,14 +100,23 @@ STRENGTHS = (1.0, 5.0, 25.0)
 """Candidates for the inverse regularisation strength C."""
 SELECTION_ROWS = 5_000
 """The strength is chosen on at most so many training rows: more of them do not change the choice."""
+MOST_WEIGHTS = 20_000_000
+"""A regression with more weights (classes times features) takes gigabytes and hours: nearest neighbours instead."""
+NEIGHBOURS = 5
 
 
 def _pipeline(texts: list[str], targets: IntArray) -> Pipeline:
+    from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
 
     features = _features(is_unspaced(texts))
-    strength = _choose_strength(texts, targets, features)
-    return make_pipeline(features, _regression(strength, len(set(targets.tolist())))).fit(texts, targets)
+    n_classes = len(set(targets.tolist()))
+    matrix = features.fit_transform(texts)
+    if n_classes * matrix.shape[1] > MOST_WEIGHTS:
+        classifier = KNeighborsClassifier(NEIGHBOURS, weights="distance", metric="cosine", algorithm="brute")
+    else:
+        classifier = _regression(_choose_strength(texts, targets, _features(is_unspaced(texts))), n_classes)
+    return make_pipeline(features, classifier.fit(matrix, targets))
 
 
 def _features(unspaced: bool) -> BaseEstimator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,15 +17,25 @@ from superfine.records import Examples, IntArray, Predictions
 SHARE_OF_LIMIT = 0.1
 SECONDS_PER_ROW = 0.003
 """Under a time limit the baselines get a tenth of it: a regression over n-grams takes a few milliseconds a row."""
+MOST_ROWS = 50_000
+"""Of more rows, so many are enough to tell what TF-IDF can do; all of a million would take an hour and most of the memory."""
 
 
-def predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, Predictions]:
+@dataclass(frozen=True)
+class BaselinePredictions:
+    """What a baseline is called, and what it predicts for the test part."""
+
+    title: str
+    predictions: Predictions
+
+
+def predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, BaselinePredictions]:
     """Every baseline, fitted on the training rows and on the validation rows (by which the model only chooses)."""
     started = time.perf_counter()
     rows = _together(parts.train, parts.validation)
     targets = np.concatenate([parts.targets(parts.train), parts.targets(parts.validation)])
     limit = request.config.training.time_limit
-    affordable = len(rows) if limit is None else max(1000, int(limit * SHARE_OF_LIMIT / SECONDS_PER_ROW))
+    affordable = MOST_ROWS if limit is None else min(MOST_ROWS, max(1000, int(limit * SHARE_OF_LIMIT / SECONDS_PER_ROW)))
     if affordable < len(rows):
         chosen = _some_of_each_class(targets, affordable)
         rows, targets = rows.take(chosen), targets[chosen]
@@ -35,9 +45,12 @@ def predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[st
     else:
         test = parts.test
     labels = parts.task.labels
-    predictions = {name: BASELINES.load(name).fit(rows, targets, labels).predict_examples(test) for name in BASELINES}
+    baselines = {}
+    for name in BASELINES:
+        fitted = BASELINES.load(name).fit(rows, targets, labels)
+        baselines[name] = BaselinePredictions(fitted.title, fitted.predict_examples(test))
     timing.baseline_seconds = time.perf_counter() - started
-    return predictions
+    return baselines
 
 
 def _together(a: Examples, b: Examples) -> Examples:

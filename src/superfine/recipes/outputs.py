@@ -21,7 +21,6 @@ from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.table import BadRow
 from superfine.errors import OutputError
-from superfine.evaluation import TITLES
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.prepare import Parts
 from superfine.recipes.request import MARKER, Request
@@ -56,6 +55,7 @@ class Scores:
     test_without_leaks: Evaluation | None
     validation: Evaluation
     baselines: Mapping[str, Evaluation]
+    titles: Mapping[str, str]
     comparisons: Mapping[str, Comparison]
 
 
@@ -63,7 +63,7 @@ def collect_metrics(
     config: RunConfig, parts: Parts, job: Job, result: FitResult, scores: Scores, findings: list[Finding], timing: Timing
 ) -> dict[str, Any]:
     """The content of `metrics.json`."""
-    fitted = "" if timing.baseline_rows is None else f" (fitted on {timing.baseline_rows} rows, for the time limit)"
+    fitted = "" if timing.baseline_rows is None else f" (fitted on {timing.baseline_rows} rows)"
     metrics: dict[str, Any] = {
         "task": parts.task.name,
         "labels": list(parts.task.labels),
@@ -71,9 +71,11 @@ def collect_metrics(
         "precision": "float32",
         "test": scores.test.to_json(),
         "validation": scores.validation.to_json(),
-        "baselines": {name: {"title": TITLES[name], **evaluation.to_json()} for name, evaluation in scores.baselines.items()},
+        "baselines": {
+            name: {"title": scores.titles[name], **evaluation.to_json()} for name, evaluation in scores.baselines.items()
+        },
         "comparison": {
-            name: {**comparison.to_json(), "verdict": verdict(comparison, name) + fitted}
+            name: {**comparison.to_json(), "verdict": verdict(comparison, scores.titles[name]) + fitted}
             for name, comparison in scores.comparisons.items()
         },
         "training": _training_facts(job, result, timing),
@@ -87,9 +89,8 @@ def collect_metrics(
     return metrics
 
 
-def verdict(comparison: Comparison, baseline: str) -> str:
-    """The comparison in plain words."""
-    name = TITLES[baseline]
+def verdict(comparison: Comparison, name: str) -> str:
+    """The comparison with the baseline of that name in plain words."""
     if not comparison.distinguishable("accuracy"):
         return f"not distinguishable from the baseline, {name}"
     return f"better than {name}" if comparison.differences["accuracy"].value > 0 else f"worse than {name}: use the baseline"

@@ -13,13 +13,13 @@ from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import DataError
 from superfine.evaluation.compare import compare
 from superfine.evaluation.evaluate import evaluate
-from superfine.recipes.baselines import predict_baselines
+from superfine.recipes.baselines import BaselinePredictions, predict_baselines
 from superfine.recipes.outputs import BAD_ROWS, Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
 from superfine.recipes.prepare import Parts, prepare, resolved
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request, claim_folder
 from superfine.recipes.tracking import TRACKERS
-from superfine.records import Finding, Predictions, TextPredictor
+from superfine.records import Finding, TextPredictor
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def tell_parts(parts: Parts, reporter: Reporter) -> None:
 def _score(
     model: TextPredictor,
     parts: Parts,
-    baselines: dict[str, Predictions],
+    baselines: dict[str, BaselinePredictions],
     leaked: list[int],
     timing: Timing,
     reporter: Reporter,
@@ -117,7 +117,7 @@ def _score(
     counter = Counter(reporter, len(parts.test) + len(parts.validation))
     every = model.predict_examples(parts.test, counter)
     predictions = every.take(parts.scored)
-    baselines = {name: predicted.take(parts.scored) for name, predicted in baselines.items()}
+    theirs = {name: baseline.predictions.take(parts.scored) for name, baseline in baselines.items()}
     true = parts.targets(parts.scored_test)
     clean = np.setdiff1d(np.arange(len(true)), np.array(leaked, dtype=np.int64))
     without = evaluate(true[clean], predictions.take(clean)) if leaked and len(clean) else None
@@ -126,8 +126,9 @@ def _score(
         test=evaluate(true, predictions),
         test_without_leaks=without,
         validation=evaluate(parts.targets(parts.validation), model.predict_examples(parts.validation, counter)),
-        baselines={name: evaluate(true, predicted) for name, predicted in baselines.items()},
-        comparisons={name: compare(true, predictions, predicted) for name, predicted in baselines.items()},
+        baselines={name: evaluate(true, predicted) for name, predicted in theirs.items()},
+        titles={name: baseline.title for name, baseline in baselines.items()},
+        comparisons={name: compare(true, predictions, predicted) for name, predicted in theirs.items()},
     )
     timing.evaluate_seconds = time.perf_counter() - started
     return scores

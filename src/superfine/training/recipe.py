@@ -15,7 +15,7 @@ HIGHEST_RATE = 5e-4
 WANTED_STEPS = 340
 """Small data get more passes until the run has about so many steps."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
-MANY_ROWS_PER_CLASS = 500
+MANY_ROWS_PER_CLASS = 800
 """Classes with fewer rows on average get a third pass."""
 
 
