@@ -53,12 +53,12 @@ def test_every_character_that_cleaning_changes_is_seen_without_cleaning():
     assert missed == []
 
 
-@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" <>&;b/p\u0301\u3000"), max_size=40))
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" \n\t\r<>&;b/p\u0301\u3000"), max_size=40))
 def test_what_needs_no_cleaning_is_left_as_it_is(text):
     assert clean_all([text]) == [cleaning_normalizer().normalize_str(text)]
 
 
-@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" <>&;b/p\u0301\u3000"), max_size=40))
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" \n\t\r<>&;b/p\u0301\u3000"), max_size=40))
 def test_cleaning_before_tokenising_gives_the_tokens_of_the_saved_tokenizer(text):
     saved = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
     saved.normalizer = normalizers.BertNormalizer()

@@ -31,7 +31,7 @@ UNSPACED = (
 
 
 MOST_CHARACTERS = 20_000
-"""Of a longer text only the beginning is read, still several times what a model reads: the pieces of 10 MB would take gigabytes."""
+"""Of a longer text the beginning is read, still several times what a model reads: the pieces of 10 MB would take gigabytes."""
 
 
 def full_text(examples: Examples) -> list[str]:

@@ -1,0 +1,53 @@
+"""What the command line shows of long work: a bar on a terminal, a line now and then elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from superfine.cli import console
+from superfine.cli.console import ConsoleReporter
+
+
+@pytest.fixture
+def reporter(monkeypatch):
+    """A reporter that says every step, and the stream it says it on."""
+
+    def build(*, terminal: bool, language: str = "en") -> tuple[ConsoleReporter, io.StringIO]:
+        stream = io.StringIO()
+        monkeypatch.setattr(console, "PLAIN_SECONDS", 0)
+        reporter = ConsoleReporter(language)
+        reporter.console = Console(file=stream, force_terminal=terminal, width=80)
+        return reporter, stream
+
+    return build
+
+
+def test_elsewhere_a_line_tells_the_share_that_is_done(reporter):
+    plain, stream = reporter(terminal=False)
+    for done in (10, 20, 40):
+        plain.progress(done, 40)
+    assert [line.split(",")[0].strip() for line in stream.getvalue().splitlines()] == ["25 %", "50 %"]
+
+
+def test_a_terminal_has_a_bar_that_goes_when_the_stage_is_done(reporter):
+    shown, stream = reporter(terminal=True)
+    for _ in range(2):  # a second stage begins anew
+        shown.progress(10, 40)
+        assert shown._bar is not None
+        shown.progress(40, 40)
+        assert shown._bar is None
+    assert "100 %" in stream.getvalue()
+
+
+def test_what_is_done_at_once_shows_nothing(reporter):
+    for terminal in (True, False):
+        shown, stream = reporter(terminal=terminal)
+        shown.progress(5, 5)
+        assert stream.getvalue() == ""
+
+
+def test_the_line_speaks_the_users_language(reporter):
+    plain, stream = reporter(terminal=False, language="zh")
+    plain.progress(10, 40)
+    assert "还剩" in stream.getvalue()
