@@ -225,3 +225,22 @@ def test_any_bytes_are_read_or_refused_but_never_crash(content, ending, skip):
         return
     assert all(len(column) == len(table) for column in table.columns.values())
     assert not (table.bad_rows and not skip)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+def test_reading_tells_how_far_it_is(tmp_path, name):
+    lines = [
+        json.dumps({"text": f"text {i} " * 10, "label": "x"}) if "jsonl" in name else f"{'word ' * 20}{i},x"
+        for i in range(30_000)
+    ]
+    content = "\n".join(lines if "jsonl" in name else ["text,label", *lines]).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    heard = []
+    table = read_table(path, ReadOptions(on_bytes=lambda done, total: heard.append((done, total))))
+    assert len(table) == 30_000
+    size = path.stat().st_size
+    assert {total for _, total in heard} == {size}
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
+    assert heard[-1] == (size, size)
+    assert name.endswith(".gz") or len(heard) > 2

@@ -87,8 +87,11 @@ class ConsoleReporter(Reporter):
             left = (now - self._progress_started) / max(1, done) * (total - done)
             self.note(f"{100 * done // total} %, {duration(left)} left")
         if done >= total:
-            self._end_bar()
-            self._progress_started = 0.0
+            self.progress_ends()
+
+    def progress_ends(self) -> None:
+        self._end_bar()
+        self._progress_started = 0.0
 
     def _new_bar(self, *columns: ProgressColumn) -> Progress:
         bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)

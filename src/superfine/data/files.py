@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from superfine.data.encodings import Encoding, detect_encoding, holds_broken_bytes, named_encoding
 from superfine.data.table import ReadOptions
@@ -20,6 +20,23 @@ PACKED = (".gz", ".zst")
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 KINDS = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx", b"\xd0\xcf\x11\xe0": ".xls"}
 """First bytes that say more than the ending of a name: people rename exports."""
+
+
+BUFFER = 1 << 20
+
+
+class _Heard(io.FileIO):
+    """A file that tells how far it is read."""
+
+    def __init__(self, path: Path, on_bytes: Callable[[int, int], None]) -> None:
+        super().__init__(path)
+        self._size = path.stat().st_size
+        self._on_bytes = on_bytes
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        n = super().readinto(buffer)
+        self._on_bytes(min(self.tell(), self._size), self._size)
+        return n
 
 
 @dataclass(frozen=True)
@@ -43,10 +60,10 @@ class File:
         return replace(file, ending=KINDS.get(start, file.ending))
 
     @contextmanager
-    def binary(self) -> Iterator[IO[bytes]]:
-        """The unpacked bytes. Raises DataError where they cannot be read."""
+    def binary(self, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[IO[bytes]]:
+        """The unpacked bytes. Raises DataError where they cannot be read. on_bytes hears of a file on disk how far it is read."""
         try:
-            with self._raw() as raw:
+            with self._raw(on_bytes) as raw:
                 start = raw.read(4)
                 raw.seek(0)
                 with self._unpacked(raw, start) as stream:
@@ -58,8 +75,12 @@ class File:
                 raise DataError(f"{self.source} is a damaged archive: {error}.", "Fetch or pack it again.") from None
             raise DataError(f"The file {self.source} cannot be read: {error.strerror}.") from None
 
-    def _raw(self) -> IO[bytes]:
-        return open(self.path, "rb") if self.path is not None else io.BytesIO(self.content or b"")
+    def _raw(self, on_bytes: Callable[[int, int], None] | None) -> IO[bytes]:
+        if self.path is None:
+            return io.BytesIO(self.content or b"")
+        if on_bytes is None:
+            return open(self.path, "rb")
+        return io.BufferedReader(_Heard(self.path, on_bytes), BUFFER)
 
     @contextmanager
     def _unpacked(self, raw: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
@@ -90,11 +111,11 @@ class File:
             return detect_encoding(self.source, stream)
 
     @contextmanager
-    def text(self, encoding: Encoding) -> Iterator[IO[str]]:
+    def text(self, encoding: Encoding, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[IO[str]]:
         """The decoded text, line ends as they are. Bytes that damage UTF-8 come as lone surrogates, for the reader to find."""
         errors = "surrogateescape" if encoding.codec == "utf-8-sig" else "strict"
         try:
-            with self.binary() as stream, io.TextIOWrapper(stream, encoding.codec, errors=errors, newline="") as text:
+            with self.binary(on_bytes) as stream, io.TextIOWrapper(stream, encoding.codec, errors=errors, newline="") as text:
                 yield text
         except UnicodeError as error:
             place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -50,12 +51,13 @@ class Table:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file is to be read where the user says so. Absent: detected."""
+    """How a file is to be read where the user says so. Absent: detected. on_bytes hears how many bytes of how many are read."""
 
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
     skip_bad_rows: bool = False
+    on_bytes: Callable[[int, int], None] | None = None
 
 
 class BadRows:

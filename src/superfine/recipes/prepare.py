@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from superfine.errors import DataError
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
+
+if TYPE_CHECKING:
+    from superfine.recipes.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,21 @@ class Parts:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
 
-def prepare(data: Source, validation: Source | None, test: Source | None, config: RunConfig, *, needs_test: bool = True) -> Parts:
+def prepare(
+    data: Source,
+    validation: Source | None,
+    test: Source | None,
+    config: RunConfig,
+    *,
+    needs_test: bool = True,
+    reporter: Reporter | None = None,
+) -> Parts:
     """Read what was given and set aside what was not. Without a need for a test part it is empty where it is not given.
 
     Raises DataError for files, columns or labels that cannot be used.
     """
     settings = config.data
-    tables = {"train": read_table(data, read_options(settings))}
+    tables = {"train": _read(data, settings, reporter)}
     columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
     rows, dropped = to_examples(tables["train"], columns)
     lost = {"train": dropped}
@@ -72,7 +84,7 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     given: dict[str, Examples] = {}
     for name, source in (("validation", validation), ("test", test)):
         if source is not None:
-            tables[name] = read_table(source, read_options(settings))
+            tables[name] = _read(source, settings, reporter)
             chosen = _same_columns(tables[name], columns)
             given[name], lost[name] = to_examples(tables[name], chosen, keep_all=name == "test")
             given[name] = _respelled(given[name], spelling)
@@ -96,6 +108,15 @@ def prepare(data: Source, validation: Source | None, test: Source | None, config
     notes = tuple(note for table in tables.values() for note in table.notes)
     bad = tuple(bad for table in tables.values() for bad in table.bad_rows)
     return Parts(rows, validation_rows, test_rows, task, columns, lost, scored, notes, bad)
+
+
+def _read(source: Source, settings: DataConfig, reporter: Reporter | None) -> Table:
+    if reporter is None:
+        return read_table(source, read_options(settings))
+    try:
+        return read_table(source, replace(read_options(settings), on_bytes=reporter.progress))
+    finally:
+        reporter.progress_ends()
 
 
 def read_options(settings: DataConfig) -> ReadOptions:

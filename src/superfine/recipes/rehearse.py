@@ -15,7 +15,7 @@ def rehearse(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
     check_folder(request)
     reporter.stage("reading")
-    parts = prepare(request.data, request.validation, request.test, request.config)
+    parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(parts, reporter)
     findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test))
     reporter.findings(findings)

@@ -18,6 +18,9 @@ class Reporter:
     def progress(self, done: int, total: int) -> None:
         """`done` of `total` texts (or bytes) of the stage are through; the last call of a stage has both equal."""
 
+    def progress_ends(self) -> None:
+        """Nothing more is heard of this stage, whether it was done or failed."""
+
     def note(self, message: str) -> None:
         """A choice or a fact the user should know."""
 

@@ -38,7 +38,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
         TRACKERS.load(name)
     claim_folder(request)
     reporter.stage("reading")
-    parts = prepare(request.data, request.validation, request.test, config)
+    parts = prepare(request.data, request.validation, request.test, config, reporter=reporter)
     config = config.model_copy(update={"data": resolved(config.data, parts.columns)})
     tell_parts(parts, reporter)
 

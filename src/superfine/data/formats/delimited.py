@@ -54,7 +54,7 @@ def _read(file: File, options: ReadOptions, usual: str) -> Table:
 def _pieces(file: File, options: ReadOptions, usual: str, size: int | None) -> Iterator[Table]:
     encoding = file.encoding(options)
     notes = encoding_notes(encoding, file.source, options)
-    with file.text(encoding) as stream:
+    with file.text(encoding, options.on_bytes) as stream:
         for table in pieces_of_lines(file.source, stream, options, usual, size, damaged=encoding.damaged):
             yield table.noting(*notes)
             notes = []

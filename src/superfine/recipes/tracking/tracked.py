@@ -81,6 +81,9 @@ class _Tracked(Reporter):
     def progress(self, done: int, total: int) -> None:
         self.inner.progress(done, total)
 
+    def progress_ends(self) -> None:
+        self.inner.progress_ends()
+
     def note(self, message: str) -> None:
         self.inner.note(message)
 
