@@ -56,13 +56,14 @@ def shares(events) -> dict[str, float]:
 
 def model_and_rows(name: str):
     from superfine.backbones.load import load_for_classification
+    from superfine.config import ModelConfig
     from superfine.model import Model
     from superfine.records import Examples
     from superfine.tasks.classification import Classification
 
     rows = datasets.stratified_sample(datasets.read(datasets.train_and_test(name)[0]), SETS[name])
     task = Classification(sorted(set(rows.labels)))
-    backbone = load_for_classification("all-MiniLM-L6-v2", list(task.labels))
+    backbone = load_for_classification("all-MiniLM-L6-v2", list(task.labels), attention_dropout=ModelConfig().attention_dropout)
     backbone.pack_if_sound()
     model = Model(backbone, task, MAX_LENGTH)
     return model, model.encoder.encode(Examples.of_texts(rows.texts)), rows.labels
@@ -187,6 +188,8 @@ def main() -> None:
                 work,
                 "--steps",
                 str(a.steps),
+                "--batch",
+                str(a.batch),
             ]
             shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=datasets.REPOSITORY).stdout
             results[name] = json.loads(shown.splitlines()[-1])
