@@ -1,11 +1,13 @@
 """The loop: seeds isolate runs, half precision keeps float32 masters, the best epoch is kept, and a crash loses nothing."""
 
+import copy
 import time
 
 import numpy as np
 import pytest
 import torch
 
+from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
 from superfine.config import TrainingConfig
 from superfine.model import Model
@@ -15,8 +17,8 @@ from superfine.records import Examples
 from superfine.tasks.classification import Classification
 from superfine.training.checkpoint import read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
-from superfine.training.loop import Part, Run, fit
-from superfine.training.optim import Optimiser, RowAdamW, layer_depths, rate_factor
+from superfine.training.loop import Part, Run, fit, obtain_gradients
+from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
 from tests.conftest import make_rows
@@ -201,18 +203,64 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
     run = new_run(tiny_model("bert"), clip_norm=1e-3)
     assert isinstance(run.optimiser, Optimiser)
     table = run.model.backbone.word_embeddings.weight
-    for parameter in run.optimiser._dense_parameters:
+    for parameter in run.optimiser.dense_parameters:
         parameter.grad = torch.ones_like(parameter)
     table.grad = torch.sparse_coo_tensor(
         torch.tensor([[3, 3]]), torch.ones(2, table.shape[1]), table.shape, check_invariants=True
     )
     _, values = run.optimiser.rows.take_gradient()
     assert torch.equal(values, torch.full_like(values, 2.0)), "a row that occurs twice gets the sum"
-    import superfine.training.optim as optim
+    gradients = [p.grad for p in run.optimiser.dense_parameters] + [values]
+    scale = clip_scale(gradients, 1e-3)
+    assert float(torch.cat([scale * g.flatten() for g in gradients]).norm()) == pytest.approx(1e-3, rel=1e-3)
+    assert float(clip_scale(gradients, 1e9)) == 1, "small gradients stay as they are"
 
-    gradients = [p.grad for p in run.optimiser._dense_parameters] + [values]
-    optim._clip(gradients, 1e-3)
-    assert float(torch.cat([g.flatten() for g in gradients]).norm()) == pytest.approx(1e-3, rel=1e-3)
+
+def test_a_step_uses_the_clipped_gradients(tiny_model):
+    """Dense and row-wise updates beside AdamW on the gradients that torch's own clipping leaves."""
+    run = new_run(tiny_model("bert"), clip_norm=0.01, precision="float32")
+    obtain_gradients(run, collate(run.train.encoded, np.arange(8), run.train.targets))
+    network = run.model.backbone.network
+    twin = copy.deepcopy(network)
+    for parameter, source in zip(twin.parameters(), network.parameters(), strict=True):
+        parameter.grad = None if source.grad is None else source.grad.detach().to_dense().clone()
+    assert torch.nn.utils.clip_grad_norm_(twin.parameters(), 0.01) > 0.01
+    groups = [
+        {
+            "params": [
+                p for n, p in twin.named_parameters() if p.dim() > 1 and "LayerNorm" not in n and not n.startswith("classifier")
+            ],
+            "lr": 1e-3,
+        },
+        {
+            "params": [
+                p for n, p in twin.named_parameters() if (p.dim() == 1 or "LayerNorm" in n) and not n.startswith("classifier")
+            ],
+            "weight_decay": 0.0,
+            "lr": 1e-3,
+        },
+    ]
+    torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01).step()
+    run.optimiser.step(1e-3 / run.recipe.learning_rate)
+    table = run.model.backbone.word_embeddings.weight
+    for (name, ours), theirs in zip(network.named_parameters(), twin.parameters(), strict=True):
+        if ours is not table and not name.startswith(("classifier", "bert.pooler")):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_in_half_precision_the_optimiser_sees_few_long_tensors_and_no_weight_is_lost(tiny_model):
+    run = new_run(tiny_model("bert"), precision="bfloat16")
+    body = sum(p.numel() for p in run.model.backbone.rounded_parameters())
+    spans = [p for p in run.optimiser.dense_parameters if p.dim() == 1 and p.numel() > 100]
+    assert len(spans) == 2, "one that is decayed, one that is not"
+    assert sum(p.numel() for p in spans) == body
+    before = run.weights.snapshot()
+    with torch.no_grad():
+        for span in spans:
+            span.add_(1)
+    moved = {name for name, value in run.weights.snapshot().items() if torch.equal(value, before[name] + 1)}
+    rounded = {id(p) for p in run.model.backbone.rounded_parameters()}
+    assert moved == {name for name, p in run.model.backbone.network.named_parameters() if id(p) in rounded}
 
 
 def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():

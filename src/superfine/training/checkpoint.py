@@ -108,9 +108,9 @@ def _cuda_state() -> dict[str, Tensor]:
 
 def _optimiser_tensors(run: Run) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for name, master in zip(run.weights.names, run.weights.masters, strict=True):
-        for key, value in run.optimiser.dense.state.get(master, {}).items():
-            tensors[f"{key}/{name}"] = value.detach().clone()
+    for i, parameter in enumerate(run.optimiser.dense_parameters):
+        for key, value in run.optimiser.dense.state.get(parameter, {}).items():
+            tensors[f"{key}/{i}"] = value.detach().clone()
     rows = run.optimiser.rows
     if rows is not None:
         tensors |= {f"rows/{key}": getattr(rows, key).clone() for key in ROW_STATE}
@@ -118,11 +118,10 @@ def _optimiser_tensors(run: Run) -> dict[str, Tensor]:
 
 
 def _restore_optimiser(run: Run, tensors: dict[str, Tensor]) -> None:
-    for name, master in zip(run.weights.names, run.weights.masters, strict=True):
+    for i, parameter in enumerate(run.optimiser.dense_parameters):
         for key in ("step", "exp_avg", "exp_avg_sq"):
-            if f"{key}/{name}" in tensors:
-                value = tensors[f"{key}/{name}"]
-                run.optimiser.dense.state[master][key] = value.to(master.device)
+            if f"{key}/{i}" in tensors:
+                run.optimiser.dense.state[parameter][key] = tensors[f"{key}/{i}"].to(parameter.device)
     rows = run.optimiser.rows
     if rows is not None:
         for key in ROW_STATE:

@@ -51,31 +51,37 @@ class Optimiser:
     ) -> None:
         self.clip_norm = settings.clip_norm
         self.rows: RowAdamW | None = None
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        keys: list[tuple[float, float, bool]] = []
         for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
             peak = learning_rate * (settings.head_factor if depth == 0 else settings.layer_decay**depth)
             decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
-            if master is embedding:
-                self.rows = RowAdamW(master, peak, decay)
+            keys.append((peak, decay, master is embedding))
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for (peak, decay, is_embedding), parameter in weights.spans(keys):
+            if is_embedding:
+                self.rows = RowAdamW(parameter, peak, decay)
             else:
-                groups.setdefault((peak, decay), []).append(master)
+                groups.setdefault((peak, decay), []).append(parameter)
         parameters = [{"params": members, "weight_decay": decay, "peak_rate": peak} for (peak, decay), members in groups.items()]
         self.dense = torch.optim.AdamW(parameters, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
-        self._dense_parameters = [p for group in groups.values() for p in group]
+        self.dense_parameters = [p for group in groups.values() for p in group]
 
     def step(self, factor: float) -> None:
         """Update with `factor` times the peak rates, and drop the gradients."""
         rows_gradient = self.rows.take_gradient() if self.rows is not None else None
-        gradients = [p.grad for p in self._dense_parameters if p.grad is not None]
+        gradients = [p.grad for p in self.dense_parameters if p.grad is not None]
         if rows_gradient is not None:
             gradients.append(rows_gradient[1])
-        _clip(gradients, self.clip_norm)
+        scale = clip_scale(gradients, self.clip_norm)
         for group in self.dense.param_groups:
             group["lr"] = group["peak_rate"] * factor
+        # The fused update divides by this while it reads the gradients, which saves a pass over them.
+        self.dense.grad_scale = 1 / scale  # type: ignore[attr-defined]
         self.dense.step()
         self.dense.zero_grad(set_to_none=True)
         if self.rows is not None and rows_gradient is not None:
-            self.rows.step(*rows_gradient, factor)
+            rows, gradient = rows_gradient
+            self.rows.step(rows, gradient * scale, factor)
 
     def zero_grad(self) -> None:
         """Drop the gradients without using them."""
@@ -84,11 +90,10 @@ class Optimiser:
             self.rows.weight.grad = None
 
 
-def _clip(gradients: list[Tensor], norm: float) -> None:
-    """Scale all gradients together down to the L2 norm `norm`, in place."""
+def clip_scale(gradients: list[Tensor], norm: float) -> Tensor:
+    """The factor, at most 1, that brings all gradients together down to the L2 norm `norm`."""
     total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if total > norm:
-        torch._foreach_mul_(gradients, norm / (total + 1e-6))
+    return torch.clamp(norm / (total + 1e-6), max=1.0)
 
 
 class RowAdamW:

@@ -6,48 +6,90 @@ Half-precision weights alone lose small updates: a step of 1e-4 on a weight of 0
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from itertools import groupby
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from superfine.backbones.backbone import Backbone
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class MasterWeights:
     """The trained parameters of a backbone in float32, by name.
 
     In bfloat16 `Backbone.rounded_parameters` have masters; the others, and all in float32, are masters themselves and not copied.
+    Masters, their gradients and the rounded weights are views of three long tensors, matrices first, so that what concerns all of
+    them is one operation and not a hundred.
     """
 
     def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
         rounded = {id(parameter) for parameter in backbone.rounded_parameters()} if dtype == torch.bfloat16 else set()
         named = [(name, p) for name, p in backbone.network.named_parameters() if p.requires_grad]
         self.names = [name for name, _ in named]
-        self.masters: list[nn.Parameter] = []
         self._backbone = backbone
-        self._rounded: list[tuple[nn.Parameter, nn.Parameter]] = []
         backbone.compute_dtype = dtype
-        for _, parameter in named:
-            if id(parameter) not in rounded:
-                self.masters.append(parameter)
-                continue
-            master = nn.Parameter(parameter.detach().clone())
-            parameter.data = parameter.data.to(dtype)
-            self.masters.append(master)
-            self._rounded.append((parameter, master))
-        self._buffers = [torch.empty_like(master) for _, master in self._rounded]
-        """For the gradients of the masters, so that a step takes no new memory for them."""
+        self._rounded = sorted((p for _, p in named if id(p) in rounded), key=lambda p: p.dim() <= 1)
+        lengths = [p.numel() for p in self._rounded]
+        self._all = torch.cat([p.detach().flatten().float() for p in self._rounded]) if lengths else torch.empty(0)
+        self._all_rounded = self._all.to(dtype)
+        self._all_gradients = torch.zeros_like(self._all)
+        views = [
+            [part.view(p.shape) for part, p in zip(torch.split(whole, lengths), self._rounded, strict=True)] if lengths else []
+            for whole in (self._all, self._all_rounded, self._all_gradients)
+        ]
+        self._buffers = views[2]
+        master_of = {id(p): nn.Parameter(master) for p, master in zip(self._rounded, views[0], strict=True)}
+        for parameter, value in zip(self._rounded, views[1], strict=True):
+            parameter.data = value
+        self.masters: list[nn.Parameter] = [master_of.get(id(p), p) for _, p in named]
+        self._place = {id(p): i for i, p in enumerate(self._rounded)}
+        self._parameters = [p for _, p in named]
+        self._spans: list[tuple[nn.Parameter, Tensor]] = []
+
+    def spans(self, keys: Sequence[Key]) -> list[tuple[Key, nn.Parameter]]:
+        """The masters as the optimiser is to see them: neighbours with the same key are one. keys: one for each master.
+
+        From now on `collect_gradients` gives the spans their gradients.
+        """
+        found: list[tuple[Key, nn.Parameter]] = []
+        laid: list[tuple[int, Key]] = []
+        for parameter, key in zip(self._parameters, keys, strict=True):
+            place = self._place.get(id(parameter))
+            if place is None:
+                found.append((key, parameter))
+            else:
+                laid.append((place, key))
+        self._spans, start = [], 0
+        for key, members in groupby(sorted(laid, key=lambda pair: pair[0]), key=lambda pair: pair[1]):
+            stop = start + sum(self._rounded[place].numel() for place, _ in members)
+            span = nn.Parameter(self._all[start:stop])
+            self._spans.append((span, self._all_gradients[start:stop]))
+            found.append((key, span))
+            start = stop
+        return found
 
     def collect_gradients(self) -> None:
-        """Move the gradients of rounded parameters to their masters, in float32."""
-        for (parameter, master), buffer in zip(self._rounded, self._buffers, strict=True):
-            master.grad = None if parameter.grad is None else buffer.copy_(parameter.grad)
+        """Move the gradients of rounded parameters to their masters, in float32. Where there is none it is zero."""
+        if not self._rounded:
+            return
+        with torch.no_grad():
+            if any(p.grad is None for p in self._rounded):
+                self._all_gradients.zero_()
+            given = [(buffer, p.grad) for buffer, p in zip(self._buffers, self._rounded, strict=True) if p.grad is not None]
+            torch._foreach_copy_([buffer for buffer, _ in given], [gradient for _, gradient in given])
+        for parameter in self._rounded:
             parameter.grad = None
+        for span, gradient in self._spans:
+            span.grad = gradient
 
     def publish(self) -> None:
         """Round the masters into the network."""
-        if self._rounded:
-            with torch.no_grad():
-                torch._foreach_copy_([p for p, _ in self._rounded], [m for _, m in self._rounded])
+        with torch.no_grad():
+            self._all_rounded.copy_(self._all)
 
     def snapshot(self) -> dict[str, Tensor]:
         """A copy of the masters by name."""
@@ -62,8 +104,10 @@ class MasterWeights:
 
     def finish(self) -> None:
         """Leave the network in float32 with the masters as its weights."""
-        for parameter, master in self._rounded:
-            parameter.data = master.detach()
-            parameter.grad = None
-        self._rounded, self._buffers = [], []
+        for parameter, master in zip(self._parameters, self.masters, strict=True):
+            if id(parameter) in self._place:
+                parameter.data = master.detach().clone()
+                parameter.grad = None
+        self._rounded, self._buffers, self._spans, self._place = [], [], [], {}
+        self._all = self._all_rounded = self._all_gradients = torch.empty(0)
         self._backbone.compute_dtype = torch.float32
