@@ -6,6 +6,8 @@
 Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
 `superfine.load(...).predict(...)` in float32, and with `precision="bfloat16"`. All read raw texts and give labels; they are
 interleaved in one process. Equal labels: the rows on which Superfine says what the pipeline says.
+Limit: how many times as fast as the pipeline one would be that did nothing but the necessary matrix products (no padding, in the last
+layer only the first token's) at the rate of a large product in that precision, measured in the same run.
 Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
 against the usual lines of transformers. Needs the extras `offline` and `bench`.
 """
@@ -24,7 +26,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 
 from benchmarks import datasets
-from benchmarks.training_speed import gmean, new_result, speed_arguments, spread
+from benchmarks.training_speed import ceiling, gmean, new_result, speed_arguments, spread
 
 SETS = {"en/sst2": 872, "en/ag_news": 1000, "en/imdb": 300}
 RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "scoring_speed.json"
@@ -55,10 +57,23 @@ def sorted_batches(tokenizer: object, model: object, texts: list[str]) -> list[s
     return labels
 
 
+def necessary_flops(folder: str, lengths: np.ndarray) -> float:
+    """Of predicting texts with so many tokens each (n,): all layers but the last for every token, the last for what is read."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder)
+    width, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    lengths = lengths.astype(float)
+    whole = 2 * (4 * width**2 + 2 * width * inner) * lengths + 4 * width * lengths**2
+    last = 4 * width**2 * lengths + 2 * (2 * width**2 + 2 * width * inner) + 4 * width * lengths
+    return float(((layers - 1) * whole + last).sum())
+
+
 def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     import superfine
+    from superfine.records import Examples
 
     train, test = datasets.train_and_test(name)
     data = scratch / "train.csv"
@@ -90,6 +105,7 @@ def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
         "pipeline": statistics.median(timed(lambda text=text: classify(text)) for text in texts[:30]),
         "superfine": statistics.median(timed(lambda text=text: ours.predict([text])) for text in texts[:30]),
     }
+    lengths = ours.encoder.encode(Examples.of_texts(texts)).lengths
     row = scratch / "row.csv"
     datasets.write(datasets.Rows(texts[:1], ["x"]), row)
     cold = {"transformers": [], "superfine": []}
@@ -102,6 +118,8 @@ def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
         "rows": len(texts),
         "seconds": seconds,
         "equal": equal,
+        "necessary_flops": necessary_flops(folder, lengths),
+        "ceilings": {"superfine": ceiling("float32"), "superfine_bfloat16": ceiling("bfloat16")},
         "one_text": single,
         "cold": {k: min(v) for k, v in cold.items()},
     }
@@ -120,10 +138,11 @@ def timed(work: object) -> float:
 def table(result: dict) -> str:
     lines = [
         "| set | pipeline, texts/s | sorted batches | Superfine | bfloat16 | ratio to pipeline | bfloat16 to pipeline | ratio to sorted "
-        "| equal labels: float32, bfloat16 | one text, ms: pipeline, Superfine | cold start, s: usual lines, Superfine |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| limit: float32, bfloat16 | equal labels: float32, bfloat16 | one text, ms: pipeline, Superfine | cold start, s: usual lines, Superfine |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     ratios: dict[str, list[float]] = {"superfine": [], "superfine_bfloat16": []}
+    limits: dict[str, list[float]] = {"superfine": [], "superfine_bfloat16": []}
     rows, equal = 0, 0
     for name, m in result["sets"].items():
         seconds = {k: np.array(v) for k, v in m["seconds"].items()}
@@ -131,19 +150,23 @@ def table(result: dict) -> str:
         to_pipeline = {k: seconds["pipeline"] / seconds[k] for k in ratios}
         for contestant, found in to_pipeline.items():
             ratios[contestant].append(gmean(found))
+        limit = {k: gmean(seconds["pipeline"]) * m["ceilings"][k] / m["necessary_flops"] for k in ratios}
+        for contestant, found in limit.items():
+            limits[contestant].append(found)
         rows, equal = rows + m["rows"], equal + m["equal"]["superfine_bfloat16"]
         lines.append(
             f"| {name}, {m['rows']} rows | "
             + " | ".join(f"{rate[k]:.0f}" for k in rate)
             + f" | {spread(to_pipeline['superfine'])} "
             f"| {spread(to_pipeline['superfine_bfloat16'])} | {spread(seconds['sorted'] / seconds['superfine'])} "
-            f"| {m['equal']['superfine']}, {m['equal']['superfine_bfloat16']} of {m['rows']} "
+            f"| {limit['superfine']:.2f}, {limit['superfine_bfloat16']:.2f} | {m['equal']['superfine']}, {m['equal']['superfine_bfloat16']} of {m['rows']} "
             f"| {1000 * m['one_text']['pipeline']:.1f}, {1000 * m['one_text']['superfine']:.1f} "
             f"| {m['cold']['transformers']:.1f}, {m['cold']['superfine']:.1f} |"
         )
     lines.append(
         f"\nGeometric means over the sets: {gmean(ratios['superfine']):.2f} × the pipeline in float32, "
         f"{gmean(ratios['superfine_bfloat16']):.2f} × in bfloat16, whose labels equal the pipeline's on {equal} of {rows} rows. "
+        f"With nothing but the necessary products: {gmean(limits['superfine']):.2f} × and {gmean(limits['superfine_bfloat16']):.2f} ×. "
         f"Machine: {result['machine']}."
     )
     return "\n".join(lines)

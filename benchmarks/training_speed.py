@@ -73,8 +73,9 @@ def run(contestant: str, folder: Path, seed: int) -> dict:
 
 
 CEILING = """
-import time, torch
-a, b = torch.randn(2048, 2048).bfloat16(), torch.randn(2048, 2048).bfloat16()
+import sys, time, torch
+dtype = getattr(torch, sys.argv[1])
+a, b = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
 best = 1e9
 for _ in range(30):
     start = time.perf_counter(); a @ b; best = min(best, time.perf_counter() - start)
@@ -82,9 +83,9 @@ print(2 * 2048**3 / best)
 """
 
 
-def ceiling() -> float:
-    """FLOP/s of a 2048 x 2048 x 2048 product in bfloat16, best of 30, with all threads."""
-    return float(subprocess.run([sys.executable, "-c", CEILING], check=True, capture_output=True, text=True).stdout)
+def ceiling(dtype: str = "bfloat16") -> float:
+    """FLOP/s of a 2048 x 2048 x 2048 product, best of 30, with all threads."""
+    return float(subprocess.run([sys.executable, "-c", CEILING, dtype], check=True, capture_output=True, text=True).stdout)
 
 
 def useful_flops(folder: Path) -> tuple[float, int]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from superfine.backbones.packed.dropout import drop, keep_mask
+from superfine.backbones.packed.dropout import dropout_mask
 from superfine.backbones.packed.layout import Bucket, Layout, Rectangle
 
 PACKED = "superfine_packed"
@@ -165,13 +165,13 @@ class _Attention(torch.autograd.Function):
             if plan.mask is not None:
                 scores.view(plan.n, plan.n_heads, plan.query_length, plan.length).add_(plan.mask)
             weights = torch.softmax(scores, dim=-1)
-            mask = keep_mask(weights.shape, dropout, weights.device) if dropout else None
-            used = weights if mask is None else drop(weights, mask, dropout)
+            mask = dropout_mask(weights.shape, dropout, weights.dtype, weights.device) if dropout else None
+            used = weights if mask is None else weights * mask
             _put(plan.outputs, torch.bmm(used, v), out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
             kept += [q, k, v, weights, mask]
         out[plans[-1].stop * plans[-1].n_heads :] = 0
         ctx.save_for_backward(*kept)
-        ctx.plans, ctx.scale, ctx.dropout, ctx.key_shape = plans, scale, dropout, key.shape
+        ctx.plans, ctx.scale, ctx.key_shape = plans, scale, key.shape
         return out.view(query.shape)
 
     @staticmethod
@@ -189,11 +189,11 @@ class _Attention(torch.autograd.Function):
             d_o = _gather(plan, flat, plan.queries, plan.query_length)
             if plan.left_over is not None:
                 d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
-            used = weights if mask is None else drop(weights, mask, ctx.dropout)
+            used = weights if mask is None else weights * mask
             d_v = torch.bmm(used.transpose(1, 2), d_o)
             d_weights = torch.bmm(d_o, v.transpose(1, 2))
             if mask is not None:
-                d_weights = drop(d_weights, mask, ctx.dropout)
+                d_weights *= mask
             d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
             asked, given = (plan.start * n_heads, plan.stop * n_heads), (plan.key_start * n_heads, plan.key_stop * n_heads)
             _put(plan.outputs, torch.bmm(d_scores, k), d_query, *asked)

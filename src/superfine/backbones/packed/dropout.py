@@ -28,35 +28,32 @@ class LaneDropout(nn.Dropout):
 
 
 class _Dropped(torch.autograd.Function):
-    """x · mask / (1 - p), remembering the mask alone."""
+    """x · mask, remembering the mask alone."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        mask = keep_mask(x.shape, p, x.device)
+        mask = dropout_mask(x.shape, p, x.dtype, x.device)
         ctx.save_for_backward(mask)
-        ctx.p = p
-        return drop(x, mask, p)
+        return x * mask
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (mask,) = ctx.saved_tensors
-        return drop(gradients[0], mask, ctx.p), None
+        return gradients[0] * mask, None
 
 
-def keep_mask(shape: torch.Size, p: float, device: torch.device) -> Tensor:
-    """Bool of that shape, each element False with probability p, to within 1/65,536."""
+def dropout_mask(shape: torch.Size, p: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Factors of that shape: 0 with probability p (to within 1/65,536), else one over the share that is kept."""
     n = shape.numel()
-    seed = int(torch.randint(LARGEST, ()))
-    words = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-n // LANES)).view(np.int16))
-    kept: Tensor = words[:n] >= _threshold(p) - LANE_VALUES // 2
-    return kept.view(shape).to(device)
-
-
-def drop(x: Tensor, mask: Tensor, p: float) -> Tensor:
-    """x where the mask is True, divided by the share that `keep_mask` keeps; its own gradient, too."""
     threshold = _threshold(p)
     scale = LANE_VALUES / (LANE_VALUES - threshold) if threshold < LANE_VALUES else 0.0
-    return cast(Tensor, torch.ops.aten.native_dropout_backward(x, mask, scale))
+    seed = int(torch.randint(LARGEST, ()))
+    words = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-n // LANES)).view(np.int16))
+    kept = words[:n] >= threshold - LANE_VALUES // 2
+    # 0 or 1 times the bits of the scale are its mask: a third of the time that converting True and False to numbers takes.
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+    bits = int(torch.tensor(scale, dtype=dtype).view(integer))
+    return kept.view(torch.int8).to(integer).mul_(bits).view(dtype).view(shape).to(device)
 
 
 def _threshold(p: float) -> int:
