@@ -102,8 +102,10 @@ class TrainingConfig(_Section):
     """How the weights are fitted."""
 
     epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by rows and classes")
-    batch_size: int = Field(16, gt=0, description="texts per step")
-    learning_rate: float | None = Field(None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width")
+    batch_size: int | None = Field(None, gt=0, description="texts per step; absent: by classes")
+    learning_rate: float | None = Field(
+        None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width and the batch size"
+    )
     head_factor: float = Field(10.0, gt=0, description="factor on the rate of the head, which starts from random values")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")

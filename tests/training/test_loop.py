@@ -19,7 +19,7 @@ from superfine.training.checkpoint import read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import Part, Run, fit, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
-from superfine.training.recipe import choose_recipe, usual_epochs, usual_rate
+from superfine.training.recipe import Recipe, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
 from tests.conftest import make_rows
 
@@ -263,14 +263,18 @@ def test_in_half_precision_the_optimiser_sees_few_long_tensors_and_no_weight_is_
     assert moved == {name for name, p in run.model.backbone.network.named_parameters() if id(p) in rounded}
 
 
-def test_epochs_and_rate_follow_rows_and_width_where_they_are_left_open():
-    assert [usual_epochs(n, 2, 16) for n in (200, 1300, 4000, 1_000_000)] == [10, 5, 2, 2]
-    assert usual_epochs(4000, 77, 16) == 3, "small classes"
-    assert usual_rate(384) == pytest.approx(1e-4)
-    assert usual_rate(768) == pytest.approx(2.5e-5)
-    assert usual_rate(32) == 5e-4
-    recipe = choose_recipe(TrainingConfig(epochs=7, learning_rate=1e-5), 100, 2, 768)
-    assert (recipe.epochs, recipe.learning_rate) == (7, 1e-5)
+def test_batch_size_epochs_and_rate_follow_classes_rows_and_width_where_they_are_left_open():
+    assert [usual_epochs(n, 2) for n in (200, 1300, 4000, 1_000_000)] == [10, 3, 2, 2]
+    assert [usual_epochs(n, 77) for n in (200, 1300, 4000, 1_000_000)] == [10, 5, 3, 2], "many classes need more passes"
+    assert usual_rate(384, 16) == pytest.approx(1e-4)
+    assert usual_rate(768, 16) == pytest.approx(2.5e-5)
+    assert usual_rate(384, 64) == pytest.approx(2e-4)
+    assert usual_rate(32, 16) == 5e-4
+    open_settings = TrainingConfig()
+    assert choose_recipe(open_settings, 4000, 2, 384) == Recipe(32, 2, 1.41e-4)
+    assert choose_recipe(open_settings, 4000, 6, 384) == Recipe(16, 3, 1e-4)
+    settings = TrainingConfig(batch_size=8, epochs=7, learning_rate=1e-5)
+    assert choose_recipe(settings, 100, 2, 768) == Recipe(8, 7, 1e-5), "what is set is taken"
 
 
 def test_a_checkpoint_that_cannot_be_written_says_so(tiny_model, tmp_path):

@@ -105,8 +105,9 @@ def _training_facts(job: Job, result: FitResult, timing: Timing) -> dict[str, An
         "tokens_per_second": progress.tokens / seconds,
         "epochs": progress.epoch
         if result.stopped is None
-        else progress.step / max(1, -(-len(job.train) // job.config.training.batch_size)),
+        else progress.step / max(1, -(-len(job.train) // result.recipe.batch_size)),
         "steps": progress.step,
+        "batch_size": result.recipe.batch_size,
         "learning_rate": result.recipe.learning_rate,
         "best_epoch": progress.best_epoch + 1,
         "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
@@ -195,6 +196,7 @@ def write_outputs(
         write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         choices = {
             "precision": metrics["training"]["precision"],
+            "batch_size": result.recipe.batch_size,
             "epochs": result.recipe.epochs,
             "learning_rate": result.recipe.learning_rate,
             "packed": job.model.backbone.is_packed,

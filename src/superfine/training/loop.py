@@ -116,7 +116,7 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.train) / self.settings.batch_size)
+        return math.ceil(len(self.train) / self.recipe.batch_size)
 
     @property
     def n_steps(self) -> int:
@@ -168,7 +168,7 @@ def _train_epoch(
 ) -> StopReason | None:
     run.model.backbone.network.train()
     order = epoch_order(len(run.train), run.seed, run.progress.epoch)
-    size = run.settings.batch_size
+    size = run.recipe.batch_size
     while run.progress.step_in_epoch < run.steps_per_epoch:
         if (reason := clock.stop_reason()) is not None:
             return reason

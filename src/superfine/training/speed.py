@@ -25,7 +25,7 @@ def measure_speed(run: Run) -> Speed:
     """Time a step's passes on two batches and throw their gradients away. Weights and random state stay as they are."""
     device = run.model.backbone.device
     order = epoch_order(len(run.train), run.seed, 0)
-    size = run.settings.batch_size
+    size = run.recipe.batch_size
     network = run.model.backbone.network
     trained, tokens = 0.0, 0
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
