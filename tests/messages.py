@@ -21,6 +21,7 @@ FUNCTIONS = {
     "_object",
     "_reason",
     "_why_none",
+    "_header_among_rows",
     "describe",
     "verdict",
     "duration",

@@ -13,6 +13,7 @@ from sklearn.utils import estimator_checks
 
 import superfine
 from superfine import SuperfineClassifier
+from superfine.errors import OutputError
 from tests.conftest import FAST, make_rows
 
 ROWS = make_rows(240)
@@ -45,6 +46,18 @@ def test_labels_keep_their_type_and_their_order(unfitted, values):
     assert model.classes_.tolist() == sorted(values)
     assert model.score(TEXTS, labels) > 0.9
     assert model.predict(TEXTS).dtype == np.asarray(labels).dtype
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_class_is_named(unfitted, missing):
+    with pytest.raises(ValueError, match=r"y\[2\] is missing"):
+        clone(unfitted).fit(["a", "b", "c"], ["x", "y", missing])
+
+
+def test_a_model_is_not_saved_over_another(fitted, tmp_path):
+    fitted.save(tmp_path / "there")
+    with pytest.raises(OutputError, match="already holds a model"):
+        fitted.save(tmp_path / "there")
 
 
 def test_parameters_are_got_set_and_cloned(unfitted):

@@ -198,7 +198,7 @@ def build_config(tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = 
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_explain(error), "All keys: superfine train --help, or docs/reference/configuration.md") from None
+        raise ConfigError(_explain(error), f"All keys: {', '.join(known_keys())}.") from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from superfine.errors import OutputError
 from superfine.records import FloatArray, Predictions
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         texts = as_texts(X)
         check_consistent_length(texts, y)
+        missing = next((i for i, value in enumerate(y) if value is None or value != value), None)  # noqa: PLR0124
+        if missing is not None:
+            raise ValueError(f"y[{missing}] is missing: every text needs a class")
         classes, ids = np.unique(np.asarray(y), return_inverse=True)
         names = [str(value).strip() for value in classes.tolist()]
         if len(set(names)) < len(names) or "" in names:
@@ -132,10 +136,15 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._predictor.predict(as_texts(X))
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model as a bundle that `superfine.load` and plain transformers open."""
+        """Write the fitted model as a bundle that `superfine.load` and plain transformers open.
+
+        Raises OutputError where the folder holds a model already.
+        """
         import shutil
 
         check_is_fitted(self, "classes_")
+        if (Path(folder) / "model").exists():
+            raise OutputError(f"The folder {folder} already holds a model.", "Choose another one.")
         shutil.copytree(Path(self._folder.name) / "model", Path(folder) / "model")
 
     def __getstate__(self) -> dict[str, Any]:

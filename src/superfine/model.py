@@ -86,6 +86,10 @@ class Model:
         """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`."""
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts, not one text")
+        for values in (texts, text_pairs or ()):
+            wrong = next((i for i, text in enumerate(values) if not isinstance(text, str)), None)
+            if wrong is not None:
+                raise TypeError(f"text {wrong} is no string but {type(values[wrong]).__name__}")
         if self.takes_pairs != (text_pairs is not None):
             raise ValueError(
                 "the model was trained on pairs of texts" if self.takes_pairs else "the model was trained on single texts"

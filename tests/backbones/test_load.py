@@ -91,3 +91,12 @@ def test_a_truncated_weights_file_is_refused(broken):
 def test_a_trained_bundle_can_be_trained_on_without_cleaning_twice(trained):
     tokenizer = load_for_classification(str(trained.folder), ["x", "y"]).tokenizer
     assert tokenizer.to_str().count("Strip") == 1
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("bert"), tmp_path / "model")
+    for path in folder.iterdir():
+        if "token" in path.name or path.name.startswith("vocab"):
+            path.unlink()
+    with pytest.raises(ModelError, match="holds no tokenizer"):
+        load_for_classification(str(folder), ["no", "yes"])

@@ -82,6 +82,22 @@ def test_the_shell_completes_commands():
     assert done.stdout.split() == ["plain,evaluate"]
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("superfine train rev", ["file,rev"]),
+        ("superfine train x.csv --test te", ["file,te"]),
+        ("superfine predict runs/x ne", ["file,ne"]),
+        ("superfine train x.csv --track te", ["plain,tensorboard"]),
+    ],
+)
+def test_the_shell_completes_files_and_trackers(words, offered):
+    asked = os.environ | {"_SUPERFINE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = "from superfine.cli.main import cli; cli(prog_name='superfine')"
+    done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == offered
+
+
 def test_colours_are_only_for_a_terminal(trained, reviews, capsys):
     superfine_command("evaluate", trained.folder, reviews)
     assert "\x1b" not in capsys.readouterr().err

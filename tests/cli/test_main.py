@@ -146,3 +146,23 @@ def test_evaluate_leaves_unknown_labels_out_on_request(trained, tmp_path, capsys
     assert '"mixed" in row 4' in capsys.readouterr().err
     assert superfine_command("evaluate", trained.folder, data, "--ignore-unknown-labels", "--json") == 0
     assert json.loads(capsys.readouterr().out)["dropped"]["without_label"] == [4]
+
+
+def test_what_the_system_refuses_is_one_message_and_no_traceback(reviews, tmp_path, capsys):
+    long = "长" * 90 + ".csv"
+    assert superfine_command("train", "x" * 300 + ".csv", "--dry-run") == 2
+    assert superfine_command("train", reviews, "--out", tmp_path / ("x" * 300)) == 2
+    assert superfine_command("predict", "x" * 300, reviews) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    import shutil
+
+    shutil.copy(reviews, tmp_path / long)
+    assert superfine_command("train", tmp_path / long, "--dry-run") == 0, (
+        "a long name of the data makes a shorter name of the run"
+    )
+
+
+def test_a_refused_run_leaves_no_empty_folder(tmp_path):
+    data = write_csv(tmp_path / "one.csv", [("some text", "same"), ("another", "same")])
+    assert superfine_command("train", data, "--out", tmp_path / "run") == 2
+    assert not (tmp_path / "run").exists()

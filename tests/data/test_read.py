@@ -244,3 +244,63 @@ def test_reading_tells_how_far_it_is(tmp_path, name):
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
     assert heard[-1] == (size, size)
     assert name.endswith(".gz") or len(heard) > 2
+
+
+def test_columns_of_several_files_are_matched_whatever_their_case(tmp_path):
+    first = write(tmp_path, "a.csv", "text,label\none,a\n")
+    second = write(tmp_path, "b.csv", "Label,Text\nb,two\n")
+    assert read_table([first, second]).columns == {"text": ["one", "two"], "label": ["a", "b"]}
+
+
+def test_files_with_other_columns_are_refused_or_said(tmp_path):
+    first = write(tmp_path, "a.csv", "text,label\none,a\n")
+    other = write(tmp_path, "b.csv", "review,sentiment\ntwo,b\n")
+    with pytest.raises(
+        DataError, match=r"b\.csv has other columns than the file before: review, sentiment instead of text, label"
+    ):
+        read_table([first, other])
+    lacking = write(tmp_path, "c.csv", "text\nthree\n")
+    assert any("c.csv lacks the columns label" in note for note in read_table([first, lacking]).notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.json", [{"text": "a", " text": "b", "label": "n"}]),
+        ("x.jsonl", [{"text": "a", "text ": "b", "label": "n"}]),
+    ],
+)
+def test_a_column_named_twice_is_refused_in_json_too(tmp_path, name, content):
+    text = json.dumps(content) if name.endswith(".json") else "\n".join(map(json.dumps, content))
+    with pytest.raises(DataError, match="names text more than once"):
+        read_table(write(tmp_path, name, text))
+
+
+def test_what_the_system_does_not_let_us_read_is_said(tmp_path):
+    with pytest.raises(DataError, match="File name too long"):
+        read_table("x" * 300 + ".csv")
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop)
+    with pytest.raises(DataError, match=r"leads nowhere|symbolic links"):
+        read_table(loop)
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nothing.csv")
+    with pytest.raises(DataError, match="leads nowhere"):
+        read_table(tmp_path / "gone.csv")
+
+
+def test_a_folder_without_permission_is_said(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    def forbidden(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    with pytest.raises(DataError, match=r"secret\.csv cannot be read: Permission denied"):
+        read_table(tmp_path / "secret.csv")
+
+
+def test_a_lazy_frame_is_asked_to_be_collected():
+    import polars
+
+    with pytest.raises(DataError, match="collect"):
+        read_table(polars.LazyFrame({"text": ["a"], "label": ["b"]}))

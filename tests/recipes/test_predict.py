@@ -222,3 +222,39 @@ def test_several_files_are_predicted_one_after_the_other(trained, tmp_path, monk
     out = capsys.readouterr()
     assert [p["text"] for p in json.loads(out.out)["predictions"]] == [t for i in (1, 2) for t, _ in make_rows(6, seed=i)]
     assert "2.csv: row 9 and on" in out.err
+
+
+def test_predictions_are_written_in_the_format_that_the_name_says_or_not_at_all(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", make_rows(4), ("text", "note"))
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.tsv") == 0
+    with open(tmp_path / "out.tsv", encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file, delimiter="\t"))) == 4
+    for ending in (".xlsx", ".json", ".csv.gz", ".parquet"):
+        assert superfine_command("predict", trained.folder, data, "--out", tmp_path / f"out{ending}") == 2
+        assert "ends in .csv, .tsv or .jsonl" in capsys.readouterr().err
+        assert not (tmp_path / f"out{ending}").exists()
+
+
+def test_json_and_a_file_may_be_asked_for_together(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", make_rows(4), ("text", "note"))
+    capsys.readouterr()
+    assert superfine_command("predict", trained.folder, data, "--json", "--out", tmp_path / "out.csv") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["rows"] == 4
+    assert document["file"] == str(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").exists()
+
+
+def test_columns_of_several_files_are_matched_whatever_their_case(trained, tmp_path):
+    rows = make_rows(3)
+    first = write_csv(tmp_path / "a.csv", rows, ("text", "note"))
+    second = write_csv(tmp_path / "b.csv", rows, ("Text", "Note"))
+    assert superfine_command("predict", trained.folder, first, second, "--out", tmp_path / "out.csv") == 0
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        out = list(csv.DictReader(file))
+    assert [row["text"] for row in out] == [text for text, _ in rows] * 2
+
+
+def test_what_is_no_text_is_named(trained):
+    with pytest.raises(TypeError, match="text 1 is no string but NoneType"):
+        trained.load().predict(["fine", None])

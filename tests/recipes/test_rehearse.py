@@ -34,6 +34,41 @@ def test_a_rehearsal_refuses_what_training_would_refuse(reviews, trained, capsys
     assert "Refused by --strict" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "training.regularisers={fgmm: {}}"], 'Did you mean "fgm"'),
+        (["--set", "training.regularisers={fgm: {eps: 1}}"], "epsilon"),
+        (["--track", "tensorbord"], 'Did you mean "tensorboard"'),
+    ],
+)
+def test_a_rehearsal_knows_plug_ins_and_their_options(reviews, arguments, message, capsys):
+    assert dry_run(reviews, *arguments, "--lang", "en") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_record_taken_for_a_header_and_a_second_header_are_pointed_out(tmp_path, capsys):
+    rows = make_rows(60)
+    headerless = write_csv(tmp_path / "headerless.csv", rows[1:], rows[0])
+    assert dry_run(headerless, "--lang", "en") == 0
+    assert "does the file lack a header" in capsys.readouterr().err
+    twice = write_csv(tmp_path / "twice.csv", [*rows, ("text", "label"), *rows], ("text", "label"))
+    assert dry_run(twice, "--lang", "en") == 0
+    assert f'"label" is the name of the label column and a label as well (row {len(rows) + 2})' in capsys.readouterr().err
+
+
+def test_texts_of_emoji_alone_are_texts_where_the_column_says_so(tmp_path):
+    faces = ["😀", "😡", "🎉", "😢"]
+    rows = [(faces[i % 4] * (1 + i // 4), "good" if i % 2 else "bad") for i in range(80)]
+    assert dry_run(write_csv(tmp_path / "emoji.csv", rows)) == 0
+
+
+def test_few_different_texts_are_given_as_the_reason(tmp_path, capsys):
+    rows = [(text, label) for text, label in make_rows(4)] * 15
+    assert dry_run(write_csv(tmp_path / "same.csv", rows), "--lang", "en") == 2
+    assert "equal texts stay together" in capsys.readouterr().err
+
+
 CELLS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", "a", "b", "1", "1.0", '"', ",", "\n", "\0", "😀", " "]
 )

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from superfine.report.card import render_card
-from superfine.report.page import render_page
+from superfine.report.page import render_page, round_ticks, signed
 
 
 def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(trained):
@@ -106,3 +106,20 @@ def test_a_card_of_many_classes_shows_the_worst(trained):
     assert "| class 29 |" in card
     assert "| class 30 |" not in card
     assert "The 30 classes with the lowest F1 of 40" in card
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.37, 1.0, [0.2, 0.4, 0.6, 0.8, 1.0]),
+        (0.9, 1.0, [0.9, 0.925, 0.95, 0.975, 1.0]),
+        (0.0, 1.09, [0.0, 0.5, 1.0, 1.5]),
+        (0.0, 0.105, [0.0, 0.05, 0.1, 0.15]),
+    ],
+)
+def test_axes_meet_at_round_numbers_and_hold_all_values(low, high, ticks):
+    assert round_ticks(low, high) == ticks
+
+
+def test_minus_is_a_minus_sign():
+    assert [signed(value) for value in (1.25, -0.34, 0.0)] == ["+1.2", "−0.3", "+0.0"]

@@ -264,8 +264,8 @@ def test_in_half_precision_the_optimiser_sees_few_long_tensors_and_no_weight_is_
 
 
 def test_batch_size_epochs_and_rate_follow_classes_rows_and_width_where_they_are_left_open():
-    assert [usual_epochs(n, 2) for n in (200, 1300, 4000, 1_000_000)] == [10, 5, 2, 2]
-    assert [usual_epochs(n, 77) for n in (200, 1300, 4000, 1_000_000)] == [10, 5, 3, 2], "many classes need more passes"
+    assert [usual_epochs(n, 2) for n in (200, 1300, 4000, 1_000_000)] == [10, 3, 2, 2]
+    assert [usual_epochs(n, 77) for n in (200, 1300, 4000, 1_000_000)] == [10, 4, 3, 2], "many classes need more passes"
     assert usual_rate(384, 16) == pytest.approx(1e-4)
     assert usual_rate(768, 16) == pytest.approx(2.5e-5)
     assert usual_rate(384, 64) == pytest.approx(2e-4)

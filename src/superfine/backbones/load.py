@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +15,13 @@ from superfine.backbones.backbone import Backbone, quiet_transformers
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
 from superfine.backbones.families import FAMILIES
 from superfine.data.clean import STEPS, add_cleaning
+from superfine.data.hub import hub_out_of_reach
 from superfine.errors import ModelError
 
 HEAD_WORDS = ("classifier", "score", "pooler", "pre_classifier", "logits_proj", "sequence_summary", "head", "out_proj", "dense")
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.bpe"
+)  # fmt: skip
 DROPOUT_KEYS = (
     "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
     "classifier_dropout_prob", "seq_classif_dropout", "summary_last_dropout",
@@ -65,22 +66,15 @@ def resolve(name: str) -> Source:
 
 def _check_hub(name: str) -> None:
     """Say at once that the hub is out of reach, instead of after half a minute of retries."""
-    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub import try_to_load_from_cache
 
     try:
-        if isinstance(try_to_load_from_cache(name, "config.json"), str) or urllib.request.getproxies().get("https"):
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
             return
     except ValueError:  # the hub's own check of names
         raise ModelError(f'"{name}" is no local folder, and no name that the hub could have.', ADVICE) from None
-    host = urllib.parse.urlsplit(constants.ENDPOINT).hostname
-    try:
-        if constants.HF_HUB_OFFLINE:
-            raise OSError("HF_HUB_OFFLINE is set")
-        socket.getaddrinfo(host, 443)
-    except OSError as error:
-        raise ModelError(
-            f"The model {name} is no local folder, and the hub ({host}) cannot be reached: {error}.", ADVICE
-        ) from None
+    if why := hub_out_of_reach():
+        raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
 
 
 def load_for_classification(
@@ -126,6 +120,11 @@ def _load_config(source: Source) -> Any:
 def _load_tokenizer(source: Source) -> Any:
     from transformers import AutoTokenizer
 
+    if source.is_folder and not any((Path(source.location) / name).exists() for name in TOKENIZER_FILES):
+        raise ModelError(
+            f"The folder {source.name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
+            "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
+        )
     with _explained(source):
         wrapper = AutoTokenizer.from_pretrained(source.location)
     if not getattr(wrapper, "is_fast", False):

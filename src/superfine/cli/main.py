@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from superfine.cli.help import TranslatedGroup, language_of, speaking
 from superfine.errors import OutputError, SuperfineError
@@ -37,6 +38,17 @@ def _delimiter(_: click.Context, option: click.Parameter, text: str | None) -> A
         return parse_delimiter(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param=option) from None
+
+
+def _complete_files(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
+    """The shell's own completion of file names, for what may be a file and need not be one."""
+    return [CompletionItem(start, type="file")]
+
+
+def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
+    from superfine.recipes.tracking import TRACKERS
+
+    return [CompletionItem(name) for name in TRACKERS if name.startswith(start)]
 
 
 def _reading_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,9 +98,19 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("data", nargs=-1, required=True)
-@click.option("--validation", type=str, help="File to choose the best epoch by. Absent: 10 % of the training rows are set aside.")
-@click.option("--test", type=str, help="File to score once, at the end. Absent: 15 % of the rows are set aside.")
+@click.argument("data", nargs=-1, required=True, shell_complete=_complete_files)
+@click.option(
+    "--validation",
+    type=str,
+    shell_complete=_complete_files,
+    help="File to choose the best epoch by. Absent: 10 % of the training rows are set aside.",
+)
+@click.option(
+    "--test",
+    type=str,
+    shell_complete=_complete_files,
+    help="File to score once, at the end. Absent: 15 % of the rows are set aside.",
+)
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
 @click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
 @click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
@@ -109,7 +131,13 @@ def cli() -> None:
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
 @click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case or spaces.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
-@click.option("--track", multiple=True, metavar="NAME", help="Also tell a tracker: tensorboard, mlflow or wandb. Repeatable.")
+@click.option(
+    "--track",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_complete_trackers,
+    help="Also tell a tracker: tensorboard, mlflow or wandb. Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and check the data, say what would be done, and write nothing.")
 @_reading_options
 @_json_option
@@ -184,8 +212,10 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("data", nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), help="CSV (or .jsonl) file to write. Absent: CSV on standard output.")
+@click.argument("data", nargs=-1, shell_complete=_complete_files)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write: .csv, .tsv or .jsonl. Absent: CSV on standard output."
+)
 @_text_option
 @_pair_option
 @_precision_option
@@ -211,7 +241,10 @@ def predict(
     survey, reporter = job.survey, ConsoleReporter(speaking.get())
     _tell_reading(survey.notes, survey.bad_rows)
     _tell(f"Columns: {survey.choice.describe()}")
-    if as_json:
+    if as_json and out is not None:
+        job.write(out, reporter)
+        _print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
+    elif as_json:
         records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
         _print_json({"labels": list(job.labels), "predictions": records})
     elif out is None:
@@ -237,7 +270,7 @@ def _tell_reading(notes: Sequence[str], bad_rows: Sequence[BadRow]) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("data", nargs=-1, required=True)
+@click.argument("data", nargs=-1, required=True, shell_complete=_complete_files)
 @_text_option
 @_pair_option
 @click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
@@ -356,6 +389,10 @@ def run(command: Callable[[], Any]) -> int:
         return _say(f"{usage}Error: {error.format_message()}{advice}", EXIT_UNUSABLE)
     except SuperfineError as error:
         return _say(f"Error: {error}", EXIT_UNUSABLE)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _say(f"Error: {error.filename} cannot be used: {error.strerror}.", EXIT_UNUSABLE)
 
 
 def _setting_for(option: str) -> str:

@@ -150,6 +150,9 @@ def _refuse_one_column(table: Table) -> None:
 def _find_text(table: Table, candidates: list[str]) -> str:
     """The column with a usual name if its values read like text, else the one with the longest values."""
     wordy = [c for c in candidates if any(ch.isalpha() for v in table.columns[c][:200] for ch in v)]
+    named = _by_name(candidates, TEXT_NAMES)
+    if not wordy and named and any(value.strip() for value in table.columns[named]):
+        return named  # of emoji or digits alone, but called text
     if not wordy:
         _refuse_one_column(table)
         raise DataError(

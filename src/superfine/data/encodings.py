@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -29,6 +31,10 @@ SAMPLE = 1 << 17
 """Bytes with letters outside ASCII, from the whole file, that the guess is made from."""
 FEW_BYTES = 60
 """Of fewer bytes outside ASCII the letter frequencies say little."""
+HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+NEARLY_ALL = 0.9
+USUAL_AFTER = frozenset(f"{string.ascii_letters}{string.digits} \n\r\t.,;:!?\"'-)/".encode())
+"""What follows an accent or a curly quote in ASCII."""
 BROKEN_SHARE = 0.05
 """A file with fewer broken sequences than this, per character outside ASCII, is UTF-8 with damage."""
 
@@ -125,8 +131,12 @@ def _refuse_binary(source: str, start: bytes) -> None:
 def _guess(source: str, sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
+    if _is_western(sample):
+        return "cp1252"
     found = from_bytes(sample, cp_isolation=list(CANDIDATES))
     names = [match.encoding for match in found if match.encoding in CANDIDATES]
+    if (not names or names[0] == "cp1252") and _is_chinese_in_pairs(sample):
+        return "gb18030"
     if not names:
         raise DataError(
             f"{source} is neither UTF-8 nor another encoding that could be told.",
@@ -135,3 +145,30 @@ def _guess(source: str, sample: bytes) -> str:
     if sum(byte > 127 for byte in sample) < FEW_BYTES:
         return min(names, key=CANDIDATES.index)
     return str(names[0])
+
+
+def _is_western(sample: bytes) -> bool:
+    """Whether bytes outside ASCII stand alone, as accents and curly quotes do, and what follows is usual.
+
+    In other scripts they come in runs, or the second byte of a character is in ASCII and may be any sign.
+    """
+    runs = list(HIGH_BYTES.finditer(sample))
+    alone = sum(len(run[0]) == 1 for run in runs)
+    usual = sum(sample[run.end()] in USUAL_AFTER for run in runs if run.end() < len(sample))
+    if not runs or min(alone, usual + 1) < NEARLY_ALL * len(runs):
+        return False
+    try:
+        sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_chinese_in_pairs(sample: bytes) -> bool:
+    """Whether bytes outside ASCII come in pairs that are, nearly all, among the 3,755 usual characters of GB 2312."""
+    runs: list[bytes] = HIGH_BYTES.findall(sample)
+    if not runs or any(len(run) % 2 for run in runs):
+        return False
+    pairs = [run[i : i + 2] for run in runs for i in range(0, len(run), 2)]
+    usual = sum(0xB0 <= pair[0] <= 0xD7 or 0xA1 <= pair[0] <= 0xA3 for pair in pairs)
+    return usual >= NEARLY_ALL * len(pairs)

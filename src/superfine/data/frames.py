@@ -27,6 +27,8 @@ def from_frame(frame: Any) -> Table:
 
 
 def _column_names(frame: Any) -> list[Any]:
+    if hasattr(frame, "collect") and hasattr(frame, "collect_schema") and not hasattr(frame, "to_dict"):
+        raise DataError(f"A {type(frame).__name__} holds no rows yet.", "Give what .collect() returns.")
     if isinstance(frame, Mapping) and not hasattr(frame, "column_names"):
         return list(frame)
     names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)

@@ -7,6 +7,9 @@ set is ever run. They lie in folders `configuration/split/0000.parquet`.
 from __future__ import annotations
 
 import re
+import socket
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from superfine.errors import DataError
@@ -23,6 +26,8 @@ def fetch_files(name: str) -> list[Path]:
     if matched is None:
         raise DataError(f"{name} is no name of a data set.", "It looks like hf://owner/name or hf://owner/name:test.")
     repo = matched["repo"]
+    if why := hub_out_of_reach():
+        raise DataError(f"The hub cannot be reached for {repo}: {why}", "Download the data set and name its file.")
     from huggingface_hub import hf_hub_download, list_repo_files
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
@@ -40,6 +45,22 @@ def fetch_files(name: str) -> list[Path]:
         raise
     except Exception as error:  # the hub's library lets errors of its transport through, whose package changes
         raise DataError(f"The hub cannot be reached for {repo}: {error}", "Download the data set and name its file.") from None
+
+
+def hub_out_of_reach() -> str | None:
+    """Why the hub's host cannot be found, told at once instead of after half a minute of retries; None where it can."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    if urllib.request.getproxies().get("https"):
+        return None
+    host = urllib.parse.urlsplit(constants.ENDPOINT).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError as error:
+        return f"{host}: {error.strerror or error}"
+    return None
 
 
 def _of_split(name: str, files: list[str], config: str | None, split: str | None) -> list[str]:

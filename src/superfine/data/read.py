@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def read_table(source: Source, options: ReadOptions | None = None) -> Table:
     """The table in `source`. Raises DataError that says what cannot be read, and where."""
     options = options or ReadOptions()
     if isinstance(source, str | Path):
-        return _checked(_read_place(str(source), options))
+        with _reachable(source):
+            return _checked(_read_place(str(source), options))
     if isinstance(source, list | tuple) and source and all(isinstance(part, str | Path) for part in source):
         return concatenate([read_table(part, options) for part in source])
     return _checked(from_frame(source))
@@ -46,14 +48,27 @@ def _read_place(place: str, options: ReadOptions) -> Table:
     return read_file(_existing(Path(place)), options)
 
 
+@contextmanager
+def _reachable(place: str | Path) -> Iterator[None]:
+    """Say which place it is that the system does not let us read: no permission, a name too long, a loop of links."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or place} cannot be read: {error.strerror}.", "Check the name and the permissions."
+        ) from None
+
+
 def _existing(path: Path) -> File:
     if not path.exists():
+        if path.is_symlink():
+            raise DataError(f"{path} is a link that leads nowhere.", "Check the name and the folder.")
         siblings = [p.name for p in path.absolute().parent.iterdir()] if path.absolute().parent.is_dir() else []
         raise DataError(f"The file {path} does not exist.{did_you_mean(path.name, siblings)}", "Check the name and the folder.")
     if not path.is_file():
         raise DataError(f"{path} is a pipe or a device, not a regular file.", "Read a pipe as standard input: -")
     if path.stat().st_size == 0:
-        raise DataError(f"The file {path} is empty.")
+        raise DataError(f"The file {path} is empty.", "Export it again, or name another file.")
     return File.on_disk(path)
 
 
@@ -64,25 +79,30 @@ def read_pieces(source: Source, options: ReadOptions, size: int) -> Iterator[Tab
     """
     is_list = isinstance(source, list | tuple) and source and all(isinstance(part, str | Path) for part in source)
     parts = list(source) if is_list else [source]
-    offset = 0
+    offset, spelling = 0, None
     for part in parts:
         last = 0
-        for piece in _pieces_of(part, options, size):
+        for read in _pieces_of(part, options, size):
+            piece = read if spelling is None else read.spelled_like(spelling)
             where = [f"{piece.source}: row {piece.row[0] + offset} and on"] if len(parts) > 1 and not last else []
             last = max([last, *piece.row[-1:].tolist(), *(b.row for b in piece.bad_rows)])
             bad = tuple(replace(b, row=b.row + offset) for b in piece.bad_rows)
             yield replace(piece, row=piece.row + offset, bad_rows=bad).noting(*where)
-        offset += last
+            names = list(piece.columns)
+        offset, spelling = offset + last, spelling or names
 
 
 def _pieces_of(part: Source, options: ReadOptions, size: int) -> Iterator[Table]:
-    if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME) and not Path(part).is_dir():
-        file = _existing(Path(part))
-        if file.ending in PIECES:
-            pieces = PIECES.load(file.ending)(file, options, size)
-            yield _checked(next(pieces))
-            yield from pieces
-            return
+    if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME):
+        with _reachable(part):
+            file = None if Path(part).is_dir() else _existing(Path(part))
+    else:
+        file = None
+    if file is not None and file.ending in PIECES:
+        pieces = PIECES.load(file.ending)(file, options, size)
+        yield _checked(next(pieces))
+        yield from pieces
+        return
     yield from cut(read_table(part, options), size)
 
 
@@ -119,7 +139,9 @@ def _checked(table: Table) -> Table:
         raise DataError(f"{table.source} has no columns.")
     if not len(table):
         left_out = f" that can be read ({len(table.bad_rows)} are broken)" if table.bad_rows else ""
-        raise DataError(f"{table.source} has a header but no rows{left_out}.")
+        raise DataError(
+            f"{table.source} has a header but no rows{left_out}.", "Export it again; of a workbook, name the sheet with --sheet."
+        )
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -44,6 +44,17 @@ class Table:
         """A range of the rows, without notes and bad rows."""
         columns = {name: column[start:stop] for name, column in self.columns.items()}
         return replace(self, columns=columns, row=self.row[start:stop], notes=(), bad_rows=())
+
+    def spelled_like(self, names: Iterable[str]) -> Self:
+        """The table with columns named as in `names` where they differ only in case. Raises DataError where none is alike."""
+        folded = {name.casefold(): name for name in names}
+        columns = {folded.get(name.casefold(), name): column for name, column in self.columns.items()}
+        if not columns.keys() & set(folded.values()) or len(columns) < len(self.columns):
+            raise DataError(
+                f"{self.source} has other columns than the file before: {', '.join(self.columns)} instead of {', '.join(names)}.",
+                "Files that are read together need the same header.",
+            )
+        return replace(self, columns=columns)
 
     def noting(self, *notes: str) -> Self:
         return replace(self, notes=(*notes, *self.notes))
@@ -96,6 +107,7 @@ def concatenate(tables: list[Table]) -> Table:
     tables = [table for table in tables if len(table)] or tables[:1]
     if len(tables) == 1:
         return tables[0]
+    tables = [tables[0], *(table.spelled_like(tables[0].columns) for table in tables[1:])]
     names = list(dict.fromkeys(name for table in tables for name in table.columns))
     columns: dict[str, list[str]] = {name: [] for name in names}
     rows: list[IntArray] = []
@@ -108,6 +120,8 @@ def concatenate(tables: list[Table]) -> Table:
         rows.append(table.row + offset)
         bad += [replace(b, row=b.row + offset) for b in table.bad_rows]
         notes += table.notes
+        if lacking := [name for name in names if name not in table.columns]:
+            notes.append(f"{table.source} lacks the columns {', '.join(lacking)}: they are empty there.")
         notes.append(f"{table.source}: rows {table.row[0] + offset} to {table.row[-1] + offset}")
         offset += int(max([table.row[-1], *(b.row for b in table.bad_rows)]))
     return Table(", ".join(t.source for t in tables), columns, np.concatenate(rows), tuple(notes), tuple(bad))

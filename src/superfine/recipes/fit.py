@@ -5,12 +5,16 @@ from __future__ import annotations
 from superfine.recipes.outputs import Timing, begin_run, save_model
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
-from superfine.recipes.request import Request, claim_folder
+from superfine.recipes.request import Request, claimed_folder
 
 
 def fit(request: Request, reporter: Reporter) -> None:
     """Read, fine-tune, and write `model/` into the request's folder."""
-    claim_folder(request)
+    with claimed_folder(request):
+        _fit(request, reporter)
+
+
+def _fit(request: Request, reporter: Reporter) -> None:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, None, request.config, needs_test=False)
     from superfine.recipes.tuning import build_job, fine_tune

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BAD_ROWS = "bad_rows.csv"
 JSON_ENDINGS = (".jsonl", ".ndjson")
+OTHER_ENDINGS = (".json", ".xlsx", ".xls", ".parquet", ".gz", ".zst", ".zip")
+"""A file of such a name would be taken for what it is not."""
 
 
 @dataclass
@@ -270,13 +272,13 @@ def unused_names(taken: list[str], wanted: list[str]) -> list[str]:
 
 
 class PredictionWriter:
-    """Writes the input's columns and the predictions, piece by piece: CSV, or JSON Lines."""
+    """Writes the input's columns and the predictions, piece by piece: CSV, tab-separated values, or JSON Lines."""
 
-    def __init__(self, stream: IO[str], columns: Sequence[str], labels: tuple[str, ...], *, as_json: bool = False) -> None:
-        """columns: of every piece."""
-        self._stream, self._as_json = stream, as_json
-        self._csv = csv.writer(stream, lineterminator="\n")
-        if not as_json:
+    def __init__(self, stream: IO[str], columns: Sequence[str], labels: tuple[str, ...], ending: str = ".csv") -> None:
+        """columns: of every piece. ending: of the file's name, in lower case."""
+        self._stream, self._as_json = stream, ending in JSON_ENDINGS
+        self._csv = csv.writer(stream, delimiter="\t" if ending == ".tsv" else ",", lineterminator="\n")
+        if not self._as_json:
             self._csv.writerow(prediction_header(list(columns), labels))
 
     def write(self, examples: Examples, predictions: Predictions) -> None:
@@ -306,7 +308,7 @@ def open_predictions(path: Path, columns: Sequence[str], labels: tuple[str, ...]
     fresh = path.with_name(path.name + ".new") if is_plain else path
     try:
         with open(fresh, "w", encoding="utf-8", newline="") as stream:
-            yield PredictionWriter(stream, columns, labels, as_json=path.suffix.lower() in JSON_ENDINGS)
+            yield PredictionWriter(stream, columns, labels, path.suffix.lower())
         if is_plain:
             fresh.replace(path)
     except BaseException:

@@ -21,7 +21,7 @@ from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.errors import DataError, OutputError
 from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
-from superfine.recipes.outputs import open_predictions
+from superfine.recipes.outputs import OTHER_ENDINGS, open_predictions
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.records import Examples, Predictions
 
@@ -87,7 +87,11 @@ class PredictJob:
 
     def write(self, out: Path, reporter: Reporter | None = None) -> None:
         """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
-        if out.is_dir() or not out.absolute().parent.is_dir():
+        if out.suffix.lower() in OTHER_ENDINGS:
+            raise OutputError(
+                f"Predictions are not written as {out.suffix}: {out}.", "Name a file that ends in .csv, .tsv or .jsonl."
+            )
+        if _is_no_file(out):
             raise OutputError(
                 f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
             )
@@ -97,6 +101,13 @@ class PredictJob:
                     writer.write(examples, predictions)
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror}.") from None
+
+
+def _is_no_file(out: Path) -> bool:
+    try:
+        return out.is_dir() or not out.absolute().parent.is_dir()
+    except OSError:  # a name too long, a folder that must not be entered: writing will say so
+        return False
 
 
 def _with_columns(table: Table, names: Iterable[str]) -> Table:

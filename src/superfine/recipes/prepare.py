@@ -75,6 +75,7 @@ def prepare(
     rows, dropped = to_examples(tables["train"], columns)
     lost = {"train": dropped}
     _refuse_unusable(rows, columns)
+    header_note = _header_among_rows(rows, columns)
     spelling = canonical_labels(rows.label or []) if settings.merge_labels else {}
     rows = _respelled(rows, spelling)
     task_type: type[Classification] = TASKS.load(config.task.name)
@@ -105,7 +106,7 @@ def prepare(
     scored = np.zeros(0, dtype=np.int64)
     if needs_test:
         scored = scored_positions(test_rows, task, ignore_unknown=settings.ignore_unknown_labels)
-    notes = tuple(note for table in tables.values() for note in table.notes)
+    notes = tuple(note for table in tables.values() for note in table.notes) + header_note
     bad = tuple(bad for table in tables.values() for bad in table.bad_rows)
     return Parts(rows, validation_rows, test_rows, task, columns, lost, scored, notes, bad)
 
@@ -156,6 +157,17 @@ def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
     return choose_columns(table, columns.text, columns.text_pair, columns.label, group)
 
 
+def _header_among_rows(rows: Examples, columns: ColumnChoice) -> tuple[str, ...]:
+    """A note where the name of the label column is also one of its labels: a record taken for the header, or a header for one."""
+    if columns.label not in (rows.label or []):
+        return ()
+    row = int(rows.row[(rows.label or []).index(str(columns.label))])
+    return (
+        f'"{columns.label}" is the name of the label column and a label as well (row {row}): '
+        "does the file lack a header, or have a second one?",
+    )
+
+
 def _refuse_unusable(rows: Examples, columns: ColumnChoice) -> None:
     if not len(rows):
         raise DataError(
@@ -188,5 +200,10 @@ def _why_none(rows: Examples, task: Classification, share: float) -> str:
         return (
             f"there are {len(task.labels)} classes in {len(rows)} rows, and the only row of a class stays. "
             "Check that the label column is the right one"
+        )
+    n_texts = len(set(rows.text))
+    if n_texts < len(rows) / 2:
+        return (
+            f"its {len(rows)} rows hold only {n_texts} different texts, and equal texts stay together. Give more different ones"
         )
     return f"{share:.4g} of {len(rows)} rows, taken from each class, is less than one. Give more rows"

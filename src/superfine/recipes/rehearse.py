@@ -8,12 +8,13 @@ from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request, check_folder
-from superfine.recipes.train import refuse_if_strict, tell_parts
+from superfine.recipes.train import check_plug_ins, refuse_if_strict, tell_parts
 
 
 def rehearse(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
     check_folder(request)
+    check_plug_ins(request.config)
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(parts, reporter)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from superfine.data.read import Source
 from superfine.errors import ConfigError, OutputError
 
 MARKER = "run.yaml"
+LONGEST_STEM = 200
+"""Bytes of the name of the data in the name of a run."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,21 @@ def default_folder(data: Source) -> Path:
     """`runs/<name of the data>-<date>-<time>`."""
     first = data[0] if isinstance(data, list | tuple) and data else data
     stem = Path(first).name.split(".")[0].split(":")[0] if isinstance(first, str | Path) and str(first) != "-" else "data"
+    # Names of folders end at 255 bytes, and a Chinese character takes three.
+    stem = stem.encode()[:LONGEST_STEM].decode(errors="ignore")
     return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def check_folder(request: Request) -> None:
     """Refuse an output folder that holds something of somebody else's, or a run without --force."""
     folder = request.folder
+    try:
+        _refuse_foreign(request, folder)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be used: {error.strerror}.", "Choose another one with --out.") from None
+
+
+def _refuse_foreign(request: Request, folder: Path) -> None:
     if folder.is_file():
         raise OutputError(f"{folder} is a file; the run needs a folder.", "Choose another one with --out.")
     if request.resume:
@@ -93,8 +105,22 @@ def check_folder(request: Request) -> None:
             )
 
 
-def claim_folder(request: Request) -> None:
-    """Make the output folder. Raises OutputError for one that cannot be used."""
+@contextmanager
+def claimed_folder(request: Request) -> Iterator[None]:
+    """Make the output folder, and take it away if what is done inside fails before it holds anything.
+
+    Raises OutputError for one that cannot be used.
+    """
+    _claim_folder(request)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # one that holds something stays
+            request.folder.rmdir()
+        raise
+
+
+def _claim_folder(request: Request) -> None:
     check_folder(request)
     folder = request.folder
     try:

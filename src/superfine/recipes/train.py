@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import DataError
 from superfine.evaluation.compare import compare
@@ -17,7 +18,7 @@ from superfine.recipes.baselines import BaselinePredictions, predict_baselines
 from superfine.recipes.outputs import BAD_ROWS, Scores, Timing, begin_run, collect_metrics, save_model, write_outputs
 from superfine.recipes.prepare import Parts, prepare, resolved
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.recipes.request import Request, claim_folder
+from superfine.recipes.request import Request, claimed_folder
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding, TextPredictor
 
@@ -34,9 +35,13 @@ class Outcome:
 def train(request: Request, reporter: Reporter) -> Outcome:
     """Read, check, fine-tune, evaluate, write. Raises a SuperfineError for anything the user can mend."""
     config = request.config
-    for name in config.track:
-        TRACKERS.load(name)
-    claim_folder(request)
+    check_plug_ins(config)
+    with claimed_folder(request):
+        return _train(request, reporter)
+
+
+def _train(request: Request, reporter: Reporter) -> Outcome:
+    config = request.config
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, config, reporter=reporter)
     config = config.model_copy(update={"data": resolved(config.data, parts.columns)})
@@ -77,6 +82,16 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     return Outcome(request.folder, metrics, result.stopped == "interrupted")
 
 
+def check_plug_ins(config: RunConfig) -> None:
+    """Tell a mistake in the names and options of plug-ins before anything takes time. Raises ConfigError or a missing extra."""
+    for name in config.track:
+        TRACKERS.load(name)
+    if config.training.regularisers != RunConfig().training.regularisers:
+        from superfine.training.objective import compose
+
+        compose(config.training.regularisers)
+
+
 def refuse_if_strict(request: Request, findings: list[Finding]) -> None:
     """Raises DataError for a blocking finding where the user wants none."""
     blocking = [found for found in findings if found.severity == "blocking"]
@@ -89,7 +104,7 @@ def tell_parts(parts: Parts, reporter: Reporter) -> None:
     for note in parts.notes:
         reporter.note(note)
     if parts.bad_rows:
-        reporter.note(f"Left out: {len(parts.bad_rows)} records that cannot be read, listed in {BAD_ROWS}")
+        reporter.note(f"Left out: {len(parts.bad_rows)} records that cannot be read (a run lists them in {BAD_ROWS})")
     reporter.note(f"Columns: {parts.columns.describe()}")
     for name, dropped in parts.dropped.items():
         if len(dropped):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -69,8 +70,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters["percent"] = percent
+    env.filters["signed"] = signed
     env.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
-    env.filters["number"] = lambda value, digits=3: f"{value:.{digits}f}"
+    env.filters["number"] = lambda value, digits=3: f"{value:.{digits}f}".replace("-", "−")
     return env
 
 
@@ -134,13 +136,14 @@ def _panel(
     title: str, low: float, high: float, lines: list[tuple[str, str, list[float]]], show: Callable[[float], str]
 ) -> dict[str, Any]:
     n = max(len(values) for _, _, values in lines)
+    ticks = round_ticks(low, high)
+    low, high = ticks[0], ticks[-1]
     xs = [round(LEFT + (RIGHT - LEFT) * (i + 0.5) / max(1, n), 1) for i in range(n)]
 
     def y(value: float) -> float:
         return round(BOTTOM - (BOTTOM - TOP) * (min(max(value, low), high) - low) / (high - low), 1)
 
     every = max(1, -(-n // 12))
-    ticks = [low + (high - low) * k / 4 for k in range(5)]
     return {
         "title": title,
         "ticks": [{"y": y(tick), "text": show(tick)} for tick in ticks],
@@ -150,6 +153,20 @@ def _panel(
             for name, kind, values in lines
         ],
     }
+
+
+def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """About `wanted` intervals that hold low to high and meet at round numbers: 1, 2, 2.5 or 5 times a power of ten apart."""
+    least = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, last + 1)]
+
+
+def signed(value: float) -> str:
+    """`"+1.2"`, `"−0.3"`: with a minus sign, not a hyphen."""
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -15,7 +15,7 @@ BATCH_FOR_FEW_CLASSES, BATCH_FOR_MANY_CLASSES = 32, 16
 REFERENCE_WIDTH, REFERENCE_BATCH = 384, 16
 REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
-WANTED_TEXTS = 5440
+WANTED_TEXTS_FOR_FEW_CLASSES, WANTED_TEXTS_FOR_MANY_CLASSES = 3600, 5440
 """Small data get more passes until the run has learned from about so many texts."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
 MANY_ROWS_PER_CLASS = 800
@@ -46,7 +46,8 @@ def usual_epochs(n_rows: int, n_classes: int) -> int:
     """Two, three where there are many small classes, and more for few rows."""
     few_classes = n_classes <= FEW_CLASSES
     epochs = USUAL_EPOCHS if few_classes or n_rows >= MANY_ROWS_PER_CLASS * n_classes else EPOCHS_FOR_SMALL_CLASSES
-    return max(epochs, min(MOST_EPOCHS, -(-WANTED_TEXTS // n_rows)))
+    wanted_texts = WANTED_TEXTS_FOR_FEW_CLASSES if few_classes else WANTED_TEXTS_FOR_MANY_CLASSES
+    return max(epochs, min(MOST_EPOCHS, round(wanted_texts / n_rows)))
 
 
 def usual_rate(width: int, batch_size: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from superfine.data.encodings import holds_broken_bytes
 from superfine.data.files import File
 from superfine.data.formats.delimited import NOT_UTF8, encoding_notes
-from superfine.data.table import BadRow, BadRows, ReadOptions, Table, as_text
+from superfine.data.table import BadRow, BadRows, ReadOptions, Table, as_text, header_of
 from superfine.errors import DataError
 
 LINES_LOOK_LIKE = 'Each line looks like {"text": "...", "label": "..."}.'
@@ -40,11 +40,11 @@ def json_line_pieces(file: File, options: ReadOptions, size: int | None) -> Iter
                 bad.report(BadRow(file.source, number, number, reason, line[:80].rstrip()), LINES_LOOK_LIKE)
                 continue
             if len(numbers) == size:
-                yield Table(file.source, _columns(records), np.array(numbers, dtype=np.int64), notes, bad.take())
+                yield Table(file.source, _columns(file.source, records), np.array(numbers, dtype=np.int64), notes, bad.take())
                 records, numbers, notes = [], [], ()
             records.append(record)
             numbers.append(number)
-    yield Table(file.source, _columns(records), np.array(numbers, dtype=np.int64), notes, bad.take())
+    yield Table(file.source, _columns(file.source, records), np.array(numbers, dtype=np.int64), notes, bad.take())
 
 
 def read_json(file: File, options: ReadOptions) -> Table:
@@ -61,7 +61,7 @@ def read_json(file: File, options: ReadOptions) -> Table:
     if records is None or not all(isinstance(record, dict) for record in records):
         raise DataError(f"{file.source} holds no list of objects.", 'It should look like [{"text": "...", "label": "..."}, ...].')
     notes = tuple(encoding_notes(encoding, file.source, options))
-    return Table(file.source, _columns(records), np.arange(1, len(records) + 1, dtype=np.int64), notes)
+    return Table(file.source, _columns(file.source, records), np.arange(1, len(records) + 1, dtype=np.int64), notes)
 
 
 def _table_in(document: object) -> list[dict[str, object]] | None:
@@ -91,9 +91,9 @@ def _reason(error: Exception) -> str:
     return "a number or a nesting in it is too large"
 
 
-def _columns(records: list[dict[str, object]]) -> dict[str, list[str]]:
+def _columns(source: str, records: list[dict[str, object]]) -> dict[str, list[str]]:
     names = list(dict.fromkeys(name for record in records for name in record))
-    trimmed = {name: name.strip() or f"column_{i}" for i, name in enumerate(names, start=1)}
+    trimmed = dict(zip(names, header_of(source, names), strict=True))
     return {trimmed[name]: [cell(record.get(name)) for record in records] for name in names}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from superfine.data.files import File
-from superfine.data.table import ReadOptions, Table, as_text
+from superfine.data.table import ReadOptions, Table, as_text, header_of
 from superfine.errors import DataError
 from superfine.extras import require
 
@@ -27,8 +27,8 @@ def read_parquet(file: File, options: ReadOptions) -> Table:
         raise DataError(f"{file.source} is no Parquet file that can be read: {error}.") from None
     names = _class_names(table.schema.metadata or {})
     columns = {
-        name.strip(): [as_text(value) for value in with_names(table.column(name).to_pylist(), names.get(name))]
-        for name in table.column_names
+        header: [as_text(value) for value in with_names(table.column(name).to_pylist(), names.get(name))]
+        for header, name in zip(header_of(file.source, table.column_names), table.column_names, strict=True)
     }
     return Table(file.source, columns, np.arange(1, table.num_rows + 1, dtype=np.int64))
 
