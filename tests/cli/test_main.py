@@ -149,7 +149,7 @@ def test_evaluate_leaves_unknown_labels_out_on_request(trained, tmp_path, capsys
 
 
 def test_what_the_system_refuses_is_one_message_and_no_traceback(reviews, tmp_path, capsys):
-    long = "长" * 90 + ".csv"
+    long = "长" * 80 + ".csv"
     assert superfine_command("train", "x" * 300 + ".csv", "--dry-run") == 2
     assert superfine_command("train", reviews, "--out", tmp_path / ("x" * 300)) == 2
     assert superfine_command("predict", "x" * 300, reviews) == 2

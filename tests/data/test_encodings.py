@@ -31,8 +31,8 @@ RUSSIAN = "text,label\nОчень хороший товар и быстрая д
         (FRENCH, "latin-1", "Windows-1252 (Western European)"),
         ("text,label\nI don’t want it – it’s broken,bad\nIt’s a naïve café,good\n", "cp1252", "Windows-1252 (Western European)"),
         (RUSSIAN, "cp1251", "Windows-1251 (Cyrillic)"),
-        ("text,label\n" + "Très bien, déjà vu à l’été, garçon “naïf”,oui\n" * 80, "cp1252", "Windows-1252 (Western European)"),
-        ("text,label\n" + "“It works”, she said – “really”,good\n" * 40, "cp1252", "Windows-1252 (Western European)"),
+        ("text,label\n" + "Très bien – déjà vu à l’été – garçon “naïf”,oui\n" * 80, "cp1252", "Windows-1252 (Western European)"),
+        ("text,label\n" + "“It works” she said – “really”,good\n" * 40, "cp1252", "Windows-1252 (Western European)"),
         ("text,label\n" + "arrived on time and works,好\nbroken after a day,差\n" * 60, "gbk", "GB18030 (Chinese)"),
     ],
 )

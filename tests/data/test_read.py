@@ -135,7 +135,8 @@ def test_several_files_are_one_table_and_say_where_each_begins(tmp_path):
     table = read_table([first, second])
     assert table.columns == {"text": ["a", "b", "c"], "label": ["x", "y", "z"], "stars": ["", "", "5"]}
     assert table.row.tolist() == [2, 3, 5]
-    assert [note.rpartition("/")[2] for note in table.notes] == ["a.csv: rows 2 to 3", "b.csv: rows 5 to 5"]
+    said = ["a.csv lacks the columns stars: they are empty there.", "a.csv: rows 2 to 3", "b.csv: rows 5 to 5"]
+    assert [note.rpartition("/")[2] for note in table.notes] == said
 
 
 def test_a_folder_of_classes_is_read_file_by_file(tmp_path):
