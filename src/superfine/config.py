@@ -102,7 +102,7 @@ class TrainingConfig(_Section):
     """How the weights are fitted."""
 
     epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by rows and classes")
-    batch_size: int | None = Field(None, gt=0, description="texts per step; absent: by classes")
+    batch_size: int | None = Field(None, gt=0, description="texts per step; absent: by rows and classes")
     learning_rate: float | None = Field(
         None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width and the batch size"
     )

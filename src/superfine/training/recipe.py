@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from superfine.config import TrainingConfig
 
-FEW_CLASSES = 4
-"""Up to so many classes learn as well from half as many steps, with batches twice as large."""
-BATCH_FOR_FEW_CLASSES, BATCH_FOR_MANY_CLASSES = 32, 16
-REFERENCE_WIDTH, REFERENCE_BATCH = 384, 16
+FEW_CLASSES, MANY_ROWS = 4, 1800
+"""Up to so many classes and from so many rows on, half as many steps do as well, in batches twice as large."""
+USUAL_BATCH, LARGE_BATCH = 16, 32
+REFERENCE_WIDTH = 384
 REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
-WANTED_TEXTS_FOR_FEW_CLASSES, WANTED_TEXTS_FOR_MANY_CLASSES = 3600, 5440
-"""Small data get more passes until the run has learned from about so many texts."""
+WANTED_TEXTS = 5440
+"""Other data get more passes until the run has learned from about so many texts."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
 MANY_ROWS_PER_CLASS = 800
 """Many classes with fewer rows on average get a third pass."""
@@ -33,8 +33,7 @@ class Recipe:
 
 def choose_recipe(settings: TrainingConfig, n_rows: int, n_classes: int, width: int) -> Recipe:
     """What the settings say, and the rules for what they leave open. width: of the model's hidden states."""
-    few_classes = n_classes <= FEW_CLASSES
-    batch_size = settings.batch_size or (BATCH_FOR_FEW_CLASSES if few_classes else BATCH_FOR_MANY_CLASSES)
+    batch_size = settings.batch_size or (LARGE_BATCH if _learns_in_large_batches(n_rows, n_classes) else USUAL_BATCH)
     return Recipe(
         batch_size=batch_size,
         epochs=settings.epochs or usual_epochs(n_rows, n_classes),
@@ -42,12 +41,16 @@ def choose_recipe(settings: TrainingConfig, n_rows: int, n_classes: int, width: 
     )
 
 
+def _learns_in_large_batches(n_rows: int, n_classes: int) -> bool:
+    return n_classes <= FEW_CLASSES and n_rows >= MANY_ROWS
+
+
 def usual_epochs(n_rows: int, n_classes: int) -> int:
     """Two, three where there are many small classes, and more for few rows."""
-    few_classes = n_classes <= FEW_CLASSES
-    epochs = USUAL_EPOCHS if few_classes or n_rows >= MANY_ROWS_PER_CLASS * n_classes else EPOCHS_FOR_SMALL_CLASSES
-    wanted_texts = WANTED_TEXTS_FOR_FEW_CLASSES if few_classes else WANTED_TEXTS_FOR_MANY_CLASSES
-    return max(epochs, min(MOST_EPOCHS, round(wanted_texts / n_rows)))
+    if _learns_in_large_batches(n_rows, n_classes):
+        return USUAL_EPOCHS
+    epochs = USUAL_EPOCHS if n_rows >= MANY_ROWS_PER_CLASS * n_classes else EPOCHS_FOR_SMALL_CLASSES
+    return max(epochs, min(MOST_EPOCHS, round(WANTED_TEXTS / n_rows)))
 
 
 def usual_rate(width: int, batch_size: int) -> float:
@@ -55,5 +58,5 @@ def usual_rate(width: int, batch_size: int) -> float:
 
     The root is what Adam's noise scale suggests (Malladi et al. 2022). Rounded to three digits, because people read it.
     """
-    rate = REFERENCE_RATE * (REFERENCE_WIDTH / width) ** 2 * (batch_size / REFERENCE_BATCH) ** 0.5
+    rate = REFERENCE_RATE * (REFERENCE_WIDTH / width) ** 2 * (batch_size / USUAL_BATCH) ** 0.5
     return min(HIGHEST_RATE, float(f"{rate:.3g}"))
