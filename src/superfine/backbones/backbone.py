@@ -17,7 +17,7 @@ from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family
 from superfine.backbones.packed.attention import PACKED, packed, register
 from superfine.backbones.packed.dropout import use_lane_dropout
-from superfine.backbones.packed.last_layer import restore, shorten
+from superfine.backbones.packed.layers import give_back, take_over
 
 SELF_CHECK_BOUND = 1e-4
 """Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
@@ -133,8 +133,7 @@ class Backbone:
             try:
                 self._use_attention(PACKED)
                 self.is_packed = True
-                if (layer := self._last_layer()) is not None and self.family.last_layer is not None:
-                    shorten(layer, self.family.last_layer.shortened, self.family.reads)
+                self._take_over_layers()
                 agrees = bool((self.logits(probe) - expected).abs().max() <= SELF_CHECK_BOUND)
             except (ValueError, RuntimeError, TypeError):
                 agrees = False
@@ -148,14 +147,20 @@ class Backbone:
         """Go back to padded rectangles and transformers' own attention."""
         self.is_packed = False
         self._use_attention("sdpa")
-        if (layer := self._last_layer()) is not None:
-            restore(layer)
+        for layer in self._layers():
+            give_back(layer)
 
-    def _last_layer(self) -> nn.Module | None:
-        if self.family is None or self.family.last_layer is None:
-            return None
-        layers = cast(nn.ModuleList, self.network.base_model.get_submodule(self.family.last_layer.path))
-        return layers[-1]
+    def _take_over_layers(self) -> None:
+        family, layers = cast(Family, self.family), self._layers()
+        for layer in layers:
+            is_last = layer is layers[-1]
+            if family.layers is not None and (is_last or family.layers.every):
+                take_over(layer, family.layers.computed, family.reads if is_last else None)
+
+    def _layers(self) -> list[nn.Module]:
+        if self.family is None or self.family.layers is None:
+            return []
+        return list(cast(nn.ModuleList, self.network.base_model.get_submodule(self.family.layers.path)))
 
     def _use_attention(self, name: str) -> None:
         if self.family is not None:
@@ -182,7 +187,7 @@ class Backbone:
         with packed(batch.layout):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state[0]
-        if family.last_layer is not None:
+        if family.layers is not None:
             return states
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
 

@@ -12,16 +12,17 @@ from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from superfine.backbones.packed.last_layer import Shortened, bert_layer, decoder_layer, distilbert_layer
+from superfine.backbones.packed.layers import Computation, bert_layer, decoder_layer, distilbert_layer
 
 Head = Callable[[Any, Tensor], Tensor]
 
 
-class LastLayer(NamedTuple):
-    """path: the list of layers inside the base model. shortened: see `packed.last_layer`."""
+class Layers(NamedTuple):
+    """path: the list of layers inside the base model. computed: how (see `packed.layers`). every: all, or the last alone."""
 
     path: str
-    shortened: Shortened
+    computed: Computation
+    every: bool
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Family:
     """reads: the token whose state is classified. head: (network, states (n, 1, width)) -> logits (n, K).
 
     head_modules: names, inside the network, of what is not the backbone. positions_after_padding: positions count from
-    `pad_token_id + 1`, as in RoBERTa, instead of 0. last_layer: where the last layer is, and how it is computed for the
-    tokens that are read alone; None computes it for all.
+    `pad_token_id + 1`, as in RoBERTa, instead of 0. layers: those that are computed our way, the last one for the tokens alone
+    that are read; None leaves all to transformers.
     """
 
     reads: Literal["first", "last"]
@@ -38,7 +39,7 @@ class Family:
     head_modules: tuple[str, ...]
     positions_after_padding: bool = False
     has_token_types: bool = False
-    last_layer: LastLayer | None = None
+    layers: Layers | None = None
 
 
 def _pooler_then_classifier(network: Any, states: Tensor) -> Tensor:
@@ -68,15 +69,11 @@ def _score(network: Any, states: Tensor) -> Tensor:
     return logits
 
 
-_BERT_LAYER = LastLayer("encoder.layer", bert_layer)
-_BERT = Family(
-    "first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True, last_layer=_BERT_LAYER
-)
-_ROBERTA = Family(
-    "first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True, last_layer=_BERT_LAYER
-)
+_BERT_LAYERS = Layers("encoder.layer", bert_layer, every=True)
+_BERT = Family("first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True, layers=_BERT_LAYERS)
+_ROBERTA = Family("first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True, layers=_BERT_LAYERS)
 _GPT2 = Family("last", _score, ("score",))
-_DECODER = Family("last", _score, ("score",), last_layer=LastLayer("layers", decoder_layer))
+_DECODER = Family("last", _score, ("score",), layers=Layers("layers", decoder_layer, every=False))
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -84,10 +81,10 @@ FAMILIES: dict[str, Family] = {
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "electra": Family("first", _classifier, ("classifier",), has_token_types=True, last_layer=_BERT_LAYER),
+    "electra": Family("first", _classifier, ("classifier",), has_token_types=True, layers=_BERT_LAYERS),
     "albert": Family("first", _linear_pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True),
     "distilbert": Family(
-        "first", _distilbert, ("pre_classifier", "classifier"), last_layer=LastLayer("transformer.layer", distilbert_layer)
+        "first", _distilbert, ("pre_classifier", "classifier"), layers=Layers("transformer.layer", distilbert_layer, every=True)
     ),
     "gpt2": _GPT2,
     "llama": _DECODER,

@@ -5,7 +5,7 @@ The layout of the batch at hand is not an argument of the models, so it is put i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -80,12 +80,12 @@ def attend(
     query: (tokens, heads, head_width), or (n, heads, head_width); key, value: (tokens, key_heads, head_width), where key_heads
     divides heads. Returns what the queries are: (tokens or n, heads, head_width). Rows behind the last text give and get zeros.
     """
-    plans = _plans(layout, query.shape[1], key.shape[1], causal=causal, reads=reads, dtype=query.dtype)
+    plans = plans_of(layout, query.shape[1], key.shape[1], causal=causal, reads=reads, dtype=query.dtype)
     return cast(Tensor, _Attention.apply(query, key, value, plans, scale, dropout))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How one bucket is computed. Tensors are seen as rows of one head each: (tokens * heads, head_width).
 
     queries: (n * heads * query_length,), keys: (n * heads * length,) which row stands where in a rectangle with heads outside.
@@ -109,15 +109,15 @@ class _Plan:
     mask: Tensor | None
 
 
-def _plans(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, reads: bool, dtype: torch.dtype) -> list[_Plan]:
+def plans_of(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, reads: bool, dtype: torch.dtype) -> list[Plan]:
     """One for each bucket, made once for all layers."""
     name = (n_heads, n_key_heads, causal, reads, dtype)
     if name not in layout.prepared:
         layout.prepared[name] = [_plan(bucket, n_heads, n_key_heads, causal, reads, dtype) for bucket in layout.buckets]
-    return cast("list[_Plan]", layout.prepared[name])
+    return cast("list[Plan]", layout.prepared[name])
 
 
-def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype) -> _Plan:
+def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype) -> Plan:
     tokens, asking = bucket.tokens, bucket.reads if reads else bucket.tokens
     heads = torch.arange(n_heads, device=tokens.rows.device)[:, None]
     queries = asking.rows[:, None] * n_heads + heads
@@ -133,7 +133,7 @@ def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: b
         if causal:
             allowed &= asking.rows[:, :, None] >= tokens.rows[:, None, :]
         mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))[:, None]
-    return _Plan(
+    return Plan(
         asking.start, asking.stop, tokens.start, tokens.stop, tokens.n, n_heads, asking.length, tokens.length,
         queries.reshape(-1), keys.reshape(-1), _way_back(asking, n_heads), _way_back(tokens, n_heads), left_over, mask,
     )  # fmt: skip
@@ -146,6 +146,10 @@ def _way_back(rectangle: Rectangle, n_heads: int) -> Tensor:
     return ((line[:, None] * n_heads + heads) * rectangle.length + column[:, None]).reshape(-1)
 
 
+Kept = list[Tensor | None]
+"""What the way back needs: queries, keys, values, weights and mask of each bucket."""
+
+
 class _Attention(torch.autograd.Function):
     """softmax(scale · Q Kᵀ + mask) V for each bucket, with gradients written out.
 
@@ -154,66 +158,81 @@ class _Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plans: list[_Plan], scale: float, dropout: float) -> Tensor:
-        flat = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
-        out = torch.empty_like(flat[0], memory_format=torch.contiguous_format)
-        kept: list[Tensor | None] = []
-        for plan in plans:
-            q = _gather(plan, flat[0], plan.queries, plan.query_length).mul_(scale)
-            k, v = (_gather(plan, rows, plan.keys, plan.length) for rows in flat[1:])
-            scores = torch.bmm(q, k.transpose(1, 2))
-            if plan.mask is not None:
-                scores.view(plan.n, plan.n_heads, plan.query_length, plan.length).add_(plan.mask)
-            weights = torch.softmax(scores, dim=-1)
-            mask = dropout_mask(weights.shape, dropout, weights.dtype, weights.device) if dropout else None
-            used = weights if mask is None else weights * mask
-            _put(plan.outputs, torch.bmm(used, v), out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
-            kept += [q, k, v, weights, mask]
-        out[plans[-1].stop * plans[-1].n_heads :] = 0
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plans: list[Plan], scale: float, dropout: float) -> Tensor:
+        out, kept = attention_forward(plans, query, key, value, scale, dropout)
         ctx.save_for_backward(*kept)
         ctx.plans, ctx.scale, ctx.key_shape = plans, scale, key.shape
-        return out.view(query.shape)
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (d_out,) = gradients
-        flat = d_out.reshape(-1, d_out.shape[-1])
-        n_tokens, n_key_heads, width = ctx.key_shape
-        n_heads = d_out.shape[1]
-        d_query = torch.empty_like(flat, memory_format=torch.contiguous_format)
-        d_key, d_value = flat.new_empty(n_tokens * n_heads, width), flat.new_empty(n_tokens * n_heads, width)
-        last: _Plan = ctx.plans[-1]
-        for i, plan in enumerate(ctx.plans):
-            q, k, v, weights, mask = ctx.saved_tensors[5 * i : 5 * i + 5]
-            d_o = _gather(plan, flat, plan.queries, plan.query_length)
-            if plan.left_over is not None:
-                d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
-            used = weights if mask is None else weights * mask
-            d_v = torch.bmm(used.transpose(1, 2), d_o)
-            d_weights = torch.bmm(d_o, v.transpose(1, 2))
-            if mask is not None:
-                d_weights *= mask
-            d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
-            asked, given = (plan.start * n_heads, plan.stop * n_heads), (plan.key_start * n_heads, plan.key_stop * n_heads)
-            _put(plan.outputs, torch.bmm(d_scores, k), d_query, *asked)
-            _put(plan.key_places, torch.bmm(d_scores.transpose(1, 2), q), d_key, *given)
-            _put(plan.key_places, d_v, d_value, *given)
-        d_query[last.stop * n_heads :] = 0
-        d_key[last.key_stop * n_heads :] = 0
-        d_value[last.key_stop * n_heads :] = 0
-        d_query = d_query.mul_(ctx.scale).view(d_out.shape)
-        # Query heads that share a key head add up.
-        d_key, d_value = (
-            d.view(n_tokens, n_heads, width)
-            if n_heads == n_key_heads
-            else d.view(n_tokens, n_key_heads, n_heads // n_key_heads, width).sum(2)
-            for d in (d_key, d_value)
-        )
-        return d_query, d_key, d_value, None, None, None
+        return *attention_backward(ctx.plans, ctx.saved_tensors, gradients[0], ctx.key_shape, ctx.scale), None, None, None
 
 
-def _gather(plan: _Plan, rows: Tensor, index: Tensor, length: int) -> Tensor:
+def attention_forward(
+    plans: list[Plan], query: Tensor, key: Tensor, value: Tensor, scale: float, dropout: float
+) -> tuple[Tensor, Kept]:
+    """The result, shaped as the queries, and what `attention_backward` needs."""
+    flat = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
+    out = torch.empty_like(flat[0], memory_format=torch.contiguous_format)
+    kept: Kept = []
+    for plan in plans:
+        q = _gather(plan, flat[0], plan.queries, plan.query_length).mul_(scale)
+        k, v = (_gather(plan, rows, plan.keys, plan.length) for rows in flat[1:])
+        scores = torch.bmm(q, k.transpose(1, 2))
+        if plan.mask is not None:
+            scores.view(plan.n, plan.n_heads, plan.query_length, plan.length).add_(plan.mask)
+        weights = torch.softmax(scores, dim=-1)
+        mask = dropout_mask(weights.shape, dropout, weights.dtype, weights.device) if dropout else None
+        used = weights if mask is None else weights * mask
+        _put(plan.outputs, torch.bmm(used, v), out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
+        kept += [q, k, v, weights, mask]
+    out[plans[-1].stop * plans[-1].n_heads :] = 0
+    return out.view(query.shape), kept
+
+
+def attention_backward(
+    plans: list[Plan], kept: Sequence[Tensor | None], d_out: Tensor, key_shape: Sequence[int], scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of query, key and value, from that of the result. key_shape: (tokens, key_heads, head_width)."""
+    flat = d_out.reshape(-1, d_out.shape[-1])
+    n_tokens, n_key_heads, width = key_shape
+    n_heads = d_out.shape[1]
+    d_query = torch.empty_like(flat, memory_format=torch.contiguous_format)
+    d_key, d_value = flat.new_empty(n_tokens * n_heads, width), flat.new_empty(n_tokens * n_heads, width)
+    last = plans[-1]
+    for i, plan in enumerate(plans):
+        q, k, v, weights = cast("list[Tensor]", kept[5 * i : 5 * i + 4])
+        mask = kept[5 * i + 4]
+        d_o = _gather(plan, flat, plan.queries, plan.query_length)
+        if plan.left_over is not None:
+            d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
+        used = weights if mask is None else weights * mask
+        d_v = torch.bmm(used.transpose(1, 2), d_o)
+        d_weights = torch.bmm(d_o, v.transpose(1, 2))
+        if mask is not None:
+            d_weights *= mask
+        d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+        asked, given = (plan.start * n_heads, plan.stop * n_heads), (plan.key_start * n_heads, plan.key_stop * n_heads)
+        _put(plan.outputs, torch.bmm(d_scores, k), d_query, *asked)
+        _put(plan.key_places, torch.bmm(d_scores.transpose(1, 2), q), d_key, *given)
+        _put(plan.key_places, d_v, d_value, *given)
+    d_query[last.stop * n_heads :] = 0
+    d_key[last.key_stop * n_heads :] = 0
+    d_value[last.key_stop * n_heads :] = 0
+    d_query = d_query.mul_(scale).view(d_out.shape)
+    # Query heads that share a key head add up.
+    d_key, d_value = (
+        d.view(n_tokens, n_heads, width)
+        if n_heads == n_key_heads
+        else d.view(n_tokens, n_key_heads, n_heads // n_key_heads, width).sum(2)
+        for d in (d_key, d_value)
+    )
+    return d_query, d_key, d_value
+
+
+def _gather(plan: Plan, rows: Tensor, index: Tensor, length: int) -> Tensor:
     """Rows of one head each (r, head_width) as the rectangle (n * heads, length, head_width)."""
     return rows.index_select(0, index).view(plan.n * plan.n_heads, length, -1)
 
