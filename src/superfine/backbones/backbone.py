@@ -186,7 +186,7 @@ class Backbone:
             inputs["token_type_ids"] = types[None]
         with packed(batch.layout):
             output = self.network.base_model(**inputs, **self._no_cache())
-        states: Tensor = output.last_hidden_state[0]
+        states: Tensor = output.last_hidden_state.squeeze(0)
         if family.layers is not None:
             return states
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)

@@ -60,7 +60,7 @@ def packed_attention(
         raise RuntimeError("packed attention was called outside of `with packed(layout)`")
     causal = bool(getattr(module, "is_causal", False)) if is_causal is None else is_causal
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    rows = [tensor[0].transpose(0, 1) for tensor in (query, key, value)]
+    rows = [tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value)]
     return attend(layout, *rows, scale=scale, dropout=dropout, causal=causal)[None], None
 
 

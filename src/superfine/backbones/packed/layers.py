@@ -32,7 +32,8 @@ def distilbert_layer(layer: Any) -> Computed:
 
 
 def _in_one_row(layer: post_norm.PostNormLayer) -> Computed:
-    return lambda hidden, read, **_: layer(hidden[0], read)[None]
+    # Not `hidden[0]`, whose gradient fills a tensor with zeros first.
+    return lambda hidden, read, **_: layer(hidden.squeeze(0), read)[None]
 
 
 def decoder_layer(layer: Any) -> Computed:
