@@ -140,6 +140,21 @@ def test_a_gbk_export_is_read_said_and_predicted_from_several_files(trained, tmp
     assert "二.csv is read as UTF-16" in output.err
 
 
+def test_predictions_are_written_in_the_encoding_that_a_spreadsheet_wants(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", [("lovely 水壶", ""), ("awful 台灯", "")])
+    for encoding, start in (("utf-8-sig", b"\xef\xbb\xbftext,"), ("gb18030", b"text,"), ("utf-8", b"text,")):
+        out = tmp_path / f"{encoding}.csv"
+        assert superfine_command("predict", trained.folder, data, "--out", out, "--out-encoding", encoding) == 0
+        assert out.read_bytes().startswith(start)
+        assert "lovely 水壶" in out.read_text(encoding=encoding)
+    out = tmp_path / "none.csv"
+    assert superfine_command("predict", trained.folder, data, "--out", out, "--out-encoding", "latin-1") == 2
+    assert 'has no "水"' in capsys.readouterr().err
+    assert superfine_command("predict", trained.folder, data, "--out", out, "--out-encoding", "utf-99") == 2
+    assert 'There is no text encoding "utf-99"' in capsys.readouterr().err
+    assert not out.exists() and not list(tmp_path.glob("*.new"))
+
+
 def test_evaluate_leaves_unknown_labels_out_on_request(trained, tmp_path, capsys):
     data = write_csv(tmp_path / "more.csv", [("lovely kettle", "good"), ("awful lamp", "bad"), ("so so", "mixed")])
     assert superfine_command("evaluate", trained.folder, data) == 2

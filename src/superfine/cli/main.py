@@ -216,13 +216,20 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: .csv, .tsv or .jsonl. Absent: CSV on standard output."
 )
+@click.option(
+    "--out-encoding",
+    metavar="NAME",
+    default="utf-8",
+    show_default=True,
+    help="Of that file. Excel opens utf-8-sig without asking; a Chinese one gb18030 too.",
+)
 @_text_option
 @_pair_option
 @_precision_option
 @_reading_options
 @_json_option
 def predict(
-    folder: Path, data: tuple[str, ...], out: Path | None, text: tuple[str, ...], text_pair: str | None,
+    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str, text: tuple[str, ...], text_pair: str | None,
     precision: Precision | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
@@ -242,7 +249,7 @@ def predict(
     _tell_reading(survey.notes, survey.bad_rows)
     _tell(f"Columns: {survey.choice.describe()}")
     if as_json and out is not None:
-        job.write(out, reporter)
+        job.write(out, reporter, out_encoding)
         _print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
     elif as_json:
         records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
@@ -256,7 +263,7 @@ def predict(
 
         _to_standard_output(write)
     else:
-        job.write(out, reporter)
+        job.write(out, reporter, out_encoding)
         _tell(f"{survey.n_rows} rows written to {out}")
 
 

@@ -53,14 +53,20 @@ class Encoding:
 
 
 def named_encoding(name: str) -> Encoding:
-    """The encoding that a user names. Raises DataError for one that Python does not know."""
+    """The encoding that a user names, to read with. Raises DataError for one that Python does not know."""
+    codec = written_encoding(name)
+    # A user may be wrong about UTF-8: what is not is found by the reader.
+    return Encoding("utf-8-sig", damaged=True) if codec == "utf-8" else Encoding(codec)
+
+
+def written_encoding(name: str) -> str:
+    """Python's name of the encoding that a user names, to write with. Raises DataError for one that Python does not know."""
     try:
         codec = codecs.lookup(name).name
         "".encode(codec)
     except (LookupError, ValueError):
         raise DataError(f'There is no text encoding "{name}".', "Usual ones: utf-8, gb18030, big5, utf-16, cp1252.") from None
-    # A user may be wrong about UTF-8: what is not is found by the reader.
-    return Encoding("utf-8-sig", damaged=True) if codec == "utf-8" else Encoding(codec)
+    return codec
 
 
 def detect_encoding(source: str, stream: IO[bytes]) -> Encoding:

@@ -302,12 +302,14 @@ def write_predictions(path: Path, examples: Examples, predictions: Predictions) 
 
 
 @contextmanager
-def open_predictions(path: Path, columns: Sequence[str], labels: tuple[str, ...]) -> Iterator[PredictionWriter]:
+def open_predictions(
+    path: Path, columns: Sequence[str], labels: tuple[str, ...], encoding: str = "utf-8"
+) -> Iterator[PredictionWriter]:
     """A writer to a file that is there whole afterwards, or not at all."""
     is_plain = path.is_file() or not path.exists()
     fresh = path.with_name(path.name + ".new") if is_plain else path
     try:
-        with open(fresh, "w", encoding="utf-8", newline="") as stream:
+        with open(fresh, "w", encoding=encoding, newline="") as stream:
             yield PredictionWriter(stream, columns, labels, path.suffix.lower())
         if is_plain:
             fresh.replace(path)

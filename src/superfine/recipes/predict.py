@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from superfine.data.columns import ColumnChoice, to_examples
+from superfine.data.encodings import written_encoding
 from superfine.data.files import File
 from superfine.data.formats.delimited import find_dialect
 from superfine.data.read import STANDARD_INPUT, Source, cut, read_file, read_pieces, standard_input
@@ -85,8 +86,9 @@ class PredictJob:
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
             yield examples, predictor.predict_examples(examples, on_batch)
 
-    def write(self, out: Path, reporter: Reporter | None = None) -> None:
+    def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8") -> None:
         """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
+        codec = written_encoding(encoding)
         if out.suffix.lower() in OTHER_ENDINGS:
             raise OutputError(
                 f"Predictions are not written as {out.suffix}: {out}.", "Name a file that ends in .csv, .tsv or .jsonl."
@@ -96,9 +98,14 @@ class PredictJob:
                 f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
             )
         try:
-            with open_predictions(out, self.survey.columns, self.labels) as writer:
+            with open_predictions(out, self.survey.columns, self.labels, codec) as writer:
                 for examples, predictions in self.pieces(reporter):
                     writer.write(examples, predictions)
+        except UnicodeEncodeError as error:
+            raise OutputError(
+                f'The encoding {encoding} has no "{error.object[error.start]}", which is in the texts.',
+                "Choose another with --out-encoding, for example utf-8-sig.",
+            ) from None
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror}.") from None
 
