@@ -1,4 +1,4 @@
-"""Checks that the example data are what they claim to be: enough rows, the classes, and no near-duplicates or templates.
+"""Checks that the example data are what they claim to be: enough rows, the classes as counted, no near-duplicates or templates.
 
     python examples/check_data.py
 
@@ -75,8 +75,12 @@ def problems(table: Table, folder: Path = FOLDER) -> list[str]:
     found = []
     if len(rows) < table.min_rows:
         found.append(f"only {len(rows)} rows")
-    if {row[table.label] for row in rows} != table.labels:
+    counts = Counter(row[table.label] for row in rows)
+    if counts.keys() != table.labels:
         found.append(f"the classes are not {', '.join(sorted(table.labels))}")
+    card = (FOLDER / table.file).with_suffix(".md").read_text(encoding="utf-8")
+    wrong = [label for label, n in counts.items() if f"| {label} | {n} |" not in card]
+    found += [f"its page does not say {counts[label]} rows of {label}" for label in wrong]
     exact = Counter(" ".join(units(text, table.unit)) for text in texts)
     found += [f"repeated: {text}" for text, n in exact.items() if n > 1]
     pairs = near_duplicates(texts, table.unit)
