@@ -152,7 +152,10 @@ def test_predictions_are_written_in_the_encoding_that_a_spreadsheet_wants(traine
     assert 'has no "水"' in capsys.readouterr().err
     assert superfine_command("predict", trained.folder, data, "--out", out, "--out-encoding", "utf-99") == 2
     assert 'There is no text encoding "utf-99"' in capsys.readouterr().err
-    assert not out.exists() and not list(tmp_path.glob("*.new"))
+    assert not out.exists()
+    assert not list(tmp_path.glob("*.new"))
+    assert superfine_command("predict", trained.folder, data, "--out-encoding", "gb18030") == 2
+    assert "Name one with --out" in capsys.readouterr().err
 
 
 def test_evaluate_leaves_unknown_labels_out_on_request(trained, tmp_path, capsys):

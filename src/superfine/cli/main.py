@@ -219,9 +219,7 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 @click.option(
     "--out-encoding",
     metavar="NAME",
-    default="utf-8",
-    show_default=True,
-    help="Of that file. Excel opens utf-8-sig without asking; a Chinese one gb18030 too.",
+    help="Of that file. Excel opens utf-8-sig without asking; a Chinese one gb18030 too.  [default: utf-8]",
 )
 @_text_option
 @_pair_option
@@ -229,7 +227,7 @@ _pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the
 @_reading_options
 @_json_option
 def predict(
-    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str, text: tuple[str, ...], text_pair: str | None,
+    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str | None, text: tuple[str, ...], text_pair: str | None,
     precision: Precision | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
@@ -244,12 +242,14 @@ def predict(
     from superfine.recipes.outputs import PredictionWriter, prediction_records
     from superfine.recipes.predict import PredictJob
 
+    if out_encoding and out is None:
+        raise OutputError("--out-encoding is of a file, and none is named.", "Name one with --out.")
     job = PredictJob(folder, _source(data or ("-",)), list(text) or None, text_pair, _read_options(reading), precision)
     survey, reporter = job.survey, ConsoleReporter(speaking.get())
     _tell_reading(survey.notes, survey.bad_rows)
     _tell(f"Columns: {survey.choice.describe()}")
     if as_json and out is not None:
-        job.write(out, reporter, out_encoding)
+        job.write(out, reporter, out_encoding or "utf-8")
         _print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
     elif as_json:
         records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
@@ -263,7 +263,7 @@ def predict(
 
         _to_standard_output(write)
     else:
-        job.write(out, reporter, out_encoding)
+        job.write(out, reporter, out_encoding or "utf-8")
         _tell(f"{survey.n_rows} rows written to {out}")
 
 

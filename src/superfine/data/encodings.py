@@ -54,13 +54,13 @@ class Encoding:
 
 def named_encoding(name: str) -> Encoding:
     """The encoding that a user names, to read with. Raises DataError for one that Python does not know."""
-    codec = written_encoding(name)
+    codec = codec_of(name)
     # A user may be wrong about UTF-8: what is not is found by the reader.
     return Encoding("utf-8-sig", damaged=True) if codec == "utf-8" else Encoding(codec)
 
 
-def written_encoding(name: str) -> str:
-    """Python's name of the encoding that a user names, to write with. Raises DataError for one that Python does not know."""
+def codec_of(name: str) -> str:
+    """Python's name of the encoding that a user names. Raises DataError for one that Python does not know."""
     try:
         codec = codecs.lookup(name).name
         "".encode(codec)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from superfine.data.columns import ColumnChoice, to_examples
-from superfine.data.encodings import written_encoding
+from superfine.data.encodings import codec_of
 from superfine.data.files import File
 from superfine.data.formats.delimited import find_dialect
 from superfine.data.read import STANDARD_INPUT, Source, cut, read_file, read_pieces, standard_input
@@ -88,7 +88,7 @@ class PredictJob:
 
     def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8") -> None:
         """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
-        codec = written_encoding(encoding)
+        codec = codec_of(encoding)
         if out.suffix.lower() in OTHER_ENDINGS:
             raise OutputError(
                 f"Predictions are not written as {out.suffix}: {out}.", "Name a file that ends in .csv, .tsv or .jsonl."
@@ -103,7 +103,7 @@ class PredictJob:
                     writer.write(examples, predictions)
         except UnicodeEncodeError as error:
             raise OutputError(
-                f'The encoding {encoding} has no "{error.object[error.start]}", which is in the texts.',
+                f'The encoding {encoding} has no "{error.object[error.start]}", which is to be written.',
                 "Choose another with --out-encoding, for example utf-8-sig.",
             ) from None
         except OSError as error:

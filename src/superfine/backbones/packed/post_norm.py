@@ -53,21 +53,11 @@ class PostNormLayer:
         layout = current_layout()
         assert layout is not None
         plans = plans_of(layout, self.n_heads, self.n_heads, causal=False, reads=read is not None, dtype=hidden.dtype)
-        settings = _Settings(
-            plans,
-            self.n_heads,
-            _share(self.attention_dropout),
-            _share(self.attended_dropout),
-            _share(self.output_dropout),
-            self.attention_norm.eps,
-            self.output_norm.eps,
-            self.activation,
-        )
         modules = (
             self.query, self.key, self.value, self.attended, self.attention_norm, self.widen, self.narrow, self.output_norm
         )  # fmt: skip
         weights = _Weights(*(parameter for module in modules for parameter in (module.weight, module.bias)))
-        return cast(Tensor, _Layer.apply(hidden, read, settings, *weights))  # type: ignore[no-untyped-call]
+        return cast(Tensor, _Layer.apply(hidden, read, plans, self, *weights))  # type: ignore[no-untyped-call]
 
 
 class _Weights(NamedTuple):
@@ -87,17 +77,6 @@ class _Weights(NamedTuple):
     narrow_bias: Tensor
     output_norm: Tensor
     output_norm_bias: Tensor
-
-
-class _Settings(NamedTuple):
-    plans: list[Plan]
-    n_heads: int
-    attention_dropout: float
-    attended_dropout: float
-    output_dropout: float
-    attention_eps: float
-    output_eps: float
-    activation: Activation
 
 
 def _share(dropout: nn.Dropout | None) -> float:
@@ -125,37 +104,39 @@ class _Saved(NamedTuple):
 
 
 class _Layer(torch.autograd.Function):
-    """The layer for the hidden states, the tokens that are read (or None), the settings and `_Weights`."""
+    """A layer for the hidden states, the tokens that are read (or None), how attention is computed, and `_Weights`."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, read: Tensor | None, settings: _Settings, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, read: Tensor | None, plans: list[Plan], layer: PostNormLayer, *parameters: Tensor
+    ) -> Tensor:
         w = _Weights(*parameters)
         states = hidden if read is None else hidden.index_select(0, read)
         query, key, value = (
-            torch.addmm(bias, x, weight.t()).view(len(x), settings.n_heads, -1)
+            torch.addmm(bias, x, weight.t()).view(len(x), layer.n_heads, -1)
             for bias, x, weight in ((w.query_bias, states, w.query), (w.key_bias, hidden, w.key), (w.value_bias, hidden, w.value))
         )
         scale = query.shape[-1] ** -0.5
-        context, kept = attention_forward(settings.plans, query, key, value, scale, settings.attention_dropout)
+        context, kept = attention_forward(plans, query, key, value, scale, _share(layer.attention_dropout))
         context = context.view(len(states), -1)
         branch = torch.addmm(w.attended_bias, context, w.attended.t())
-        attended, attended_mask = _add(states, branch, settings.attended_dropout)
+        attended, attended_mask = _add(states, branch, _share(layer.attended_dropout))
         normed, attended_mean, attended_scale = torch.native_layer_norm(
-            attended, w.attention_norm.shape, w.attention_norm, w.attention_norm_bias, settings.attention_eps
+            attended, w.attention_norm.shape, w.attention_norm, w.attention_norm_bias, layer.attention_norm.eps
         )
         wide = torch.addmm(w.widen_bias, normed, w.widen.t())
-        active = settings.activation(wide)
+        active = layer.activation(wide)
         branch = torch.addmm(w.narrow_bias, active, w.narrow.t())
-        output, output_mask = _add(normed, branch, settings.output_dropout)
+        output, output_mask = _add(normed, branch, _share(layer.output_dropout))
         out, output_mean, output_scale = torch.native_layer_norm(
-            output, w.output_norm.shape, w.output_norm, w.output_norm_bias, settings.output_eps
+            output, w.output_norm.shape, w.output_norm, w.output_norm_bias, layer.output_norm.eps
         )
         saved = _Saved(
             hidden, read, states, context, attended, attended_mask, attended_mean, attended_scale,
             normed, wide, active, output, output_mask, output_mean, output_scale,
         )  # fmt: skip
         ctx.save_for_backward(*saved, *w, *kept)
-        ctx.settings, ctx.scale = settings, scale
+        ctx.plans, ctx.layer, ctx.scale = plans, layer, scale
         return out
 
     @staticmethod
@@ -165,8 +146,8 @@ class _Layer(torch.autograd.Function):
         saved = _Saved._make(ctx.saved_tensors[:n_saved])
         w = _Weights._make(ctx.saved_tensors[n_saved : n_saved + n_weights])
         kept: Kept = ctx.saved_tensors[n_saved + n_weights :]
-        settings: _Settings = ctx.settings
-        wanted = dict(zip(_Weights._fields, ctx.needs_input_grad[3:], strict=True))
+        layer: PostNormLayer = ctx.layer
+        wanted = dict(zip(_Weights._fields, ctx.needs_input_grad[4:], strict=True))
         found: dict[str, Tensor | None] = {}
 
         def linear(name: str, d_out: Tensor, x: Tensor) -> None:
@@ -188,17 +169,15 @@ class _Layer(torch.autograd.Function):
         d_output = norm("output_norm", gradients[0].contiguous(), saved.output, saved.output_mean, saved.output_scale)
         d_branch = d_output if saved.output_mask is None else d_output * saved.output_mask
         linear("narrow", d_branch, saved.active)
-        d_wide = _activation_backward(settings.activation, d_branch @ w.narrow, saved.wide)
+        d_wide = _activation_backward(layer.activation, d_branch @ w.narrow, saved.wide)
         linear("widen", d_wide, saved.normed)
         d_normed = d_output.addmm_(d_wide, w.widen)
         d_attended = norm("attention_norm", d_normed, saved.attended, saved.attended_mean, saved.attended_scale)
         d_branch = d_attended if saved.attended_mask is None else d_attended * saved.attended_mask
         linear("attended", d_branch, saved.context)
-        d_context = (d_branch @ w.attended).view(len(saved.states), settings.n_heads, -1)
-        key_shape = (len(saved.hidden), settings.n_heads, d_context.shape[-1])
-        d_query, d_key, d_value = (
-            d.flatten(1) for d in attention_backward(settings.plans, kept, d_context, key_shape, ctx.scale)
-        )
+        d_context = (d_branch @ w.attended).view(len(saved.states), layer.n_heads, -1)
+        key_shape = (len(saved.hidden), layer.n_heads, d_context.shape[-1])
+        d_query, d_key, d_value = (d.flatten(1) for d in attention_backward(ctx.plans, kept, d_context, key_shape, ctx.scale))
         linear("query", d_query, saved.states)
         linear("key", d_key, saved.hidden)
         linear("value", d_value, saved.hidden)
@@ -209,7 +188,7 @@ class _Layer(torch.autograd.Function):
                 d_hidden = d_states.addmm_(d_key, w.key).addmm_(d_value, w.value)
             else:
                 d_hidden = (d_key @ w.key).addmm_(d_value, w.value).index_add_(0, saved.read, d_states)
-        return d_hidden, None, None, *(found.get(name) for name in _Weights._fields)
+        return d_hidden, None, None, None, *(found.get(name) for name in _Weights._fields)
 
 
 def _add(residual: Tensor, branch: Tensor, dropout: float) -> tuple[Tensor, Tensor | None]:
