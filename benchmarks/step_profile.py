@@ -26,12 +26,27 @@ SETS = {"en/sst2": 1600, "en/ag_news": 1120, "en/imdb": 640}
 WORK = ["training", "scoring", "scoring_bfloat16"]
 MAX_LENGTH, WARM_UP, PROFILED = 256, 5, 15
 KINDS = {
-    "matrix products": {"aten::mm", "aten::addmm", "mkldnn::_linear_pointwise", "aten::mkldnn_linear", "aten::linear"},
+    "matrix products": {
+        "aten::mm",
+        "aten::addmm",
+        "aten::addmm_",
+        "mkldnn::_linear_pointwise",
+        "aten::mkldnn_linear",
+        "aten::linear",
+    },
     "attention's products and softmax": {"aten::bmm", "aten::baddbmm", "aten::_softmax", "aten::_softmax_backward_data"},
     "copies": {"aten::copy_", "aten::cat", "aten::index_select", "aten::index", "aten::_foreach_copy_", "aten::clone"},
     "activation": {"aten::gelu", "aten::gelu_backward", "aten::tanh"},
     "layer norm": {"aten::native_layer_norm", "aten::native_layer_norm_backward"},
-    "residual sums and masks": {"aten::add", "aten::add_", "aten::mul", "aten::mul_", "aten::sum"},
+    "residual sums and masks": {
+        "aten::add",
+        "aten::add_",
+        "aten::addcmul",
+        "aten::mul",
+        "aten::mul_",
+        "aten::sum",
+        "aten::bitwise_and_",
+    },
 }
 OPTIMISER = "optimiser"
 
