@@ -111,7 +111,9 @@ class TrainingConfig(_Section):
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
-    patience: int = Field(2, ge=0, description="stop after so many epochs without a better validation score; 0 never stops")
+    patience: int = Field(
+        2, ge=0, description="stop after so many epochs in a row that validate worse than the best, beyond chance; 0 never stops"
+    )
     class_weights: Literal["auto", "none", "balanced"] = Field(
         "auto", description="auto: only when one class is over ten times another"
     )

@@ -104,7 +104,7 @@ class ConsoleReporter(Reporter):
             self._bar = None
 
     def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
-        announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps the best so far)"
+        announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps what is learned so far)"
         self.console.print(self._in_language(announcement), style="bold")
         self._started = self._said = time.monotonic()
         self._first_step, self._texts = done, 0
@@ -126,11 +126,11 @@ class ConsoleReporter(Reporter):
             left = (now - self._started) / max(1, step - self._first_step) * (n_steps - step)
             self.note(f"step {step}/{n_steps}  {described}  {duration(left)} left")
 
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
-        best = "  (best so far)" if is_best else ""
+    def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
+        kept = "  (kept so far)" if is_kept else ""
         self.note(
             f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, "
-            f"validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{best}"
+            f"validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{kept}"
         )
 
     def interrupted(self) -> None:

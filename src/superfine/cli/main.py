@@ -103,7 +103,7 @@ def cli() -> None:
     "--validation",
     type=str,
     shell_complete=_complete_files,
-    help="File to choose the best epoch by. Absent: 10 % of the training rows are set aside.",
+    help="File to choose the epoch by that is kept. Absent: 10 % of the training rows are set aside.",
 )
 @click.option(
     "--test",

@@ -111,7 +111,7 @@ def _training_facts(job: Job, result: FitResult, timing: Timing) -> dict[str, An
         "steps": progress.step,
         "batch_size": result.recipe.batch_size,
         "learning_rate": result.recipe.learning_rate,
-        "best_epoch": progress.best_epoch + 1,
+        "kept_epoch": progress.kept_epoch + 1,
         "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
         "peak_memory_mb": peak_memory_mb(),
         "precision": result.precision,

@@ -33,7 +33,7 @@ class Reporter:
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
         """A step is done."""
 
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+    def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
         """A validation is done."""
 
     def interrupted(self) -> None:

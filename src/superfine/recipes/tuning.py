@@ -127,7 +127,7 @@ def fine_tune(job: Job, request: Request, reporter: Reporter) -> FitResult:
             result = fit(run, clock, reporter, checkpointer)
     reporter.training_ends()
     if result.stopped == "interrupted":
-        reporter.note("Interrupted: the best weights so far are evaluated and written.")
+        reporter.note("Interrupted: the weights kept so far are evaluated and written.")
     if result.stopped == "time_limit":
         reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {result.recipe.epochs}.")
     return result

@@ -51,13 +51,13 @@ class Checkpointer:
 
 
 def write_checkpoint(run: Run, folder: Path, identity: str = "") -> None:
-    """Masters, best masters, optimiser moments, random state, progress. identity: what data and settings it belongs to."""
+    """Masters, kept masters, optimiser moments, random state, progress. identity: what data and settings it belongs to."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     save_file(run.weights.snapshot(), fresh / "weights.safetensors")
-    if run.best:
-        save_file(run.best, fresh / "best.safetensors")
+    if run.kept:
+        save_file(run.kept, fresh / "kept.safetensors")
     save_file(_optimiser_tensors(run), fresh / "optimiser.safetensors")
     save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
     # Written last: its presence says that the checkpoint is whole.
@@ -90,10 +90,10 @@ def read_checkpoint(run: Run, folder: Path) -> None:
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
-        best = load_file(folder / "best.safetensors") if (folder / "best.safetensors").exists() else {}
+        kept = load_file(folder / "kept.safetensors") if (folder / "kept.safetensors").exists() else {}
         run.progress = Progress.from_json(state["progress"])
         run.weights.restore(weights)
-        run.best = best
+        run.kept = kept
         _restore_optimiser(run, moments)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error

@@ -1,14 +1,14 @@
 """The training loop: `fit` reads like the recipe, and each rung below it is one named step.
 
 fit → run_epochs → train_epoch → train_step
-                 → validate, keep the best, stop early
+                 → validate, choose the weights to keep, stop early
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, cast
 
@@ -57,7 +57,7 @@ class Listener(Protocol):
     """Hears of progress; all methods are called from the training thread."""
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None: ...
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None: ...
+    def on_epoch(self, record: EpochRecord, is_kept: bool) -> None: ...
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Progress:
     total_seconds: float = 0.0
     epoch_loss: float = 0.0
     history: list[EpochRecord] = field(default_factory=list)
-    best_epoch: int = -1
+    kept_epoch: int = -1
     finished: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Run:
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
         self.optimiser = Optimiser(self.weights, embedding, head_names, settings, self.recipe.learning_rate)
         self.progress = Progress()
-        self.best: dict[str, Tensor] = {}
+        self.kept: dict[str, Tensor] = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -124,16 +124,16 @@ class Run:
 
 
 def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None = None) -> FitResult:
-    """Fine-tune `run.model` in place and leave it with the best weights seen, in float32.
+    """Fine-tune `run.model` in place and leave it with the weights that validation chose (`is_kept`), in float32.
 
-    Stops early when validation no longer improves, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
+    Stops early when validation is worse and stays so, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
     step and decides itself when to write.
     """
     with freed_memory_is_kept():
         stopped = None if run.progress.finished else _run_epochs(run, clock, listener, on_checkpoint)
-    if not run.best:
+    if not run.kept:
         _validate(run, listener)
-    run.weights.restore(run.best)
+    run.weights.restore(run.kept)
     run.weights.finish()
     run.model.backbone.word_embeddings.sparse = False
     run.model.backbone.network.eval()
@@ -141,7 +141,7 @@ def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run
 
 
 def _run_epochs(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None) -> StopReason | None:
-    while run.progress.epoch < run.recipe.epochs and not _no_longer_improves(run):
+    while run.progress.epoch < run.recipe.epochs and not _got_worse(run):
         started = time.perf_counter()
         seconds_before = run.progress.total_seconds
         reason = _train_epoch(run, clock, listener, on_checkpoint, started, seconds_before)
@@ -217,7 +217,7 @@ def _backward(loss: Tensor) -> None:
 
 
 def _validate(run: Run, listener: Listener) -> None:
-    """Score the validation part and keep the weights if they are the best so far, or as good and later."""
+    """Score the validation part, and keep the weights unless it speaks against them."""
     started = time.perf_counter()
     logits = run.model.encoded_logits(run.validation.encoded)
     predictions = run.model.task.decode(np.arange(len(logits)), logits)
@@ -229,16 +229,28 @@ def _validate(run: Run, listener: Listener) -> None:
         accuracy=float((predictions.class_ids == run.validation.targets).mean()),
         seconds=time.perf_counter() - started,
     )
-    best = max((r.accuracy for r in progress.history), default=-1.0)
     progress.history.append(record)
-    is_best = record.accuracy >= best
-    if is_best:
-        run.best = run.weights.snapshot()
-        progress.best_epoch = record.epoch
-    listener.on_epoch(record, is_best)
+    keep = is_kept([r.accuracy for r in progress.history], len(run.validation))
+    if keep:
+        run.kept = run.weights.snapshot()
+        progress.kept_epoch = record.epoch
+    listener.on_epoch(record, keep)
 
 
-def _no_longer_improves(run: Run) -> bool:
+def is_kept(accuracies: Sequence[float], n_rows: int) -> bool:
+    """Whether the weights of the latest epoch replace those kept before: unless they validate worse than the best, beyond chance.
+
+    The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), in favour of the later epoch, whose rate has fallen
+    further. The largest of a few accuracies of some hundred rows is as often luck as it is merit. n_rows: of validation. The
+    standard error is that of the best accuracy with two rows added of either outcome (Agresti and Coull 1998): all right is
+    not certain.
+    """
+    best = max(accuracies)
+    share = (best * n_rows + 2) / (n_rows + 4)
+    return accuracies[-1] >= best - math.sqrt(share * (1 - share) / n_rows)
+
+
+def _got_worse(run: Run) -> bool:
     progress = run.progress
-    since_best = progress.epoch - 1 - progress.best_epoch
-    return bool(run.settings.patience and progress.history and since_best >= run.settings.patience)
+    since_kept = progress.epoch - 1 - progress.kept_epoch
+    return bool(run.settings.patience and progress.history and since_kept >= run.settings.patience)

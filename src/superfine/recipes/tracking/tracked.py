@@ -63,9 +63,9 @@ class _Tracked(Reporter):
         self._log({"train/loss": loss})
         self.inner.on_step(step, n_steps, loss, texts, tokens)
 
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+    def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
         self._log({"validation/loss": record.loss, "validation/accuracy": record.accuracy, "epoch": record.epoch + 1})
-        self.inner.on_epoch(record, is_best)
+        self.inner.on_epoch(record, is_kept)
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.summary = {
