@@ -19,7 +19,7 @@ from superfine.training.checkpoint import read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import Part, Run, fit, is_kept, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
-from superfine.training.recipe import Recipe, choose_recipe, usual_epochs, usual_rate
+from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
 from tests.conftest import make_rows
 
@@ -288,18 +288,21 @@ def test_in_half_precision_the_optimiser_sees_few_long_tensors_and_no_weight_is_
 
 
 def test_batch_size_epochs_and_rate_follow_classes_rows_and_width_where_they_are_left_open():
-    assert [usual_epochs(n, 2) for n in (200, 1300, 1800, 1_000_000)] == [10, 4, 2, 2]
-    assert [usual_epochs(n, 77) for n in (200, 1300, 4000, 1_000_000)] == [10, 4, 3, 2], "many classes need more passes"
+    rows = (200, 1300, 1800, 1_000_000)
+    assert [usual_epochs(TrainingData(n, 2, 20)) for n in rows] == [10, 4, 2, 2]
+    assert [usual_epochs(TrainingData(n, 2, 200)) for n in rows] == [9, 2, 2, 2], "long texts teach more"
+    assert [usual_epochs(TrainingData(n, 77, 20)) for n in rows] == [10, 4, 3, 2], "many classes need more passes"
     assert usual_rate(384, 16) == pytest.approx(1e-4)
     assert usual_rate(768, 16) == pytest.approx(2.5e-5)
     assert usual_rate(384, 64) == pytest.approx(2e-4)
     assert usual_rate(32, 16) == 5e-4
     open_settings = TrainingConfig()
-    assert choose_recipe(open_settings, 4000, 2, 384) == Recipe(32, 2, 1.41e-4)
-    assert choose_recipe(open_settings, 1000, 2, 384) == Recipe(16, 5, 1e-4)
-    assert choose_recipe(open_settings, 4000, 6, 384) == Recipe(16, 3, 1e-4)
+    assert choose_recipe(open_settings, TrainingData(4000, 2, 20), 384) == Recipe(32, 2, 1.41e-4)
+    assert choose_recipe(open_settings, TrainingData(1000, 2, 20), 384) == Recipe(16, 5, 1e-4)
+    assert choose_recipe(open_settings, TrainingData(900, 2, 200), 384) == Recipe(32, 2, 1.41e-4)
+    assert choose_recipe(open_settings, TrainingData(4000, 6, 20), 384) == Recipe(16, 3, 1e-4)
     settings = TrainingConfig(batch_size=8, epochs=7, learning_rate=1e-5)
-    assert choose_recipe(settings, 100, 2, 768) == Recipe(8, 7, 1e-5), "what is set is taken"
+    assert choose_recipe(settings, TrainingData(100, 2, 20), 768) == Recipe(8, 7, 1e-5), "what is set is taken"
 
 
 def test_a_checkpoint_that_cannot_be_written_says_so(tiny_model, tmp_path):

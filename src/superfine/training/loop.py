@@ -27,7 +27,7 @@ from superfine.training.clock import Clock, StopReason
 from superfine.training.objective import GradientStep, Objective, Outcome, compose
 from superfine.training.optim import Optimiser, rate_factor
 from superfine.training.precision import choose_precision, name_of
-from superfine.training.recipe import Recipe, choose_recipe
+from superfine.training.recipe import Recipe, TrainingData, choose_recipe
 from superfine.training.weights import MasterWeights
 
 
@@ -100,7 +100,8 @@ class Run:
     def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
         self.model, self.train, self.validation, self.settings, self.seed = model, train, validation, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
-        self.recipe = choose_recipe(settings, len(train), len(model.labels), model.backbone.network.config.hidden_size)
+        data = TrainingData(len(train), len(model.labels), float(train.encoded.lengths.mean()))
+        self.recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep
         self.objective, self.gradient_step = compose(settings.regularisers)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from superfine.config import TrainingConfig
 
-FEW_CLASSES, MANY_ROWS = 4, 1800
-"""Up to so many classes and from so many rows on, half as many steps do as well, in batches twice as large."""
+FEW_CLASSES, MANY_ROWS, LONG_TEXTS = 4, 1800, 50
+"""Up to so many classes, and from so many rows or tokens a text on, half as many steps do as well, in batches twice as large."""
 USUAL_BATCH, LARGE_BATCH = 16, 32
 REFERENCE_WIDTH = 384
 REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
-WANTED_TEXTS = 5440
-"""Other data get more passes until the run has learned from about so many texts."""
+WANTED_TEXTS, WANTED_LONG_TEXTS = 5440, 1800
+"""Few rows get more passes until the run has learned from about so many texts. A long text teaches more than a short one."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
 MANY_ROWS_PER_CLASS = 800
 """Many classes with fewer rows on average get a third pass."""
@@ -31,26 +31,34 @@ class Recipe:
     learning_rate: float
 
 
-def choose_recipe(settings: TrainingConfig, n_rows: int, n_classes: int, width: int) -> Recipe:
+@dataclass(frozen=True)
+class TrainingData:
+    """What the recipe depends on. tokens_per_text: on average, as the model reads them."""
+
+    n_rows: int
+    n_classes: int
+    tokens_per_text: float
+
+    @property
+    def learns_in_large_batches(self) -> bool:
+        return self.n_classes <= FEW_CLASSES and (self.n_rows >= MANY_ROWS or self.tokens_per_text >= LONG_TEXTS)
+
+
+def choose_recipe(settings: TrainingConfig, data: TrainingData, width: int) -> Recipe:
     """What the settings say, and the rules for what they leave open. width: of the model's hidden states."""
-    batch_size = settings.batch_size or (LARGE_BATCH if _learns_in_large_batches(n_rows, n_classes) else USUAL_BATCH)
+    batch_size = settings.batch_size or (LARGE_BATCH if data.learns_in_large_batches else USUAL_BATCH)
     return Recipe(
         batch_size=batch_size,
-        epochs=settings.epochs or usual_epochs(n_rows, n_classes),
+        epochs=settings.epochs or usual_epochs(data),
         learning_rate=settings.learning_rate or usual_rate(width, batch_size),
     )
 
 
-def _learns_in_large_batches(n_rows: int, n_classes: int) -> bool:
-    return n_classes <= FEW_CLASSES and n_rows >= MANY_ROWS
-
-
-def usual_epochs(n_rows: int, n_classes: int) -> int:
+def usual_epochs(data: TrainingData) -> int:
     """Two, three where there are many small classes, and more for few rows."""
-    if _learns_in_large_batches(n_rows, n_classes):
-        return USUAL_EPOCHS
-    epochs = USUAL_EPOCHS if n_rows >= MANY_ROWS_PER_CLASS * n_classes else EPOCHS_FOR_SMALL_CLASSES
-    return max(epochs, min(MOST_EPOCHS, round(WANTED_TEXTS / n_rows)))
+    many_small_classes = not data.learns_in_large_batches and data.n_rows < MANY_ROWS_PER_CLASS * data.n_classes
+    wanted = WANTED_LONG_TEXTS if data.learns_in_large_batches else WANTED_TEXTS
+    return max(EPOCHS_FOR_SMALL_CLASSES if many_small_classes else USUAL_EPOCHS, min(MOST_EPOCHS, round(wanted / data.n_rows)))
 
 
 def usual_rate(width: int, batch_size: int) -> float:
