@@ -5,7 +5,7 @@
 
 Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
 `superfine.load(...).predict(...)` in float32, and with `precision="bfloat16"`. All read raw texts and give labels; they are
-interleaved in one process. The model is fine-tuned on 2,000 rows by the default recipe before. Equal labels: the rows on which Superfine says what the pipeline says.
+interleaved in one process. Equal labels: the rows on which Superfine says what the pipeline says.
 Limit: how many times as fast as the pipeline one would be that did nothing but the necessary matrix products (no padding, in the last
 layer only the first token's) at the rate of a large product in that precision, measured in the same run.
 Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
@@ -29,7 +29,6 @@ from benchmarks import datasets
 from benchmarks.training_speed import ceiling, gmean, new_result, speed_arguments, spread
 
 SETS = {"en/sst2": 872, "en/ag_news": 1000, "en/imdb": 300}
-TRAINING_ROWS = 2000
 RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "scoring_speed.json"
 USUAL_LINES = """
 import sys, torch
@@ -78,8 +77,8 @@ def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
 
     train, test = datasets.train_and_test(name)
     data = scratch / "train.csv"
-    datasets.write(datasets.stratified_sample(datasets.read(train), TRAINING_ROWS), data)
-    run = superfine.train(data, out=scratch / name.replace("/", "_"), progress=False)
+    datasets.write(datasets.stratified_sample(datasets.read(train), 400), data)
+    run = superfine.train(data, out=scratch / name.replace("/", "_"), settings={"training.epochs": 1}, progress=False)
     texts = datasets.stratified_sample(datasets.read(test), rows, seed=1).texts
     folder = str(run.folder / "model")
     ours, rounded = superfine.load(run.folder), superfine.load(run.folder, precision="bfloat16")
