@@ -48,3 +48,11 @@ def test_a_tab_can_be_typed_as_a_delimiter():
     from superfine.config import parse_delimiter
 
     assert [parse_delimiter(text) for text in ("\\t", "tab", "|", None)] == ["\t", "\t", "|", None]
+
+
+@pytest.mark.parametrize("value", ["often", 0, -3, 1.5, True, [128]])
+def test_the_length_for_flash_attention_is_auto_never_or_a_number(value):
+    with pytest.raises(ConfigError, match=r'^"model.flash_from.scoring" cannot be .*: it is auto, never, or a number of tokens'):
+        build_config({}, {"model.flash_from.scoring": value})
+    for fine in ("auto", "never", 128):
+        assert build_config({}, {"model.flash_from.scoring": fine}).model.flash_from.scoring == fine

@@ -49,6 +49,14 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def check_flash_from(value: object) -> object:
+    """`auto`, `never`, or a positive number of tokens. Raises ValueError for anything else."""
+    if value in ("auto", "never") or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise ValueError("it is auto, never, or a number of tokens")
+
+
+FlashFrom = Annotated[Literal["auto", "never"] | int, BeforeValidator(check_flash_from)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -82,6 +90,14 @@ class DataConfig(_Section):
     test_share: float = Field(0.15, gt=0, lt=0.5, description="share of all rows without a test file")
 
 
+class FlashConfig(_Section):
+    """How long texts must be for torch's flash attention to compute them, instead of plain products. Matters on CPUs alone."""
+
+    training: FlashFrom = Field("auto", description="tokens from which on flash attention trains; auto: measured")
+    scoring: FlashFrom = Field("auto", description="the same for scoring; kept in the bundle")
+    scoring_bfloat16: FlashFrom = Field("auto", description="the same for scoring in bfloat16; kept in the bundle")
+
+
 class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
@@ -89,6 +105,7 @@ class ModelConfig(_Section):
     max_length: int = Field(256, gt=2, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    flash_from: FlashConfig = Field(default_factory=FlashConfig)
 
 
 class TaskConfig(_Section):

@@ -15,6 +15,7 @@ from superfine.backbones.backbone import Backbone
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import load_for_classification
 from superfine.backbones.memory import freed_memory_is_kept
+from superfine.backbones.packed.choice import TRAINING
 from superfine.data.clean import STEPS
 from superfine.data.encode import Encoded, Encoder
 from superfine.errors import ModelError
@@ -105,6 +106,7 @@ class Model:
             labels=list(self.labels),
             max_length=self.max_length,
             cleaning=list(STEPS) if cleaned else [],
+            flash_from={work: length for work, length in self.backbone.flash_from.items() if work != TRAINING},
             text=list(text),
             text_pair=text_pair,
             label=label,
@@ -124,6 +126,7 @@ class Model:
             )
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
+        backbone.flash_from = manifest.flash_from
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
         return cls(
             backbone, TASKS.load(manifest.task)(manifest.labels), manifest.max_length, takes_pairs=manifest.text_pair is not None

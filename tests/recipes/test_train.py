@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import superfine
+from superfine.backbones.backbone import Backbone
 from superfine.errors import ConfigError, DataError, ModelError, OutputError
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.outputs import prediction_header, verdict
@@ -67,6 +68,26 @@ def test_run_yaml_tells_every_choice_and_serves_as_configuration_again(trained, 
     assert content["choices"]["learning_rate"] == 2e-3
     again = superfine.train(reviews, config=trained.folder / "run.yaml", out=tmp_path / "again", progress=False)
     assert again.metrics["test"] == trained.metrics["test"], "same configuration, same seed, same result"
+
+
+def measured_again(*_):
+    raise AssertionError("the choice was there already")
+
+
+def test_the_kernels_of_attention_are_measured_once_and_then_reused(tiny_model, tmp_path, monkeypatch):
+    long = [(" ".join([text] * 25), label) for text, label in make_rows(60)]
+    data = write_csv(tmp_path / "long.csv", long)
+    settings = FAST | {"training.epochs": 1, "model.max_length": 128}
+    monkeypatch.setattr(Backbone, "measure_flash_from", lambda self, work, dtype, longest: 96 if work == "scoring" else None)
+    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    content = yaml.safe_load((run.folder / "run.yaml").read_text())
+    assert content["model"]["flash_from"] == {"training": "never", "scoring": 96, "scoring_bfloat16": "never"}
+    assert superfine.load(run.folder).backbone.flash_from == {"scoring": 96}, "a model answers as it was tested"
+
+    monkeypatch.setattr(Backbone, "measure_flash_from", measured_again)
+    again = superfine.train(data, config=run.folder / "run.yaml", out=tmp_path / "again", progress=False)
+    assert again.metrics["test"] == run.metrics["test"]
+    assert superfine.load(again.folder).backbone.flash_from == {"scoring": 96}
 
 
 def test_a_test_file_is_used_whole_and_in_its_order(tiny_model, reviews, tmp_path):
@@ -188,7 +209,9 @@ def test_resume_goes_on_from_a_checkpoint_and_refuses_other_data(tiny_model, rev
     other = write_csv(tmp_path / "other.csv", make_rows(240, seed=5))
     with pytest.raises(ModelError, match="other data"):
         superfine.train(other, resume=tmp_path / "broken", progress=False)
-    resumed = superfine.train(reviews, resume=tmp_path / "broken", progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Backbone, "measure_flash_from", measured_again)
+        resumed = superfine.train(reviews, resume=tmp_path / "broken", progress=False)
     assert resumed.metrics["training"]["steps"] == whole.metrics["training"]["steps"]
     assert resumed.metrics["test"] == whole.metrics["test"]
     assert not (tmp_path / "broken" / "checkpoint").exists()

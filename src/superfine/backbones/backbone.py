@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family
 from superfine.backbones.packed.attention import PACKED, packed, register
+from superfine.backbones.packed.choice import SCORING, SCORING_BFLOAT16, TRAINING, fastest_flash_from
 from superfine.backbones.packed.dropout import use_lane_dropout
 from superfine.backbones.packed.layers import give_back, take_over
 
@@ -44,6 +45,7 @@ class Backbone:
 
     `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
+    `flash_from` says how many tokens lines must have for flash attention to compute them; what is not in it, it never computes.
     """
 
     def __init__(self, network: Any, tokenizer: Tokenizer, wrapper: Any, family: Family | None) -> None:
@@ -54,6 +56,7 @@ class Backbone:
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
         self.compute_dtype = torch.float32
+        self.flash_from: Mapping[str, int] = {}
         for module in self._head_modules():
             module.register_forward_pre_hook(_cast_to_own_dtype)
 
@@ -143,6 +146,15 @@ class Backbone:
         self.network.train(was_training)
         return agrees
 
+    def measure_flash_from(self, work: str, dtype: torch.dtype, longest: int) -> int | None:
+        """From how many tokens on flash attention is faster here; None: never, or nothing to choose. longest: of the texts."""
+        if not self.is_packed or self.device.type != "cpu":
+            return None
+        config = self.network.config
+        n_heads = int(config.num_attention_heads)
+        width = int(getattr(config, "head_dim", None) or config.hidden_size // n_heads)
+        return fastest_flash_from(n_heads, width, dtype, longest, with_gradients=work == TRAINING)
+
     def use_padding(self) -> None:
         """Go back to padded rectangles and transformers' own attention."""
         self.is_packed = False
@@ -184,12 +196,17 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        with packed(batch.layout):
+        with packed(batch.layout, self.flash_from.get(self._work())):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
         if family.layers is not None:
             return states
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
+
+    def _work(self) -> str:
+        if torch.is_grad_enabled():
+            return TRAINING
+        return SCORING if self.compute_dtype == torch.float32 else SCORING_BFLOAT16
 
     def _padded_states(self, batch: Batch) -> Tensor:
         """(n, width) the same from a padded rectangle."""

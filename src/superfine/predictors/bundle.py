@@ -31,6 +31,7 @@ class Manifest(BaseModel):
     labels: list[str]
     max_length: int
     precision: Precision = "float32"
+    flash_from: dict[str, int] = {}
     cleaning: list[str]
     text: list[str]
     text_pair: str | None = None

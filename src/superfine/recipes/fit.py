@@ -21,6 +21,6 @@ def _fit(request: Request, reporter: Reporter) -> None:
 
     reporter.stage("loading")
     job = build_job(parts, request.config, Timing(), reporter)
-    begin_run(request, request.config, parts.bad_rows)
+    begin_run(request, job.config, parts.bad_rows)
     fine_tune(job, request, reporter)
-    save_model(request.folder, request.config, parts, job)
+    save_model(request.folder, job.config, parts, job)

@@ -54,6 +54,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
     reporter.stage("loading")
     job = build_job(parts, config, timing, reporter)
+    config = job.config
     inspection = Inspection(
         train=parts.train,
         validation=parts.validation,

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from superfine.backbones.load import load_for_classification
+from superfine.backbones.packed.choice import SCORING, SCORING_BFLOAT16, TRAINING, WORKS
 from superfine.config import RunConfig
 from superfine.data.kept_tokens import encode_or_recall
 from superfine.errors import ConfigError, ModelError
@@ -27,6 +28,7 @@ from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpo
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, Part, Run, fit
 from superfine.training.objective import compose
+from superfine.training.precision import choose_precision
 from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
@@ -88,7 +90,26 @@ def build_job(parts: Parts, config: RunConfig, timing: Timing, reporter: Reporte
     validation = Part(model.encoder.encode(parts.validation, counter), parts.targets(parts.validation))
     n_test_tokens = _count_tokens(model, parts.test)
     timing.encode_seconds = time.perf_counter() - started
-    return Job(model, train, validation, n_test_tokens, config)
+    return Job(model, train, validation, n_test_tokens, with_kernels(config, model, int(encoded.lengths.max())))
+
+
+def with_kernels(config: RunConfig, model: Model, longest: int) -> RunConfig:
+    """The configuration with `model.flash_from` measured where it says auto, and the model told.
+
+    longest: tokens of the longest training text. Scoring may meet longer ones, up to the model's bound.
+    """
+    backbone, settings = model.backbone, config.model
+    to_measure = {SCORING: (torch.float32, model.max_length)}
+    if choose_precision("auto", backbone.device) == torch.bfloat16:
+        to_measure[SCORING_BFLOAT16] = torch.bfloat16, model.max_length
+    if settings.attention_dropout == 0:
+        to_measure[TRAINING] = choose_precision(config.training.precision, backbone.device), longest
+    chosen: dict[str, int | str] = {work: getattr(settings.flash_from, work) for work in WORKS}
+    for work in (work for work in WORKS if chosen[work] == "auto"):
+        chosen[work] = (backbone.measure_flash_from(work, *to_measure[work]) if work in to_measure else None) or "never"
+    backbone.flash_from = {work: length for work, length in chosen.items() if isinstance(length, int)}
+    resolved = settings.model_copy(update={"flash_from": settings.flash_from.model_copy(update=chosen)})
+    return config.model_copy(update={"model": resolved})
 
 
 def _count_tokens(model: Model, examples: Examples, sample: int = 2000) -> int:

@@ -30,15 +30,16 @@ def obvious(layout: Layout, query, key, value, *, causal: bool, reads: bool) -> 
     return torch.cat(outputs)
 
 
-@settings(deadline=None, max_examples=40)
-@given(LENGTHS, st.sampled_from([(2, 2), (4, 2)]), st.sampled_from(["all", "causal", "reads"]))
-def test_values_and_gradients_are_those_of_each_text_alone(lengths, heads, kind):
+@settings(deadline=None, max_examples=60)
+@given(LENGTHS, st.sampled_from([(2, 2), (4, 2)]), st.sampled_from(["all", "causal", "reads"]), st.sampled_from([None, 0, 96]))
+def test_values_and_gradients_are_those_of_each_text_alone_by_either_kernel(lengths, heads, kind, flash_from):
     torch.manual_seed(sum(lengths))
     layout = Layout.of(torch.tensor(lengths))
     n_queries = layout.n_texts if kind == "reads" else layout.n_tokens
     q, k, v = rows(n_queries, heads[0]), rows(layout.n_tokens, heads[1]), rows(layout.n_tokens, heads[1])
     how = {"causal": kind == "causal", "reads": kind == "reads"}
-    out, expected = attend(layout, q, k, v, scale=0.5, **how), obvious(layout, q, k, v, **how)
+    with packed(layout, flash_from):
+        out, expected = attend(layout, q, k, v, scale=0.5, **how), obvious(layout, q, k, v, **how)
     torch.testing.assert_close(out, expected)
     weights = torch.randn_like(out)
     found = torch.autograd.grad((out * weights).sum(), (q, k, v))

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
+from superfine.backbones.packed import attention, kernels
 from superfine.backbones.packed.layout import ROUNDING
 from superfine.config import TrainingConfig
 from superfine.model import Model
@@ -22,13 +23,17 @@ TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 3
 TARGETS = np.array([int(label == "good") for _, label in make_rows(24)] + [0, 1, 1])
 
 
-def build(folder, *, packed: bool, dropout: float = 0.0) -> Model:
+KERNELS = [pytest.param({}, id="products"), pytest.param({"training": 1, "scoring": 1}, id="flash")]
+
+
+def build(folder, *, packed: bool, dropout: float = 0.0, flash_from: dict[str, int] | None = None) -> Model:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         backbone = load_for_classification(str(folder), ["bad", "good"], dropout=dropout, attention_dropout=dropout)
     backbone.network.eval()
     if packed:
         assert backbone.pack_if_sound()
+        backbone.flash_from = flash_from or {}
     else:
         backbone.use_padding()
     return Model(backbone, Classification(["bad", "good"]), 32)
@@ -38,9 +43,10 @@ def encoded(model: Model):
     return model.encoder.encode(Examples.of_texts(TEXTS))
 
 
+@pytest.mark.parametrize("flash_from", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_packed_logits_equal_padded_logits(tiny_model, family):
-    padded, packed = (build(tiny_model(family), packed=p) for p in (False, True))
+def test_packed_logits_equal_padded_logits(tiny_model, family, flash_from):
+    padded, packed = (build(tiny_model(family), packed=p, flash_from=flash_from) for p in (False, True))
     assert packed.backbone.is_packed
     expected, logits = padded.encoded_logits(encoded(padded)), packed.encoded_logits(encoded(packed))
     assert np.ptp(expected) > 1e-3, "the texts must differ, or the comparison says nothing"
@@ -65,11 +71,12 @@ def test_empty_rows_that_round_a_batch_up_change_nothing(tiny_model, family, mon
         assert float((rounded - exact).norm()) <= 0.02 * float(exact.norm()) + 1e-4
 
 
+@pytest.mark.parametrize("flash_from", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_packed_gradients_equal_padded_gradients(tiny_model, family):
+def test_packed_gradients_equal_padded_gradients(tiny_model, family, flash_from):
     gradients = []
     for packed in (False, True):
-        model = build(tiny_model(family), packed=packed)
+        model = build(tiny_model(family), packed=packed, flash_from=flash_from)
         batch = collate(encoded(model), np.arange(len(TEXTS)), TARGETS)
         model.task.loss(model.logits(batch), batch.targets).backward()
         gradients.append({n: p.grad for n, p in model.backbone.network.named_parameters() if p.grad is not None})
@@ -78,8 +85,8 @@ def test_packed_gradients_equal_padded_gradients(tiny_model, family):
         torch.testing.assert_close(gradients[1][name], expected, atol=1e-5, rtol=1e-4, msg=name)
 
 
-def weights_after_20_steps(folder, *, packed: bool) -> dict[str, torch.Tensor]:
-    model = build(folder, packed=packed)
+def weights_after_20_steps(folder, *, packed: bool, flash_from: dict[str, int] | None) -> dict[str, torch.Tensor]:
+    model = build(folder, packed=packed, flash_from=flash_from)
     part = Part(encoded(model), TARGETS)
     run = Run(model, part, part, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4), seed=0)
     model.backbone.network.train()
@@ -89,9 +96,10 @@ def weights_after_20_steps(folder, *, packed: bool) -> dict[str, torch.Tensor]:
     return run.weights.snapshot()
 
 
+@pytest.mark.parametrize("flash_from", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, family):
-    expected, weights = (weights_after_20_steps(tiny_model(family), packed=p) for p in (False, True))
+def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, family, flash_from):
+    expected, weights = (weights_after_20_steps(tiny_model(family), packed=p, flash_from=flash_from) for p in (False, True))
     for name in expected:
         # Adam divides a gradient by its own size: where it is nothing but rounding (the bias of the keys, by which attention
         # does not change, above all), both ways move by the full rate in a direction that rounding decides.
@@ -100,12 +108,48 @@ def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, 
         assert rounding_alone or float(difference.max()) < 1e-5, name
 
 
-def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model):
-    model = build(tiny_model("bert"), packed=True)
+@pytest.mark.parametrize("flash_from", [*KERNELS, pytest.param({"scoring": 96}, id="flash for longer lines")])
+def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model, flash_from):
+    model = build(tiny_model("bert"), packed=True, flash_from=flash_from)
     everything = model.encoded_logits(encoded(model))
     for i in (0, 24, 26):
         alone = model.encoded_logits(encoded(model).take(np.array([i])))
         np.testing.assert_allclose(alone[0], everything[i], atol=1e-6)
+
+
+def test_each_kind_of_work_has_its_own_kernel(tiny_model, monkeypatch):
+    used = []
+    plain = attention.products
+
+    def watched(q, k, v, mask, dropout=0.0):
+        used.append("products")
+        return plain(q, k, v, mask, dropout)
+
+    def noted(*arguments):
+        used.append("flash")
+        return kernels.flash(*arguments)
+
+    monkeypatch.setattr(attention, "products", watched)
+    monkeypatch.setattr(attention, "flash", noted)
+
+    def kernel_of(model: Model, *, grad: bool, drop: bool = False) -> set[str]:
+        used.clear()
+        model.backbone.network.train(drop)
+        with torch.set_grad_enabled(grad):
+            model.logits(collate(encoded(model), np.arange(len(TEXTS))))
+        return set(used)
+
+    for work, grad, dtype in (
+        ("training", True, torch.float32),
+        ("scoring", False, torch.float32),
+        ("scoring_bfloat16", False, torch.bfloat16),
+    ):
+        model = build(tiny_model("bert"), packed=True, flash_from={work: 1})
+        model.backbone.use_precision(dtype)
+        assert kernel_of(model, grad=grad) == {"flash"}
+        assert kernel_of(model, grad=not grad) == {"products"}
+    model = build(tiny_model("bert"), packed=True, dropout=0.1, flash_from={"training": 1})
+    assert kernel_of(model, grad=True, drop=True) == {"products"}, "flash attention drops no weights"
 
 
 def test_a_family_without_a_packed_form_runs_padded(tiny_model):

@@ -15,23 +15,28 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from superfine.backbones.packed.dropout import dropout_mask
+from superfine.backbones.packed.kernels import Kept, flash, flash_backward, products, products_backward
 from superfine.backbones.packed.layout import Bucket, Layout, Rectangle
 
 PACKED = "superfine_packed"
 """The name under which transformers finds this attention."""
 
 _layout: ContextVar[Layout | None] = ContextVar("packed_layout", default=None)
+_flash_from: ContextVar[int | None] = ContextVar("packed_flash_from", default=None)
 
 
 @contextmanager
-def packed(layout: Layout) -> Iterator[None]:
-    """Inside, models with PACKED attention take their single row of tokens as the texts of `layout`."""
-    token = _layout.set(layout)
+def packed(layout: Layout, flash_from: int | None = None) -> Iterator[None]:
+    """Inside, models with PACKED attention take their single row of tokens as the texts of `layout`.
+
+    flash_from: how long lines must be for flash attention to compute them (on a CPU, without dropout); None: it never does.
+    """
+    token, flash_token = _layout.set(layout), _flash_from.set(flash_from)
     try:
         yield
     finally:
         _layout.reset(token)
+        _flash_from.reset(flash_token)
 
 
 def current_layout() -> Layout | None:
@@ -90,7 +95,7 @@ class Plan:
 
     queries: (n * heads * query_length,), keys: (n * heads * length,) which row stands where in a rectangle with heads outside.
     outputs, key_places: the way back, in the order of the rows. left_over: places of no query. mask: (n, 1, query_length, length)
-    added to the scores, or None.
+    added to the scores, or None. flash: whether flash attention computes it, if nothing is dropped.
     """
 
     start: int
@@ -107,17 +112,23 @@ class Plan:
     key_places: Tensor
     left_over: Tensor | None
     mask: Tensor | None
+    flash: bool
 
 
 def plans_of(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, reads: bool, dtype: torch.dtype) -> list[Plan]:
     """One for each bucket, made once for all layers."""
-    name = (n_heads, n_key_heads, causal, reads, dtype)
+    flash_from = _flash_from.get() if layout.starts.device.type == "cpu" else None
+    name = (n_heads, n_key_heads, causal, reads, dtype, flash_from)
     if name not in layout.prepared:
-        layout.prepared[name] = [_plan(bucket, n_heads, n_key_heads, causal, reads, dtype) for bucket in layout.buckets]
+        layout.prepared[name] = [
+            _plan(bucket, n_heads, n_key_heads, causal, reads, dtype, flash_from) for bucket in layout.buckets
+        ]
     return cast("list[Plan]", layout.prepared[name])
 
 
-def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype) -> Plan:
+def _plan(
+    bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype, flash_from: int | None
+) -> Plan:
     tokens, asking = bucket.tokens, bucket.reads if reads else bucket.tokens
     heads = torch.arange(n_heads, device=tokens.rows.device)[:, None]
     queries = asking.rows[:, None] * n_heads + heads
@@ -136,6 +147,7 @@ def _plan(bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: b
     return Plan(
         asking.start, asking.stop, tokens.start, tokens.stop, tokens.n, n_heads, asking.length, tokens.length,
         queries.reshape(-1), keys.reshape(-1), _way_back(asking, n_heads), _way_back(tokens, n_heads), left_over, mask,
+        flash_from is not None and tokens.length >= flash_from,
     )  # fmt: skip
 
 
@@ -146,8 +158,8 @@ def _way_back(rectangle: Rectangle, n_heads: int) -> Tensor:
     return ((line[:, None] * n_heads + heads) * rectangle.length + column[:, None]).reshape(-1)
 
 
-Kept = list[Tensor | None]
-"""What the way back needs: queries, keys, values, weights and mask of each bucket."""
+Memory = list[Tensor | None]
+"""What the way back needs: the tensors of each bucket's `Kept`, one after the other."""
 
 
 class _Attention(torch.autograd.Function):
@@ -159,8 +171,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plans: list[Plan], scale: float, dropout: float) -> Tensor:
-        out, kept = attention_forward(plans, query, key, value, scale, dropout)
-        ctx.save_for_backward(*kept)
+        out, memory = attention_forward(plans, query, key, value, scale, dropout)
+        ctx.save_for_backward(*memory)
         ctx.plans, ctx.scale, ctx.key_shape = plans, scale, key.shape
         return out
 
@@ -172,28 +184,23 @@ class _Attention(torch.autograd.Function):
 
 def attention_forward(
     plans: list[Plan], query: Tensor, key: Tensor, value: Tensor, scale: float, dropout: float
-) -> tuple[Tensor, Kept]:
+) -> tuple[Tensor, Memory]:
     """The result, shaped as the queries, and what `attention_backward` needs."""
     flat = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
     out = torch.empty_like(flat[0], memory_format=torch.contiguous_format)
-    kept: Kept = []
+    memory: Memory = []
     for plan in plans:
         q = _gather(plan, flat[0], plan.queries, plan.query_length).mul_(scale)
         k, v = (_gather(plan, rows, plan.keys, plan.length) for rows in flat[1:])
-        scores = torch.bmm(q, k.transpose(1, 2))
-        if plan.mask is not None:
-            scores.view(plan.n, plan.n_heads, plan.query_length, plan.length).add_(plan.mask)
-        weights = torch.softmax(scores, dim=-1)
-        mask = dropout_mask(weights.shape, dropout, weights.dtype, weights.device) if dropout else None
-        used = weights if mask is None else weights * mask
-        _put(plan.outputs, torch.bmm(used, v), out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
-        kept += [q, k, v, weights, mask]
+        context, kept = flash(q, k, v, plan.mask) if plan.flash and not dropout else products(q, k, v, plan.mask, dropout)
+        _put(plan.outputs, context, out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
+        memory += kept
     out[plans[-1].stop * plans[-1].n_heads :] = 0
-    return out.view(query.shape), kept
+    return out.view(query.shape), memory
 
 
 def attention_backward(
-    plans: list[Plan], kept: Sequence[Tensor | None], d_out: Tensor, key_shape: Sequence[int], scale: float
+    plans: list[Plan], memory: Sequence[Tensor | None], d_out: Tensor, key_shape: Sequence[int], scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value, from that of the result. key_shape: (tokens, key_heads, head_width)."""
     flat = d_out.reshape(-1, d_out.shape[-1])
@@ -201,22 +208,16 @@ def attention_backward(
     n_heads = d_out.shape[1]
     d_query = torch.empty_like(flat, memory_format=torch.contiguous_format)
     d_key, d_value = flat.new_empty(n_tokens * n_heads, width), flat.new_empty(n_tokens * n_heads, width)
-    last = plans[-1]
+    last, size = plans[-1], len(Kept._fields)
     for i, plan in enumerate(plans):
-        q, k, v, weights = cast("list[Tensor]", kept[5 * i : 5 * i + 4])
-        mask = kept[5 * i + 4]
+        kept = Kept._make(cast("Sequence[Tensor]", memory[size * i : size * (i + 1)]))
         d_o = _gather(plan, flat, plan.queries, plan.query_length)
         if plan.left_over is not None:
             d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
-        used = weights if mask is None else weights * mask
-        d_v = torch.bmm(used.transpose(1, 2), d_o)
-        d_weights = torch.bmm(d_o, v.transpose(1, 2))
-        if mask is not None:
-            d_weights *= mask
-        d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
-        asked, given = (plan.start * n_heads, plan.stop * n_heads), (plan.key_start * n_heads, plan.key_stop * n_heads)
-        _put(plan.outputs, torch.bmm(d_scores, k), d_query, *asked)
-        _put(plan.key_places, torch.bmm(d_scores.transpose(1, 2), q), d_key, *given)
+        d_q, d_k, d_v = flash_backward(kept, d_o, plan.mask) if kept.log_sums is not None else products_backward(kept, d_o)
+        given = (plan.key_start * n_heads, plan.key_stop * n_heads)
+        _put(plan.outputs, d_q, d_query, plan.start * n_heads, plan.stop * n_heads)
+        _put(plan.key_places, d_k, d_key, *given)
         _put(plan.key_places, d_v, d_value, *given)
     d_query[last.stop * n_heads :] = 0
     d_key[last.key_stop * n_heads :] = 0
@@ -233,8 +234,8 @@ def attention_backward(
 
 
 def _gather(plan: Plan, rows: Tensor, index: Tensor, length: int) -> Tensor:
-    """Rows of one head each (r, head_width) as the rectangle (n * heads, length, head_width)."""
-    return rows.index_select(0, index).view(plan.n * plan.n_heads, length, -1)
+    """Rows of one head each (r, head_width) as the rectangle (n, heads, length, head_width)."""
+    return rows.index_select(0, index).view(plan.n, plan.n_heads, length, -1)
 
 
 def _put(index: Tensor, rectangle: Tensor, out: Tensor, start: int, stop: int) -> None:

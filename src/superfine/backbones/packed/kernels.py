@@ -1,0 +1,74 @@
+"""Attention in a rectangle of lines, two ways with one result: plain products, and torch's flash attention.
+
+Plain products hold all weights of a line. Flash attention (Dao et al. 2022) goes over them in blocks and holds none: faster where
+lines are long, slower where they are short, and how long that is differs between processors, formats and the way back.
+`superfine.backbones.packed.choice` measures it.
+
+Shapes: q (n, heads, query_length, width), already scaled; k and v (n, heads, length, width), all contiguous; mask, added to the
+scores, (n, 1, query_length, length) or None. Results are shaped as q.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from superfine.backbones.packed.dropout import dropout_mask
+
+
+class Kept(NamedTuple):
+    """What the way back of one rectangle needs: its inputs; weights and dropout mask of plain products, or what flash attention
+    gave and the logarithm of its sums."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    weights: Tensor | None = None
+    dropped: Tensor | None = None
+    out: Tensor | None = None
+    log_sums: Tensor | None = None
+
+
+Gradients = tuple[Tensor, Tensor, Tensor]
+"""Of q, k and v, contiguous."""
+
+
+def products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float = 0.0) -> tuple[Tensor, Kept]:
+    """softmax(q kᵀ + mask) v, with dropout of the weights."""
+    flat_q, flat_k, flat_v = (x.flatten(0, 1) for x in (q, k, v))
+    scores = torch.bmm(flat_q, flat_k.transpose(1, 2))
+    if mask is not None:
+        scores.view(*q.shape[:3], k.shape[2]).add_(mask)
+    weights = torch.softmax(scores, dim=-1)
+    dropped = dropout_mask(weights.shape, dropout, weights.dtype, weights.device) if dropout else None
+    used = weights if dropped is None else weights * dropped
+    return torch.bmm(used, flat_v).view(q.shape), Kept(q, k, v, weights, dropped)
+
+
+def products_backward(kept: Kept, d_out: Tensor) -> Gradients:
+    """From the gradient of what `products` gave."""
+    q, k, v, d_flat = (x.flatten(0, 1) for x in (kept.q, kept.k, kept.v, d_out))
+    weights, dropped = cast(Tensor, kept.weights), kept.dropped
+    used = weights if dropped is None else weights * dropped
+    d_v = torch.bmm(used.transpose(1, 2), d_flat)
+    d_weights = torch.bmm(d_flat, v.transpose(1, 2))
+    if dropped is not None:
+        d_weights *= dropped
+    d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+    return torch.bmm(d_scores, k), torch.bmm(d_scores.transpose(1, 2), q), d_v
+
+
+def flash(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Kept]:
+    """The same on a CPU, in blocks, without dropout."""
+    out, log_sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=mask, scale=1.0)
+    return out.contiguous(), Kept(q, k, v, out=out, log_sums=log_sums)
+
+
+def flash_backward(kept: Kept, d_out: Tensor, mask: Tensor | None) -> Gradients:
+    """From the gradient of what `flash` gave, with the same mask."""
+    gradients = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
+        d_out, kept.q, kept.k, kept.v, kept.out, kept.log_sums, 0.0, False, attn_mask=mask, scale=1.0
+    )
+    return cast(Gradients, tuple(d.contiguous() for d in gradients))
