@@ -3,11 +3,11 @@
     python -m benchmarks.accuracy                 run what is missing, then print the table
     python -m benchmarks.accuracy --table         print the table of what there is
 
-Both learn from at most 4,000 training rows (stratified, one seeded sample for all) and are scored once on the whole test part;
-Superfine sets its validation rows aside from those 4,000. The Trainer runs at learning rate 5e-5, batch 32, 3 epochs, in bfloat16
-with batches grouped by length. Intervals are over test rows, with the seeds averaged before. A finished run is kept in
-benchmarks/results/accuracy and not repeated, so the benchmark goes on where it was stopped; delete a file to repeat its run.
-Needs the extras `offline` and `bench`.
+All learn from at most 4,000 training rows (stratified; each seed draws its own, the same for all systems) and are scored once on the
+whole test part; Superfine sets its validation rows aside from those 4,000. The Trainer runs at learning rate 5e-5, batch 32, 3 epochs, in
+bfloat16 with batches grouped by length. Differences are paired by seed and test row; their intervals hold the chance of both. A
+finished run is kept in benchmarks/results/accuracy and not repeated, so the benchmark goes on where it was stopped; delete a file to
+repeat its run. Needs the extras `offline` and `bench`.
 """
 
 import argparse
@@ -36,29 +36,30 @@ def embedded_model() -> str:
     return str(folder)
 
 
-def prepare(name: str) -> Path:
-    """The folder of a set, with the rows that every contestant gets."""
+def prepare(name: str, seed: int) -> tuple[Path, Path]:
+    """The rows to learn from that this seed draws for every contestant, and the test rows."""
     folder = FOLDER / name.replace("/", "_")
     folder.mkdir(parents=True, exist_ok=True)
+    own_train, own_test = folder / f"train-{seed}.csv", folder / "test.csv"
     train, test = datasets.train_and_test(name)
-    if not (folder / "test.csv").exists():
-        datasets.write(datasets.stratified_sample(datasets.read(train), ROWS), folder / "train.csv")
-        datasets.write(datasets.read(test), folder / "test.csv")
-    return folder
+    if not own_test.exists():
+        datasets.write(datasets.read(test), own_test)
+    if not own_train.exists():
+        datasets.write(datasets.stratified_sample(datasets.read(train), ROWS, seed), own_train)
+    return own_train, own_test
 
 
 def result_path(name: str, system: str, seed: int) -> Path:
-    """Where the result of a run is kept. TF-IDF has no seed."""
-    return RESULTS / name.replace("/", "_") / (f"{system}.json" if system == "tfidf" else f"{system}-{seed}.json")
+    """Where the result of a run is kept."""
+    return RESULTS / name.replace("/", "_") / f"{system}-{seed}.json"
 
 
 def run(system: str, name: str, seed: int) -> None:
     out = result_path(name, system, seed)
     if out.exists():
         return
-    folder = prepare(name)
+    files = [str(path) for path in prepare(name, seed)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    files = [str(folder / "train.csv"), str(folder / "test.csv")]
     command = [sys.executable, "-m", f"benchmarks.peers.{system}", *files, "--out", str(out), "--seed", str(seed)]
     if system == "huggingface_trainer":
         command += ["--model", embedded_model(), "--bf16", "--group"]
@@ -75,9 +76,16 @@ def correct(result: dict, labels: list[str]) -> np.ndarray:
 
 
 def interval(differences: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of (n,) paired differences with a 95 % bootstrap interval over test rows. Seeds are averaged before."""
+    """Mean of (runs, n) paired differences with a 95 % bootstrap interval that resamples runs and test rows, each on its own.
+
+    A run is a draw of training rows and a seed. Owen 2007, "The pigeonhole bootstrap". With one run it is over rows alone.
+    """
     rng = np.random.default_rng(seed)
-    means = [differences[rng.integers(0, len(differences), len(differences))].mean() for _ in range(2000)]
+    n_runs, n = differences.shape
+    means = []
+    for _ in range(2000):
+        of_rows = differences[rng.integers(0, n_runs, n_runs)].mean(axis=0)
+        means.append(of_rows[rng.integers(0, n, n)].mean())
     low, high = np.percentile(means, [2.5, 97.5])
     return float(differences.mean()), float(low), float(high)
 
@@ -93,7 +101,7 @@ def table(names: list[str], seeds: list[int]) -> str:
         if not done:
             continue
         labels = datasets.read(datasets.train_and_test(name)[1]).labels
-        peer, ours, tfidf = (np.mean([correct(load(name, system, s), labels) for s in done], axis=0) for system in SYSTEMS)
+        peer, ours, tfidf = (np.array([correct(load(name, system, s), labels) for s in done]) for system in SYSTEMS)
         against_peer, against_tfidf = interval(ours - peer), interval(ours - tfidf)
         means.append(against_peer[0])
         lines.append(

@@ -1,8 +1,8 @@
 """Training throughput beside the Hugging Face Trainer: the same rows, batch, epochs and length, interleaved in one run.
 
-    python -m benchmarks.training_speed                run, print the tables, write benchmarks/results/training_speed.json
+    python -m benchmarks.training_speed                run, print the table, write benchmarks/results/MACHINE/training_speed.json
     python -m benchmarks.training_speed --rounds 5     more pairs
-    python -m benchmarks.training_speed --table        print the tables of the last run
+    python -m benchmarks.training_speed --table        print the tables of the last runs, one for each machine
 
 Contestants: the Trainer with its defaults; the Trainer at its best (bfloat16, batches grouped by length, and whichever of its
 attention functions is faster on that set: both run in every round, `--compile` tries torch.compile as well); Superfine.
@@ -22,7 +22,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +33,10 @@ from benchmarks.accuracy import embedded_model
 SETS = {"en/sst2": 1600, "en/ag_news": 512, "en/imdb": 192}
 TEST_ROWS, VALIDATION_ROWS = 400, 40
 FOLDER = datasets.REPOSITORY / "benchmarks" / "runs" / "training_speed"
-RESULT = datasets.REPOSITORY / "benchmarks" / "results" / "training_speed.json"
+RESULTS = datasets.REPOSITORY / "benchmarks" / "results"
 TRAINER = ["--epochs", "1", "--batch-size", "32", "--max-length", "256"]
 BEST = ["--bf16", "--group"]
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 CONTESTANTS = {
     "trainer": ("huggingface_trainer", TRAINER),
     "trainer_best_sdpa": ("huggingface_trainer", [*TRAINER, *BEST, "--attention", "sdpa"]),
@@ -139,11 +140,33 @@ def spread(ratios: np.ndarray) -> str:
     return f"{gmean(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
 
 
+def processor() -> tuple[str, str]:
+    """Its name, and the instructions by which it multiplies bfloat16."""
+    facts = {}
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    flags = facts.get("flags", "").split()
+    return facts.get("model name") or platform.processor(), next((f for f in BFLOAT16_FLAGS if f in flags), "no bfloat16")
+
+
 def machine() -> str:
-    name = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ""
-    )
-    return f"{name or platform.processor()}, {os.cpu_count()} cores"
+    name, bfloat16 = processor()
+    return f"{name} ({bfloat16}), {os.cpu_count()} cores"
+
+
+def result_path(benchmark: str) -> Path:
+    """Where this machine's result of a benchmark is kept."""
+    name, bfloat16 = processor()
+    folder = RESULTS / f"{name.split('(')[0].split()[0]}_{bfloat16}".lower().replace(" ", "_")
+    folder.mkdir(exist_ok=True)
+    return folder / f"{benchmark}.json"
+
+
+def print_tables(benchmark: str, table: Callable[[dict], str]) -> None:
+    """The tables of all machines that have run this benchmark."""
+    for path in sorted(RESULTS.glob(f"*/{benchmark}.json")):
+        print(table(json.loads(path.read_text(encoding="utf-8"))), end="\n\n")
 
 
 def speed_arguments(description: str | None, sets: Iterable[str]) -> argparse.ArgumentParser:
@@ -164,9 +187,9 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     a = parser.parse_args()
     if a.table:
-        print(table(json.loads(RESULT.read_text(encoding="utf-8"))))
+        print_tables("training_speed", table)
         return
-    result = new_result()
+    result, path = new_result(), result_path("training_speed")
     contestants = [*CONTESTANTS, *(["trainer_best_compiled"] if a.compile else [])]
     for name in a.sets:
         folder = prepare(name, SETS[name])
@@ -179,7 +202,7 @@ def main() -> None:
                 measured[contestant] = run(contestant, folder, seed)
                 print(f"{name} round {seed} {contestant}: {measured[contestant]['examples_per_second']:.1f} texts/s", flush=True)
             result["sets"][name]["rounds"].append(measured)
-            RESULT.write_text(json.dumps(result, indent=1), encoding="utf-8")
+            path.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(table(result))
 
 
