@@ -9,13 +9,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from superfine.backbones.memory import freed_memory_is_kept
 from superfine.backbones.packed.kernels import flash, flash_backward, products, products_backward
 
 TRAINING, SCORING, SCORING_BFLOAT16 = WORKS = ("training", "scoring", "scoring_bfloat16")
 """Training in the run's precision, scoring in float32 and in bfloat16: each has its own answer."""
 CANDIDATES = (128, 256, 512)
 """Below, texts share lines, and plain products were faster on every processor that was tried."""
-TOKENS = 1024
+TOKENS = {SCORING: 2048, TRAINING: 4096}
+"""As batches have: plain products of a few lines stay in the caches, and those of many do not."""
 REPEATS = 4
 MARGIN = 0.9
 """Flash attention is taken where it needs less than this share of the time, so that chance seldom decides."""
@@ -35,11 +37,12 @@ def fastest_flash_from(
     generator = torch.Generator().manual_seed(0)
     found = None
     for length in reversed([candidate for candidate in CANDIDATES if candidate <= longest]):
-        shape = (max(1, TOKENS // length), n_heads, length, width)
+        shape = (TOKENS[TRAINING if with_gradients else SCORING] // length, n_heads, length, width)
         q, k, v, d_out = (torch.randn(shape, generator=generator).to(dtype) for _ in range(4))
         by_flash = partial(_by_flash, q, k, v, d_out if with_gradients else None)
         by_products = partial(_by_products, q, k, v, d_out if with_gradients else None)
-        flash_seconds, products_seconds = (race or fastest_calls)(by_flash, by_products)
+        with freed_memory_is_kept():  # as it is while a model trains or scores
+            flash_seconds, products_seconds = (race or fastest_calls)(by_flash, by_products)
         if flash_seconds > MARGIN * products_seconds:
             break
         found = length

@@ -32,7 +32,7 @@ class Kept(NamedTuple):
 
 
 Gradients = tuple[Tensor, Tensor, Tensor]
-"""Of q, k and v, contiguous."""
+"""Of q, k and v, shaped as they are and contiguous."""
 
 
 def products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float = 0.0) -> tuple[Tensor, Kept]:
@@ -57,7 +57,8 @@ def products_backward(kept: Kept, d_out: Tensor) -> Gradients:
     if dropped is not None:
         d_weights *= dropped
     d_scores = torch.ops.aten._softmax_backward_data(d_weights, weights, -1, weights.dtype)
-    return torch.bmm(d_scores, k), torch.bmm(d_scores.transpose(1, 2), q), d_v
+    d_q, d_k = torch.bmm(d_scores, k), torch.bmm(d_scores.transpose(1, 2), q)
+    return d_q.view_as(kept.q), d_k.view_as(kept.k), d_v.view_as(kept.v)
 
 
 def flash(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Kept]:
