@@ -156,9 +156,10 @@ def machine() -> str:
 
 
 def result_path(benchmark: str) -> Path:
-    """Where this machine's result of a benchmark is kept."""
+    """Where this machine's result of a benchmark is kept: machines of one maker with the same instructions share a place."""
     name, bfloat16 = processor()
-    folder = RESULTS / f"{name.split('(')[0].split()[0]}_{bfloat16}".lower().replace(" ", "_")
+    maker = (name.split("(")[0].split() or ["unknown"])[0]
+    folder = RESULTS / f"{maker}_{bfloat16}".lower().replace(" ", "_")
     folder.mkdir(exist_ok=True)
     return folder / f"{benchmark}.json"
 

@@ -47,6 +47,14 @@ WORDS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache_folder(tmp_path_factory):
+    """Nothing is read from or left in the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUPERFINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def make_rows(n: int, seed: int = 0) -> list[tuple[str, str]]:
     """Different short reviews, in which one word tells the class."""
     rng = random.Random(seed)

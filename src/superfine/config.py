@@ -91,9 +91,15 @@ class DataConfig(_Section):
 
 
 class FlashConfig(_Section):
-    """How long texts must be for torch's flash attention to compute them, instead of plain products. Matters on CPUs alone."""
+    """How long lines must be for torch's flash attention to compute them, instead of plain products. Matters on CPUs alone.
 
-    training: FlashFrom = Field("auto", description="tokens from which on flash attention trains; auto: measured")
+    A line holds one text, or several short ones, and is as long as those of its bucket.
+    """
+
+    training: FlashFrom = Field(
+        "auto", description="tokens in a line of attention from which on flash attention trains in float32; auto: measured"
+    )
+    training_bfloat16: FlashFrom = Field("auto", description="the same in bfloat16")
     scoring: FlashFrom = Field("auto", description="the same for scoring; kept in the bundle")
     scoring_bfloat16: FlashFrom = Field("auto", description="the same for scoring in bfloat16; kept in the bundle")
 

@@ -15,7 +15,6 @@ from superfine.backbones.backbone import Backbone
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import load_for_classification
 from superfine.backbones.memory import freed_memory_is_kept
-from superfine.backbones.packed.choice import TRAINING
 from superfine.data.clean import STEPS
 from superfine.data.encode import Encoded, Encoder
 from superfine.errors import ModelError
@@ -106,7 +105,7 @@ class Model:
             labels=list(self.labels),
             max_length=self.max_length,
             cleaning=list(STEPS) if cleaned else [],
-            flash_from={work: length for work, length in self.backbone.flash_from.items() if work != TRAINING},
+            flash_from={work: length for work, length in self.backbone.flash_from.items() if work.startswith("scoring")},
             text=list(text),
             text_pair=text_pair,
             label=label,

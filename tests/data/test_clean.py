@@ -1,7 +1,7 @@
 """Cleaning does what it says, once, and in the tokenizer as well."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -54,8 +54,44 @@ def test_every_character_that_cleaning_changes_is_seen_without_cleaning():
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from(" \n\t\r<>&;b/p\u0301\u3000"), max_size=40))
-def test_what_needs_no_cleaning_is_left_as_it_is(text):
+def test_the_short_ways_lead_where_the_normaliser_leads(text):
     assert clean_all([text]) == [cleaning_normalizer().normalize_str(text)]
+
+
+PIECES = [
+    "<br />",
+    "<b",
+    "<b>",
+    "</p>",
+    "<!--",
+    "-->",
+    "<",
+    ">",
+    "/",
+    " ",
+    "\n",
+    "\t",
+    "\x0b",
+    "a",
+    "é",
+    "e\u0301",
+    "\u00a0",
+    "好",
+    "&lt;",
+    "x" * 20,
+]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_tags_are_taken_out_as_the_normaliser_takes_them_out(text):
+    assert clean_all([text]) == [cleaning_normalizer().normalize_str(text)]
+
+
+def test_long_tags_and_comments_end_where_the_normaliser_ends_them():
+    for n in (0, 498, 499, 500, 501, 1999, 2000, 2001):
+        for text in (f"a<b {'c' * n}>d", f"a<!--{'c' * n}-->d", f"a<!--{'c' * n}\n-->d", f"a<{'b' * n}>c"):
+            assert clean_all([text]) == [cleaning_normalizer().normalize_str(text)]
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from(" \n\t\r<>&;b/p\u0301\u3000"), max_size=40))

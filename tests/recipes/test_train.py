@@ -9,10 +9,12 @@ import time
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 import superfine
 from superfine.backbones.backbone import Backbone
+from superfine.backbones.packed import attention
 from superfine.errors import ConfigError, DataError, ModelError, OutputError
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.outputs import prediction_header, verdict
@@ -70,24 +72,40 @@ def test_run_yaml_tells_every_choice_and_serves_as_configuration_again(trained, 
     assert again.metrics["test"] == trained.metrics["test"], "same configuration, same seed, same result"
 
 
-def measured_again(*_):
+def measured_again(*_, **__):
     raise AssertionError("the choice was there already")
 
 
 def test_the_kernels_of_attention_are_measured_once_and_then_reused(tiny_model, tmp_path, monkeypatch):
-    long = [(" ".join([text] * 25), label) for text, label in make_rows(60)]
-    data = write_csv(tmp_path / "long.csv", long)
-    settings = FAST | {"training.epochs": 1, "model.max_length": 128}
-    monkeypatch.setattr(Backbone, "measure_flash_from", lambda self, work, dtype, longest: 96 if work == "scoring" else None)
+    data = write_csv(tmp_path / "long.csv", make_rows(60))
+    settings = FAST | {"training.epochs": 1, "training.precision": "float32", "model.max_length": 64}
+    asked = []
+
+    def measured(self, dtype, longest, *, with_gradients):
+        asked.append((dtype, longest, with_gradients))
+        return None if with_gradients else 64
+
+    monkeypatch.setattr("superfine.recipes.tuning.CANDIDATES", (16,))  # the tiny model reads 64 tokens
+    monkeypatch.setattr(Backbone, "measure_flash_from", measured)
     run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
-    content = yaml.safe_load((run.folder / "run.yaml").read_text())
-    assert content["model"]["flash_from"] == {"training": "never", "scoring": 96, "scoring_bfloat16": "never"}
-    assert superfine.load(run.folder).backbone.flash_from == {"scoring": 96}, "a model answers as it was tested"
+    kept = yaml.safe_load((run.folder / "run.yaml").read_text())["model"]["flash_from"]
+    assert (kept["training"], kept["scoring"]) == ("never", 64)
+    assert kept["training_bfloat16"] == "auto", "what this run does not need is left to one that does"
+    assert (torch.float32, 64, False) in asked
+    assert next(longest for _, longest, with_gradients in asked if with_gradients) < 64, (
+        "training is asked about the longest text"
+    )
+    flash, used = attention.flash, []
+    monkeypatch.setattr(attention, "flash", lambda *arguments: used.append(1) or flash(*arguments))
+    superfine.load(run.folder).predict([text for text, _ in make_rows(20)])
+    assert used, "a model answers by the kernel that it was tested with"
+    used.clear()
 
     monkeypatch.setattr(Backbone, "measure_flash_from", measured_again)
     again = superfine.train(data, config=run.folder / "run.yaml", out=tmp_path / "again", progress=False)
     assert again.metrics["test"] == run.metrics["test"]
-    assert superfine.load(again.folder).backbone.flash_from == {"scoring": 96}
+    assert used
+    assert superfine.load(again.folder).backbone.flash_from["scoring"] == 64
 
 
 def test_a_test_file_is_used_whole_and_in_its_order(tiny_model, reviews, tmp_path):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family
 from superfine.backbones.packed.attention import PACKED, packed, register
-from superfine.backbones.packed.choice import SCORING, SCORING_BFLOAT16, TRAINING, fastest_flash_from
+from superfine.backbones.packed.choice import WORKS, recalled_flash_from
 from superfine.backbones.packed.dropout import use_lane_dropout
 from superfine.backbones.packed.layers import give_back, take_over
 
@@ -146,14 +146,17 @@ class Backbone:
         self.network.train(was_training)
         return agrees
 
-    def measure_flash_from(self, work: str, dtype: torch.dtype, longest: int) -> int | None:
-        """From how many tokens on flash attention is faster here; None: never, or nothing to choose. longest: of the texts."""
-        if not self.is_packed or self.device.type != "cpu":
-            return None
+    @property
+    def chooses_kernels(self) -> bool:
+        """Whether there is a choice of kernels for attention: in packed computation on a CPU."""
+        return self.is_packed and self.device.type == "cpu"
+
+    def measure_flash_from(self, dtype: torch.dtype, longest: int, *, with_gradients: bool) -> int | None:
+        """From how many tokens on flash attention is faster here, or None. longest: of the texts."""
         config = self.network.config
         n_heads = int(config.num_attention_heads)
         width = int(getattr(config, "head_dim", None) or config.hidden_size // n_heads)
-        return fastest_flash_from(n_heads, width, dtype, longest, with_gradients=work == TRAINING)
+        return recalled_flash_from(n_heads, width, dtype, longest, with_gradients=with_gradients)
 
     def use_padding(self) -> None:
         """Go back to padded rectangles and transformers' own attention."""
@@ -196,17 +199,12 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        with packed(batch.layout, self.flash_from.get(self._work())):
+        with packed(batch.layout, self.flash_from.get(WORKS[self.compute_dtype, torch.is_grad_enabled()])):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
         if family.layers is not None:
             return states
         return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
-
-    def _work(self) -> str:
-        if torch.is_grad_enabled():
-            return TRAINING
-        return SCORING if self.compute_dtype == torch.float32 else SCORING_BFLOAT16
 
     def _padded_states(self, batch: Batch) -> Tensor:
         """(n, width) the same from a padded rectangle."""

@@ -29,11 +29,16 @@ MOST_BYTES = 4 << 30
 VARIABLE = "SUPERFINE_CACHE"
 
 
-def kept_folder() -> Path:
-    """Where tokens are kept: in $SUPERFINE_CACHE, else in the user's cache folder."""
+def cache_folder() -> Path:
+    """Where everything is kept that can be made again: in $SUPERFINE_CACHE, else in the user's cache folder."""
     if named := os.environ.get(VARIABLE):
-        return Path(named) / "tokens"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superfine" / "tokens"
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superfine"
+
+
+def kept_folder() -> Path:
+    """Where tokens are kept."""
+    return cache_folder() / "tokens"
 
 
 def encode_or_recall(

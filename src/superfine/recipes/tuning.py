@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from superfine.backbones.load import load_for_classification
-from superfine.backbones.packed.choice import SCORING, SCORING_BFLOAT16, TRAINING, WORKS
+from superfine.backbones.packed.choice import CANDIDATES, WORKS
 from superfine.config import RunConfig
 from superfine.data.kept_tokens import encode_or_recall
 from superfine.errors import ConfigError, ModelError
@@ -94,19 +94,21 @@ def build_job(parts: Parts, config: RunConfig, timing: Timing, reporter: Reporte
 
 
 def with_kernels(config: RunConfig, model: Model, longest: int) -> RunConfig:
-    """The configuration with `model.flash_from` measured where it says auto, and the model told.
+    """The configuration with `model.flash_from` measured where it says auto and this run needs it, and the model told.
 
     longest: tokens of the longest training text. Scoring may meet longer ones, up to the model's bound.
     """
     backbone, settings = model.backbone, config.model
-    to_measure = {SCORING: (torch.float32, model.max_length)}
+    needed = [(torch.float32, False)]
     if choose_precision("auto", backbone.device) == torch.bfloat16:
-        to_measure[SCORING_BFLOAT16] = torch.bfloat16, model.max_length
+        needed.append((torch.bfloat16, False))
     if settings.attention_dropout == 0:
-        to_measure[TRAINING] = choose_precision(config.training.precision, backbone.device), longest
-    chosen: dict[str, int | str] = {work: getattr(settings.flash_from, work) for work in WORKS}
-    for work in (work for work in WORKS if chosen[work] == "auto"):
-        chosen[work] = (backbone.measure_flash_from(work, *to_measure[work]) if work in to_measure else None) or "never"
+        needed.append((choose_precision(config.training.precision, backbone.device), True))
+    chosen: dict[str, int | str] = {work: getattr(settings.flash_from, work) for work in WORKS.values()}
+    for dtype, with_gradients in needed:
+        work, most = WORKS[dtype, with_gradients], longest if with_gradients else model.max_length
+        if chosen[work] == "auto" and backbone.chooses_kernels and most >= CANDIDATES[0]:
+            chosen[work] = backbone.measure_flash_from(dtype, most, with_gradients=with_gradients) or "never"
     backbone.flash_from = {work: length for work, length in chosen.items() if isinstance(length, int)}
     resolved = settings.model_copy(update={"flash_from": settings.flash_from.model_copy(update=chosen)})
     return config.model_copy(update={"model": resolved})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from superfine.backbones.packed import choice
-from superfine.backbones.packed.choice import CANDIDATES, fastest_calls, fastest_flash_from
+from superfine.backbones.packed.choice import CANDIDATES, fastest_calls, fastest_flash_from, recalled_flash_from
 
 
 def race_won_by_flash_at(lengths, tried):
@@ -60,3 +60,50 @@ def test_the_choice_leaves_the_random_state_alone():
     before = torch.get_rng_state()
     fastest_flash_from(2, 4, torch.float32, CANDIDATES[0], with_gradients=True)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Notes what is measured, in an empty cache folder."""
+    monkeypatch.setenv("SUPERFINE_CACHE", str(tmp_path))
+    calls = []
+
+    def measured(*arguments, with_gradients):
+        calls.append((*arguments, with_gradients))
+        return 256
+
+    monkeypatch.setattr(choice, "fastest_flash_from", measured)
+    return calls
+
+
+def test_what_was_measured_is_recalled_by_the_next_command(asked, tmp_path):
+    for longest in (300, 400, 256):
+        assert recalled_flash_from(2, 4, torch.float32, longest, with_gradients=False) == 256
+    assert len(asked) == 1
+    recalled_flash_from(2, 4, torch.float32, 300, with_gradients=True)
+    recalled_flash_from(2, 4, torch.bfloat16, 300, with_gradients=False)
+    recalled_flash_from(2, 8, torch.float32, 300, with_gradients=False)
+    recalled_flash_from(2, 4, torch.float32, 512, with_gradients=False)
+    assert len(asked) == 5
+    assert [path.name for path in tmp_path.iterdir()] == [choice.ANSWERS]
+
+
+def test_short_texts_leave_nothing_to_choose(asked):
+    assert recalled_flash_from(2, 4, torch.float32, 127, with_gradients=True) is None
+    assert not asked
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": 3}', "\x00"])
+def test_a_file_of_answers_that_cannot_be_used_is_made_again(asked, tmp_path, content):
+    (tmp_path / choice.ANSWERS).write_text(content)
+    for _ in range(2):
+        assert recalled_flash_from(2, 4, torch.float32, 300, with_gradients=False) == 256
+    assert len(asked) == 1
+
+
+def test_answers_that_cannot_be_kept_are_measured_again(asked, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SUPERFINE_CACHE", str(tmp_path / "file"))
+    for _ in range(2):
+        assert recalled_flash_from(2, 4, torch.float32, 300, with_gradients=False) == 256
+    assert len(asked) == 2

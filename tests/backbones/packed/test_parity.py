@@ -108,7 +108,7 @@ def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, 
         assert rounding_alone or float(difference.max()) < 1e-5, name
 
 
-@pytest.mark.parametrize("flash_from", [*KERNELS, pytest.param({"scoring": 96}, id="flash for longer lines")])
+@pytest.mark.parametrize("flash_from", [*KERNELS, pytest.param({"scoring": 64}, id="flash among neighbours, products alone")])
 def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model, flash_from):
     model = build(tiny_model("bert"), packed=True, flash_from=flash_from)
     everything = model.encoded_logits(encoded(model))
@@ -142,6 +142,7 @@ def test_each_kind_of_work_has_its_own_kernel(tiny_model, monkeypatch):
     for work, grad, dtype in (
         ("training", True, torch.float32),
         ("scoring", False, torch.float32),
+        ("training_bfloat16", True, torch.bfloat16),
         ("scoring_bfloat16", False, torch.bfloat16),
     ):
         model = build(tiny_model("bert"), packed=True, flash_from={work: 1})
