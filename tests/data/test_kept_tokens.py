@@ -1,6 +1,7 @@
 """Tokens kept on disk: the same as without, found only for the same texts and tokenizer, bounded, and never in the way."""
 
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from superfine.backbones.load import load_for_classification
 from superfine.data import kept_tokens
 from superfine.data.encode import Encoder
-from superfine.data.kept_tokens import encode_or_recall, kept_folder
+from superfine.data.kept_tokens import cache_folder, encode_or_recall, kept_folder
 from superfine.records import Examples
 from tests.conftest import make_rows
 
@@ -100,3 +101,13 @@ def test_damage_and_a_folder_that_cannot_be_written_cost_nothing_but_time(encode
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv(kept_tokens.VARIABLE, str(tmp_path / "file"))
     np.testing.assert_array_equal(encode_or_recall(encoder, Examples.of_texts(TEXTS))[0].ids, plain)
+
+
+def test_a_user_without_a_home_keeps_things_in_the_folder_for_temporary_files(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SUPERFINE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pathlib.Path.home", homeless)
+    assert cache_folder().is_relative_to(tempfile.gettempdir())

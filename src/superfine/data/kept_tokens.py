@@ -33,7 +33,12 @@ def cache_folder() -> Path:
     """Where everything is kept that can be made again: in $SUPERFINE_CACHE, else in the user's cache folder."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superfine"
+    if general := os.environ.get("XDG_CACHE_HOME"):
+        return Path(general) / "superfine"
+    try:
+        return Path.home() / ".cache" / "superfine"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(tempfile.gettempdir()) / f"superfine-{getattr(os, 'getuid', int)()}"
 
 
 def kept_folder() -> Path:
