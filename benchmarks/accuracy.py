@@ -4,7 +4,7 @@
     python -m benchmarks.accuracy --table         print the table of what there is
 
 All learn from at most 4,000 training rows (stratified; each seed draws its own, the same for all systems) and are scored once on the
-whole test part; Superfine sets its validation rows aside from those 4,000. The Trainer runs at learning rate 5e-5, batch 32, 3 epochs, in
+whole test part; Superfine holds out its validation rows from those 4,000. The Trainer runs at learning rate 5e-5, batch 32, 3 epochs, in
 bfloat16 with batches grouped by length. Differences are paired by seed and test row; their intervals hold the chance of both. A
 finished run is kept in benchmarks/results/accuracy and not repeated, so the benchmark goes on where it was stopped; delete a file to
 repeat its run. Needs the extras `offline` and `bench`.

@@ -3,9 +3,9 @@
     python -m benchmarks.kept_epoch --sets en/sst2 en/emotion --seeds 0 1 2 --rows 1000
     python -m benchmarks.kept_epoch --table               print the table of what there is
 
-Each run sets a tenth of `--rows` rows aside, as `superfine train` does, fine-tunes by the default recipe to its last epoch, and
-is scored after every epoch on the rows aside and on 2,000 others of the same training part (those of `benchmarks.recipe`). The
-table shows the accuracy on the others of the epoch that each rule would have kept, given the rows aside. A finished run is one
+Each run holds out a tenth of `--rows` rows, as `superfine train` does, fine-tunes by the default recipe to its last epoch, and
+is scored after every epoch on the rows held out and on 2,000 others of the same training part (those of `benchmarks.recipe`). The
+table shows the accuracy on the others of the epoch that each rule would have kept, given the rows held out. A finished run is one
 line of benchmarks/runs/kept_epoch.jsonl and is not repeated. Needs the extras `offline` and `bench`.
 """
 
@@ -50,7 +50,7 @@ def trial(name: str, n_rows: int, seed: int) -> dict:
         "set": name,
         "rows": n_rows,
         "seed": seed,
-        "aside": len(job.validation),
+        "held_out": len(job.validation),
         "accuracies": [r.accuracy for r in run.progress.history],
         "losses": [r.loss for r in run.progress.history],
         "others": on_others,
@@ -78,7 +78,7 @@ def within_chance(run: dict) -> int:
     """What `superfine train` keeps."""
     from superfine.training.loop import is_kept
 
-    return max(i for i in range(len(run["accuracies"])) if is_kept(run["accuracies"][: i + 1], run["aside"]))
+    return max(i for i in range(len(run["accuracies"])) if is_kept(run["accuracies"][: i + 1], run["held_out"]))
 
 
 def smallest_loss(run: dict) -> int:
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--rows", type=int, default=1000, help="to learn from and to set aside")
+    parser.add_argument("--rows", type=int, default=1000, help="to learn from and to hold out")
     parser.add_argument("--table", action="store_true", help="run nothing")
     a = parser.parse_args()
     for seed in [] if a.table else a.seeds:

@@ -1,11 +1,11 @@
 """Where the default recipe comes from: settings compared on validation rows of training parts, never on a test part.
 
-    python -m benchmarks.recipe '{}' '{"training.learning_rate": 5e-5, "training.head_factor": 20}'
+    python -m benchmarks.recipe '{}' '{"training.learning_rate": 5e-5, "training.head_learning_rate_multiplier": 20}'
     python -m benchmarks.recipe --sets en/sst2 --seeds 0 1 2 '{"training.layer_decay": 0.9}'
     python -m benchmarks.recipe --rows 900 '{}'   fewer rows to learn from
     python -m benchmarks.recipe --table           print the table of what there is
 
-Each setting fine-tunes on 3,600 rows of a training part (what the accuracy benchmark leaves after setting validation rows aside)
+Each setting fine-tunes on 3,600 rows of a training part (what the accuracy benchmark leaves after holding out validation rows)
 and is scored after every epoch on 2,000 other rows of the same part. A finished run is one line of benchmarks/runs/recipe.jsonl
 and is not repeated; run it with SUPERFINE_DATA and the extras `offline` and `bench` as the accuracy benchmark.
 """

@@ -155,9 +155,9 @@ def scoring(name: str, n_passes: int, *, bfloat16: bool) -> dict:
 
 
 def measure(name: str, work: str, n: int, batch: int) -> dict:
-    from superfine.backbones.memory import freed_memory_is_kept
+    from superfine.backbones.memory import reuse_freed_memory
 
-    with freed_memory_is_kept():
+    with reuse_freed_memory():
         result = training(name, n, batch) if work == "training" else scoring(name, max(1, n // 10), bfloat16=work != "scoring")
     return {**result, "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 

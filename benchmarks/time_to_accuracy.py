@@ -5,7 +5,7 @@
 
 Contestants: the Trainer with its defaults (3 epochs, learning rate 5e-5, batch 32); the Trainer at its best (the same in bfloat16,
 with batches grouped by length, and the attention function that won on that set in `benchmarks.training_speed`); Superfine with its
-default recipe, which sets a tenth of the rows aside and is free to stop by them. At most 256 tokens for all.
+default recipe, which holds out a tenth of the rows and is free to stop by them. At most 256 tokens for all.
 Seconds are those of the training itself, for Superfine with every validation; loading, tokenising and testing are left out for all.
 Each seed draws its own training rows, the same for all. Each contestant is scored once, at the end, on the same test rows; differences
 are paired by seed and row, with 95 % bootstrap intervals over both. The contestants of a seed run one after the other on an otherwise

@@ -160,7 +160,7 @@ def tiny_model(tmp_path_factory):
 
 FAST = {
     "training.learning_rate": 2e-3,
-    "training.head_factor": 1,
+    "training.head_learning_rate_multiplier": 1,
     "training.epochs": 3,
     "training.batch_size": 16,
     "model.max_length": 32,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from superfine.data.read import Source
-    from superfine.predictors.bundle import Precision
-    from superfine.records import Evaluation, TextPredictor
+    from superfine.config import Precision
+    from superfine.data.read import DataSource
+    from superfine.records import Evaluation, Predictor
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Run:
     metrics: dict[str, Any]
     interrupted: bool = False
 
-    def load(self) -> TextPredictor:
+    def load(self) -> Predictor:
         """The trained model."""
         return load(self.folder)
 
 
 def train(
-    data: Source,
+    data: DataSource,
     *,
-    validation: Source | None = None,
-    test: Source | None = None,
+    validation: DataSource | None = None,
+    test: DataSource | None = None,
     text: str | Sequence[str] | None = None,
     text_pair: str | None = None,
     label: str | None = None,
@@ -52,12 +52,12 @@ def train(
     """Fine-tune a classifier and test it: what `superfine train` does.
 
     data, validation, test: a file, several files, a folder of classes, `"hf://owner/name"`, a mapping of column names to values,
-    a pandas or polars frame, or a `datasets.Dataset`. Parts that are not given are set aside from `data`.
+    a pandas or polars frame, or a `datasets.Dataset`. Parts that are not given are held out from `data`.
     config: a YAML file or nested mapping; settings: dotted keys on top, `{"training.epochs": 2}`.
     time_limit: seconds, or "10m". strict: refuse data with a blocking finding. progress: print to standard error.
     language: "en" or "zh", of what is printed and of the report.
 
-    Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can mend.
+    Raises a `superfine.errors.SuperfineError` that says what to do for anything the caller can correct.
     """
     started = time.monotonic()
     from superfine.recipes.reporter import Reporter
@@ -97,19 +97,30 @@ def train(
     return Run(outcome.folder, outcome.metrics, outcome.interrupted)
 
 
-def load(folder: str | Path, *, precision: Precision | None = None) -> TextPredictor:
+def load(folder: str | Path, *, precision: Precision | None = None, baseline: str | None = None) -> Predictor:
     """The trained model of a run's folder: `load("runs/x").predict(["Fine."]).label`.
 
     precision: "bfloat16" is about twice as fast where the processor multiplies it in hardware, and may change the label of a text
-    that lies on the border; absent: "float32", as the run was tested.
+    that lies on the border; absent: "float32", as the run was tested. baseline: "tfidf" or "majority", the baselines that the run
+    was compared with, instead of the model.
     """
     from superfine.predictors.bundle import open_predictor
 
-    return open_predictor(folder, precision)
+    return open_predictor(folder, precision, baseline)
 
 
-def evaluate(folder: str | Path, data: Source, *, precision: Precision | None = None) -> Evaluation:
-    """Score a trained model on labelled data, with 95 % intervals. precision: see `load`."""
-    from superfine.recipes.evaluate import evaluate as run_recipe
+def evaluate(
+    folder: str | Path,
+    data: DataSource,
+    *,
+    group: str | None = None,
+    precision: Precision | None = None,
+    baseline: str | None = None,
+) -> Evaluation:
+    """Score a trained model on labelled data, with 95 % intervals.
 
-    return run_recipe(Path(folder), data, precision=precision).evaluation
+    group: column whose equal values say which rows belong together. precision, baseline: see `load`.
+    """
+    from superfine.recipes.evaluate import evaluate_run
+
+    return evaluate_run(Path(folder), data, group=group, precision=precision, baseline=baseline).evaluation

@@ -20,6 +20,16 @@ from superfine.names import did_you_mean
 RECORD_KEYS = ("request", "choices")
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
+RENAMED = {
+    "training.clip_norm": "training.max_grad_norm",
+    "training.warmup_share": "training.warmup_ratio",
+    "training.head_factor": "training.head_learning_rate_multiplier",
+    "data.keep_tokens": "data.cache_tokens",
+}
+"""Keys by the names they had in earlier versions: still read, with a note."""
+WITHOUT_EFFECT = {"model.flash_from": "which kernel computes attention follows from the processor and the format"}
+"""Keys of earlier versions that are ignored, with a note that says why."""
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -49,14 +59,9 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def check_flash_from(value: object) -> object:
-    """`auto`, `never`, or a positive number of tokens. Raises ValueError for anything else."""
-    if value in ("auto", "never") or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
-    raise ValueError("it is auto, never, or a number of tokens")
-
-
-FlashFrom = Annotated[Literal["auto", "never"] | int, BeforeValidator(check_flash_from)]
+Precision = Literal["float32", "bfloat16"]
+"""In which number format a model computes."""
+PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -65,7 +70,7 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Which columns hold what, and how rows are set aside."""
+    """Which columns hold what, and how rows are held out."""
 
     text: Annotated[list[str] | None, BeforeValidator(_as_list)] = Field(
         None, description="text columns, joined with a space; found by content when absent"
@@ -84,24 +89,10 @@ class DataConfig(_Section):
     merge_labels: bool = Field(False, description="labels that differ only in case or spaces become the most frequent of them")
     ignore_unknown_labels: bool = Field(False, description="do not score test rows whose label training never had")
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
-    keep_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")
+    cache_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")
     validation_share: float = Field(0.10, gt=0, lt=0.5, description="share of the training part without a validation file")
-    validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are set aside")
+    validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are held out")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="share of all rows without a test file")
-
-
-class FlashConfig(_Section):
-    """How long lines must be for torch's flash attention to compute them, instead of plain products. Matters on CPUs alone.
-
-    A line holds one text, or several short ones, and is as long as those of its bucket.
-    """
-
-    training: FlashFrom = Field(
-        "auto", description="tokens in a line of attention from which on flash attention trains in float32; auto: measured"
-    )
-    training_bfloat16: FlashFrom = Field("auto", description="the same in bfloat16")
-    scoring: FlashFrom = Field("auto", description="the same for scoring; kept in the bundle")
-    scoring_bfloat16: FlashFrom = Field("auto", description="the same for scoring in bfloat16; kept in the bundle")
 
 
 class ModelConfig(_Section):
@@ -111,7 +102,6 @@ class ModelConfig(_Section):
     max_length: int = Field(256, gt=2, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
-    flash_from: FlashConfig = Field(default_factory=FlashConfig)
 
 
 class TaskConfig(_Section):
@@ -129,20 +119,21 @@ class TrainingConfig(_Section):
     learning_rate: float | None = Field(
         None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width and the batch size"
     )
-    head_factor: float = Field(10.0, gt=0, description="factor on the rate of the head, which starts from random values")
+    head_learning_rate_multiplier: float = Field(
+        10.0, gt=0, description="factor on the rate of the head, which starts from random values"
+    )
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
-    warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
-    clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     patience: int = Field(
         2, ge=0, description="stop after so many epochs in a row that validate worse than the best, beyond chance; 0 never stops"
     )
     class_weights: Literal["auto", "none", "balanced"] = Field(
-        "auto", description="auto: only when one class is over ten times another"
+        "auto",
+        description="auto: by the root of the class sizes, where one is over ten times another; balanced: by the class sizes",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the training computation; weights are kept in float32"
-    )
+    precision: PrecisionSetting = Field("auto", description="of the training computation; weights are kept in float32")
     regularisers: dict[str, dict[str, Any]] = Field(
         default_factory=lambda: {"label_smoothing": {"amount": 0.1}},
         description="what is given replaces the default: {} for none, {label_smoothing: {amount: 0.1}, fgm: {}} for two",
@@ -158,7 +149,7 @@ class RunConfig(_Section):
     task: TaskConfig = Field(default_factory=TaskConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     track: Annotated[list[str], BeforeValidator(_as_list)] = Field(
-        default_factory=list, description="trackers that hear of the run: tensorboard, mlflow, wandb"
+        default_factory=list, description="trackers that log the run: tensorboard, mlflow, wandb"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="same seed, same data: same weights")
 
@@ -215,15 +206,41 @@ def read_config_file(path: Path) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in RECORD_KEYS}
 
 
-def build_config(tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """Validate a nested mapping with dotted `overrides` on top. All mistakes are reported in one ConfigError."""
+def build_config(
+    tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, notes: list[str] | None = None
+) -> RunConfig:
+    """Validate a nested mapping with dotted `overrides` on top. All mistakes are reported in one ConfigError.
+
+    notes: gets a line for each key of an earlier version.
+    """
     merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in tree.items()}
     for key, value in (overrides or {}).items():
         set_dotted(merged, key, value)
+    found = _rename_keys(merged)
+    if notes is not None:
+        notes += found
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
         raise ConfigError(_explain(error), f"All keys: {', '.join(known_keys())}.") from None
+
+
+def _rename_keys(tree: dict[str, Any]) -> list[str]:
+    """Give keys of earlier versions their present names, and say so."""
+    notes = []
+    for old in [*RENAMED, *WITHOUT_EFFECT]:
+        section, _, key = old.partition(".")
+        below = tree.get(section)
+        if not isinstance(below, dict) or key not in below:
+            continue
+        value = below.pop(key)
+        if old in RENAMED:
+            new = RENAMED[old]
+            below.setdefault(new.partition(".")[2], value)
+            notes.append(f'"{old}" is called "{new}" now, and is read as that.')
+        else:
+            notes.append(f'"{old}" has no effect any more: {WITHOUT_EFFECT[old]}.')
+    return notes
 
 
 def _explain(error: ValidationError) -> str:

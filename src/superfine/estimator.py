@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from superfine.errors import OutputError
-from superfine.records import FloatArray, Predictions
+from superfine.records import Choices, FloatArray
 
 if TYPE_CHECKING:
-    from superfine.records import TextPredictor
+    from superfine.records import Predictor
 
 BUNDLE = "_bundle"
 
@@ -120,7 +120,7 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         # The folder goes when the estimator does.
         self._folder = folder
-        self._predictor: TextPredictor = open_predictor(folder.name)
+        self._predictor: Predictor = open_predictor(folder.name)
 
     def predict_proba(self, X: Sequence[str]) -> FloatArray:  # noqa: N803
         """(n, K) class probabilities of n texts, columns in the order of `classes_`."""
@@ -131,7 +131,7 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _predict(self, X: Sequence[str]) -> Predictions:  # noqa: N803
+    def _predict(self, X: Sequence[str]) -> Choices:  # noqa: N803
         check_is_fitted(self, "classes_")
         return self._predictor.predict(as_texts(X))
 

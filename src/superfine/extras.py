@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from importlib.metadata import PackageNotFoundError, metadata
 from types import ModuleType
 
@@ -20,9 +21,16 @@ def require(extra: str, module: str) -> ModuleType:
         raise ConfigError(f'This needs the package "{module}".', f"Install it: pip install 'superfine[{extra}]'") from None
 
 
+def require_installed(extra: str, *modules: str) -> None:
+    """Raises ConfigError with the command that installs `superfine[extra]` where one of these modules is not there."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ConfigError(f'This needs the package "{missing[0]}".', f"Install it: pip install 'superfine[{extra}]'")
+
+
 def declared() -> list[str]:
     """The extras of this package, from its own metadata."""
     try:
         return metadata("superfine").get_all("Provides-Extra") or []
     except PackageNotFoundError:  # a source tree on the path, not installed
-        return ["files", "tensorboard", "mlflow", "wandb"]
+        return ["train", "files", "tensorboard", "mlflow", "wandb"]

@@ -25,8 +25,8 @@ def page_faults_of_taking_and_freeing(times: int) -> int:
 def test_freed_memory_is_used_again_only_inside():
     pages = MEGABYTES * 256
     assert page_faults_of_taking_and_freeing(TIMES) > (TIMES - 1) * pages
-    with memory.freed_memory_is_kept():
-        with memory.freed_memory_is_kept():
+    with memory.reuse_freed_memory():
+        with memory.reuse_freed_memory():
             pass
         assert page_faults_of_taking_and_freeing(TIMES) < 4 * pages
     assert page_faults_of_taking_and_freeing(TIMES) > (TIMES - 1) * pages
@@ -34,7 +34,7 @@ def test_freed_memory_is_used_again_only_inside():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or memory._glibc() is None, reason="needs glibc")
 def test_smaller_blocks_are_no_slower_afterwards_than_before():
-    with memory.freed_memory_is_kept():
+    with memory.reuse_freed_memory():
         pass
     torch.empty(4 << 20, dtype=torch.uint8).fill_(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -45,6 +45,6 @@ def test_smaller_blocks_are_no_slower_afterwards_than_before():
 
 def test_without_glibc_nothing_happens(monkeypatch):
     monkeypatch.setattr(memory, "_glibc", lambda: None)
-    with memory.freed_memory_is_kept():
+    with memory.reuse_freed_memory():
         assert memory._users.n == 1
     assert memory._users.n == 0

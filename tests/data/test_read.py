@@ -237,14 +237,14 @@ def test_reading_tells_how_far_it_is(tmp_path, name):
     content = "\n".join(lines if "jsonl" in name else ["text,label", *lines]).encode()
     path = tmp_path / name
     path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    heard = []
-    table = read_table(path, ReadOptions(on_bytes=lambda done, total: heard.append((done, total))))
+    calls = []
+    table = read_table(path, ReadOptions(on_bytes=lambda done, total: calls.append((done, total))))
     assert len(table) == 30_000
     size = path.stat().st_size
-    assert {total for _, total in heard} == {size}
-    assert [done for done, _ in heard] == sorted(done for done, _ in heard)
-    assert heard[-1] == (size, size)
-    assert name.endswith(".gz") or len(heard) > 2
+    assert {total for _, total in calls} == {size}
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert calls[-1] == (size, size)
+    assert name.endswith(".gz") or len(calls) > 2
 
 
 def test_columns_of_several_files_are_matched_whatever_their_case(tmp_path):

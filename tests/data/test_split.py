@@ -13,10 +13,10 @@ ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 
 def test_no_text_and_no_group_stands_in_two_parts(rows, share, seed):
     targets = np.array([r[0] for r in rows])
     keys, groups = [str(r[1]) for r in rows], [str(r[2]) for r in rows]
-    stay, aside = split(targets, keys, share, seed=seed, groups=groups)
-    assert sorted([*stay, *aside]) == list(range(len(rows)))
+    stay, held_out = split(targets, keys, share, seed=seed, groups=groups)
+    assert sorted([*stay, *held_out]) == list(range(len(rows)))
     for column in (keys, groups):
-        assert not {column[i] for i in stay} & {column[i] for i in aside}
+        assert not {column[i] for i in stay} & {column[i] for i in held_out}
 
 
 @given(ROWS, st.integers(0, 5))
@@ -28,8 +28,8 @@ def test_every_class_stays_in_training_when_no_text_has_two_labels(rows, seed):
 
 def test_shares_hold_in_each_class():
     targets = np.array([0] * 800 + [1] * 200)
-    _, aside = split(targets, [str(i) for i in range(1000)], 0.15, seed=0)
-    assert np.bincount(targets[aside]).tolist() == [120, 30]
+    _, held_out = split(targets, [str(i) for i in range(1000)], 0.15, seed=0)
+    assert np.bincount(targets[held_out]).tolist() == [120, 30]
 
 
 def test_the_seed_alone_decides():
@@ -40,6 +40,6 @@ def test_the_seed_alone_decides():
 
 def test_rows_without_a_group_are_groups_of_their_own():
     targets, keys = np.array([0, 1] * 50), [str(i) for i in range(100)]
-    _, aside = split(targets, keys, 0.2, seed=0, groups=[" "] * 60 + [str(i // 4) for i in range(40)])
-    assert any(i < 60 for i in aside)
-    assert len(aside) >= 15
+    _, held_out = split(targets, keys, 0.2, seed=0, groups=[" "] * 60 + [str(i // 4) for i in range(40)])
+    assert any(i < 60 for i in held_out)
+    assert len(held_out) >= 15

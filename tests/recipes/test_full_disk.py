@@ -1,6 +1,6 @@
 """A full disk: one message, exit 2, and what was finished before is still there.
 
-No file of the command can grow beyond a given size, which writers hear of as they hear of a full disk: by an OSError. The command runs in a
+No file of the command can grow beyond a given size, which writers meet as they meet a full disk: an OSError. The command runs in a
 process of its own, because the limit would hold for the files of the tests' own process too.
 """
 

@@ -331,7 +331,7 @@ def test_force_replaces_a_run(trained, reviews, tiny_model, tmp_path):
     [
         ([("one text here", "a"), ("another text", "a")], 'only the class "a"'),
         ([("same text", "a"), ("same text", "b")] * 5, "every row has the same text"),
-        ([("a b c", "x"), ("d e f", "y")], "No row of .* can be set aside for test"),
+        ([("a b c", "x"), ("d e f", "y")], "No row of .* can be held out for test"),
     ],
 )
 def test_data_that_cannot_be_learned_from_is_refused(rows, message, tmp_path):
@@ -350,7 +350,7 @@ def test_all_mistakes_in_the_settings_are_reported_at_once(reviews, tmp_path):
         superfine.train(
             reviews,
             out=tmp_path / "run",
-            settings={"training.epoch": 3, "training.batch_size": 0, "learning_rate": 1, "training.clip_norm": float("inf")},
+            settings={"training.epoch": 3, "training.batch_size": 0, "learning_rate": 1, "training.max_grad_norm": float("inf")},
             progress=False,
         )
     message = str(error.value)

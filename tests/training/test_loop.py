@@ -88,7 +88,7 @@ def test_the_model_ends_with_the_weights_of_the_epoch_that_was_kept(tiny_model):
             chosen.append(is_kept)
 
     # So high a rate that some epochs are far worse than others.
-    run = new_run(tiny_model("bert"), epochs=8, patience=0, learning_rate=0.05, warmup_share=0.0, precision="float32")
+    run = new_run(tiny_model("bert"), epochs=8, patience=0, learning_rate=0.05, warmup_ratio=0.0, precision="float32")
     fit(run, Clock(), Listening())
     accuracies = [r.accuracy for r in run.progress.history]
     assert chosen == [is_kept(accuracies[: i + 1], len(run.validation)) for i in range(8)]
@@ -224,7 +224,7 @@ def test_row_adamw_leaves_unread_rows_alone():
 
 
 def test_gradients_are_clipped_together_embeddings_included(tiny_model):
-    run = new_run(tiny_model("bert"), clip_norm=1e-3)
+    run = new_run(tiny_model("bert"), max_grad_norm=1e-3)
     assert isinstance(run.optimiser, Optimiser)
     table = run.model.backbone.word_embeddings.weight
     for parameter in run.optimiser.dense_parameters:
@@ -242,7 +242,7 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
 
 def test_a_step_uses_the_clipped_gradients(tiny_model):
     """Dense and row-wise updates beside AdamW on the gradients that torch's own clipping leaves."""
-    run = new_run(tiny_model("bert"), clip_norm=0.01, precision="float32")
+    run = new_run(tiny_model("bert"), max_grad_norm=0.01, precision="float32")
     obtain_gradients(run, collate(run.train.encoded, np.arange(8), run.train.targets))
     network = run.model.backbone.network
     twin = copy.deepcopy(network)

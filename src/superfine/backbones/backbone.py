@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
-from superfine.backbones.families import Family
-from superfine.backbones.packed.attention import PACKED, packed, register
-from superfine.backbones.packed.choice import WORKS, recalled_flash_from
-from superfine.backbones.packed.dropout import use_lane_dropout
-from superfine.backbones.packed.layers import give_back, take_over
+from superfine.backbones.families import Family, max_positions
+from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
+from superfine.backbones.packed.dropout import use_fast_dropout
+from superfine.backbones.packed.kernels import flash_from
+from superfine.backbones.packed.layers import patch_layer, restore_layer
 
 SELF_CHECK_BOUND = 1e-4
 """Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
@@ -45,7 +45,6 @@ class Backbone:
 
     `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
-    `flash_from` says how many tokens lines must have for flash attention to compute them; what is not in it, it never computes.
     """
 
     def __init__(self, network: Any, tokenizer: Tokenizer, wrapper: Any, family: Family | None) -> None:
@@ -56,23 +55,12 @@ class Backbone:
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
         self.compute_dtype = torch.float32
-        self.flash_from: Mapping[str, int] = {}
         for module in self._head_modules():
             module.register_forward_pre_hook(_cast_to_own_dtype)
 
     @property
     def device(self) -> torch.device:
         return cast(torch.device, next(self.network.parameters()).device)
-
-    @property
-    def max_positions(self) -> int | None:
-        """How many tokens the network can read, or None where there is no bound."""
-        bound = getattr(self.network.config, "max_position_embeddings", None) or getattr(self.network.config, "n_positions", None)
-        if not isinstance(bound, int) or bound <= 0:
-            return None
-        if self.family is not None and self.family.positions_after_padding:
-            return bound - int(self.network.config.pad_token_id) - 1
-        return bound
 
     def head_parameters(self) -> list[nn.Parameter]:
         """The parameters outside the pretrained body, which start from random values."""
@@ -99,11 +87,11 @@ class Backbone:
         """
         if self.family is None:
             return []
-        kept = {id(parameter) for parameter in (*self.head_parameters(), self.word_embeddings.weight)}
-        return [parameter for parameter in self.network.parameters() if id(parameter) not in kept]
+        in_float32 = {id(parameter) for parameter in (*self.head_parameters(), self.word_embeddings.weight)}
+        return [parameter for parameter in self.network.parameters() if id(parameter) not in in_float32]
 
     def use_precision(self, dtype: torch.dtype) -> None:
-        """Compute the body in `dtype` from now on, for prediction: the float32 weights are not kept."""
+        """Compute the body in `dtype` from now on, for prediction: the float32 weights are dropped."""
         self.compute_dtype = dtype
         for parameter in self.rounded_parameters():
             parameter.data = parameter.data.to(dtype)
@@ -128,49 +116,37 @@ class Backbone:
         """Switch to packed computation if it gives what padded computation gives; say whether it does."""
         if self.family is None or self._has_short_window():
             return False
-        probe = _probe_batch(self.network.config.vocab_size, self.max_positions).to(self.device)
+        probe = _probe_batch(self.network.config.vocab_size, max_positions(self.network.config)).to(self.device)
         was_training = self.network.training
         self.network.eval()
         with torch.no_grad():
             expected = self.logits(probe)
             try:
-                self._use_attention(PACKED)
+                self._use_attention(PACKED_ATTENTION)
                 self.is_packed = True
-                self._take_over_layers()
+                self._patch_layers()
                 agrees = bool((self.logits(probe) - expected).abs().max() <= SELF_CHECK_BOUND)
             except (ValueError, RuntimeError, TypeError):
                 agrees = False
         if not agrees:
             self.use_padding()
-        use_lane_dropout(self.network)
+        use_fast_dropout(self.network)
         self.network.train(was_training)
         return agrees
-
-    @property
-    def chooses_kernels(self) -> bool:
-        """Whether there is a choice of kernels for attention: in packed computation on a CPU."""
-        return self.is_packed and self.device.type == "cpu"
-
-    def measure_flash_from(self, dtype: torch.dtype, longest: int, *, with_gradients: bool) -> int | None:
-        """From how many tokens on flash attention is faster here, or None. longest: of the texts."""
-        config = self.network.config
-        n_heads = int(config.num_attention_heads)
-        width = int(getattr(config, "head_dim", None) or config.hidden_size // n_heads)
-        return recalled_flash_from(n_heads, width, dtype, longest, with_gradients=with_gradients)
 
     def use_padding(self) -> None:
         """Go back to padded rectangles and transformers' own attention."""
         self.is_packed = False
         self._use_attention("sdpa")
         for layer in self._layers():
-            give_back(layer)
+            restore_layer(layer)
 
-    def _take_over_layers(self) -> None:
+    def _patch_layers(self) -> None:
         family, layers = cast(Family, self.family), self._layers()
         for layer in layers:
             is_last = layer is layers[-1]
             if family.layers is not None and (is_last or family.layers.every):
-                take_over(layer, family.layers.computed, family.reads if is_last else None)
+                patch_layer(layer, family.layers.computed, family.reads if is_last else None)
 
     def _layers(self) -> list[nn.Module]:
         if self.family is None or self.family.layers is None:
@@ -199,7 +175,7 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        with packed(batch.layout, self.flash_from.get(WORKS[self.compute_dtype, torch.is_grad_enabled()])):
+        with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled())):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
         if family.layers is not None:
@@ -248,7 +224,7 @@ class Backbone:
                 self.network.save_pretrained(folder)
         finally:
             if self.is_packed:
-                self._use_attention(PACKED)
+                self._use_attention(PACKED_ATTENTION)
         self._save_tokenizer(folder, max_length)
 
     def _save_tokenizer(self, folder: Path, max_length: int) -> None:
@@ -277,14 +253,14 @@ def _cast_to_own_dtype(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any,
     return tuple(x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
 
 
-def _probe_batch(vocabulary_size: int, max_positions: int | None) -> Batch:
+def _probe_batch(vocabulary_size: int, longest: int | None) -> Batch:
     """Three random sequences of different lengths, drawn without touching the global random state."""
     import numpy as np
 
     from superfine.backbones.batch import collate
     from superfine.data.encode import Encoded
 
-    lengths = np.minimum(np.array([3, 7, 21]), max_positions or 21)
+    lengths = np.minimum(np.array([3, 7, 21]), longest or 21)
     rng = np.random.default_rng(0)
     ids = rng.integers(vocabulary_size // 2, vocabulary_size, int(lengths.sum())).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -93,3 +93,12 @@ FAMILIES: dict[str, Family] = {
     "qwen3": _DECODER,
 }
 """By `model_type` of the Hugging Face configuration."""
+
+
+def max_positions(config: Any) -> int | None:
+    """How many tokens a network with this configuration can read, or None where there is no bound."""
+    bound = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if not isinstance(bound, int) or bound <= 0:
+        return None
+    family = FAMILIES.get(config.model_type)
+    return bound - int(config.pad_token_id) - 1 if family is not None and family.positions_after_padding else bound

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from tokenizers import Tokenizer
 
 from superfine.backbones.backbone import Backbone, quiet_transformers
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
-from superfine.backbones.families import FAMILIES
+from superfine.backbones.families import FAMILIES, max_positions
 from superfine.data.clean import STEPS, add_cleaning
+from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
 from superfine.errors import ModelError
 
@@ -30,20 +32,21 @@ ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a model is read from. `location` goes to transformers; `name` is what the user called it."""
+class ModelLocation:
+    """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
+    it."""
 
     name: str
-    location: str
+    path: str
     is_folder: bool
 
 
-def resolve(name: str) -> Source:
+def resolve(name: str) -> ModelLocation:
     """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model."""
     if name in NAMES:
         folder = embedded_model()
         if folder is not None:
-            return Source(name, str(folder), True)
+            return ModelLocation(name, str(folder), True)
     path = Path(name).expanduser()
     if not name.strip() or path.is_file():
         raise ModelError(
@@ -57,11 +60,11 @@ def resolve(name: str) -> Source:
             raise ModelError(
                 f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
             )
-        return Source(name, str(path), True)
+        return ModelLocation(name, str(path), True)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     _check_hub(name)
-    return Source(name, name, False)
+    return ModelLocation(name, name, False)
 
 
 def _check_hub(name: str) -> None:
@@ -77,6 +80,66 @@ def _check_hub(name: str) -> None:
         raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """A pretrained model whose configuration and tokenizer are read, but not its weights.
+
+    One tokenises for any number of networks that are built from it.
+    """
+
+    location: ModelLocation
+    config: Any
+    wrapper: Any
+    tokenizer: Tokenizer
+
+    @property
+    def max_positions(self) -> int | None:
+        """How many tokens the network can read, or None where there is no bound."""
+        return max_positions(self.config)
+
+    def encoder(self, max_length: int) -> Encoder:
+        """From texts to at most so many tokens."""
+        return Encoder(self.tokenizer, max_length, empty_id=self.config.pad_token_id or 0)
+
+    def backbone(
+        self, labels: Sequence[str] | None = None, *, dropout: float | None = None, attention_dropout: float | None = None
+    ) -> Backbone:
+        """The network with its family's sequence-classification head, in float32 on the CPU.
+
+        With `labels` the head is new where the checkpoint has none of that shape; its weights come from torch's global random
+        state. Without, the checkpoint must be a finished classifier. Raises ModelError for weights that are missing or cannot be
+        read.
+        """
+        config = deepcopy(self.config)
+        if labels is not None:
+            config.num_labels = len(labels)
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: i for i, label in enumerate(labels)}
+            config.problem_type = "single_label_classification"
+        _set_dropout(config, dropout, attention_dropout)
+        with quiet_transformers():
+            network = _load_network(self.location, config, fresh_head=labels is not None)
+        return Backbone(network, self.tokenizer, self.wrapper, FAMILIES.get(config.model_type))
+
+
+def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
+    """The pretrained model of that name or folder. cleaning: put ours before the tokenizer's own normalisation.
+
+    Raises ModelError for what cannot be found or read.
+    """
+    location = resolve(name)
+    with quiet_transformers():
+        config = _load_config(location)
+        wrapper = _load_tokenizer(location)
+    tokenizer = wrapper.backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if cleaning and not _is_cleaned(location):
+        add_cleaning(tokenizer)
+    _settle_padding(config, wrapper)
+    return Pretrained(location, config, wrapper, Tokenizer.from_str(tokenizer.to_str()))
+
+
 def load_for_classification(
     name: str,
     labels: Sequence[str] | None = None,
@@ -85,60 +148,39 @@ def load_for_classification(
     dropout: float | None = None,
     attention_dropout: float | None = None,
 ) -> Backbone:
-    """A pretrained model with its family's sequence-classification head, in float32 on the CPU.
-
-    With `labels` the head is new where the checkpoint has none of that shape; its weights come from torch's global random state.
-    Without, the checkpoint must be a finished classifier. Raises ModelError for what cannot be found or read.
-    """
-    source = resolve(name)
-    with quiet_transformers():
-        config = _load_config(source)
-        if labels is not None:
-            config.num_labels = len(labels)
-            config.id2label = dict(enumerate(labels))
-            config.label2id = {label: i for i, label in enumerate(labels)}
-            config.problem_type = "single_label_classification"
-        _set_dropout(config, dropout, attention_dropout)
-        wrapper = _load_tokenizer(source)
-        network = _load_network(source, config, fresh_head=labels is not None)
-    tokenizer = wrapper.backend_tokenizer
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    if cleaning and not _is_cleaned(source):
-        add_cleaning(tokenizer)
-    _settle_padding(network.config, wrapper)
-    return Backbone(network, Tokenizer.from_str(tokenizer.to_str()), wrapper, FAMILIES.get(config.model_type))
+    """Open a pretrained model and build one network from it: see `Pretrained.backbone`."""
+    return open_pretrained(name, cleaning=cleaning).backbone(labels, dropout=dropout, attention_dropout=attention_dropout)
 
 
-def _load_config(source: Source) -> Any:
+def _load_config(location: ModelLocation) -> Any:
     from transformers import AutoConfig
 
-    with _explained(source):
-        return AutoConfig.from_pretrained(source.location)
+    with _explained(location):
+        return AutoConfig.from_pretrained(location.path)
 
 
-def _load_tokenizer(source: Source) -> Any:
+def _load_tokenizer(location: ModelLocation) -> Any:
     from transformers import AutoTokenizer
 
-    if source.is_folder and not any((Path(source.location) / name).exists() for name in TOKENIZER_FILES):
+    if location.is_folder and not any((Path(location.path) / name).exists() for name in TOKENIZER_FILES):
         raise ModelError(
-            f"The folder {source.name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
+            f"The folder {location.name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
             "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
         )
-    with _explained(source):
-        wrapper = AutoTokenizer.from_pretrained(source.location)
+    with _explained(location):
+        wrapper = AutoTokenizer.from_pretrained(location.path)
     if not getattr(wrapper, "is_fast", False):
-        raise ModelError(f"The tokenizer of {source.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
+        raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
 
 
-def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
+def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    with _explained(source):
+    with _explained(location):
         network, info = AutoModelForSequenceClassification.from_pretrained(
-            source.location,
+            location.path,
             config=config,
             dtype=torch.float32,
             output_loading_info=True,
@@ -153,7 +195,7 @@ def _load_network(source: Source, config: Any, *, fresh_head: bool) -> Any:
     if backbone_keys:
         some = ", ".join(sorted(backbone_keys)[:3])
         raise ModelError(
-            f"{source.name} lacks {len(backbone_keys)} of the weights its config.json describes, or has them in another shape: "
+            f"{location.name} lacks {len(backbone_keys)} of the weights its config.json describes, or has them in another shape: "
             f"{some}{', ...' if len(backbone_keys) > 3 else ''}.",
             "The download is incomplete, or the folder mixes two models: get it again.",
         )
@@ -169,7 +211,7 @@ def _belongs_to_head(key: str, config: Any) -> bool:
 
 
 @contextmanager
-def _explained(source: Source) -> Iterator[None]:
+def _explained(location: ModelLocation) -> Iterator[None]:
     """Turn the many ways in which transformers fails to load into one message."""
     try:
         yield
@@ -177,11 +219,12 @@ def _explained(source: Source) -> Iterator[None]:
         raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ... for unusable files
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        if source.is_folder:
+        if location.is_folder:
             raise ModelError(
-                f"The model in {source.name} cannot be read: {first_line}", "Is the folder complete and in Hugging Face's layout?"
+                f"The model in {location.name} cannot be read: {first_line}",
+                "Is the folder complete and in Hugging Face's layout?",
             ) from error
-        raise ModelError(f"The model {source.name} could not be fetched from the hub: {first_line}", ADVICE) from error
+        raise ModelError(f"The model {location.name} could not be fetched from the hub: {first_line}", ADVICE) from error
 
 
 def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:
@@ -191,10 +234,10 @@ def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | 
                 setattr(config, key, value)
 
 
-def _is_cleaned(source: Source) -> bool:
+def _is_cleaned(location: ModelLocation) -> bool:
     """Whether the folder is one of our bundles whose tokenizer cleans already."""
-    manifest = Path(source.location) / "superfine.json"
-    if not (source.is_folder and manifest.exists()):
+    manifest = Path(location.path) / "superfine.json"
+    if not (location.is_folder and manifest.exists()):
         return False
     try:
         return list(json.loads(manifest.read_text(encoding="utf-8")).get("cleaning", [])) == list(STEPS)

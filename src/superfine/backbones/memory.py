@@ -34,7 +34,7 @@ _users = _Users()
 
 
 @contextmanager
-def freed_memory_is_kept() -> Iterator[None]:
+def reuse_freed_memory() -> Iterator[None]:
     """Inside, memory freed on the CPU stays with the process; at the end it goes back. Does nothing but with glibc.
 
     May be entered again inside, and by several threads: the last to leave gives the memory back.

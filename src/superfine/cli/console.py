@@ -14,10 +14,10 @@ from rich.table import Table
 from superfine.language import translate
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
-from superfine.training.loop import EpochRecord
 
 if TYPE_CHECKING:
     from superfine.recipes.doctor import Diagnosis
+    from superfine.training.loop import EpochRecord
 
 STAGES = {
     "reading": "Reading the data",
@@ -144,6 +144,8 @@ class ConsoleReporter(Reporter):
         for name, comparison in metrics["comparison"].items():
             title, difference = metrics["baselines"][name]["title"], signed(comparison["accuracy"])
             self.note(f"Against {title}: {comparison['verdict']} ({difference} points of accuracy)")
+            if comparison["outcome"] == "worse":
+                self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         if "test_without_leaks" in metrics:
             without = metrics["test_without_leaks"]
             n_leaked = metrics["test"]["n"] - without["n"]
@@ -162,16 +164,16 @@ def signed(interval: dict[str, float]) -> str:
     return f"{100 * interval['value']:+.1f} ({100 * interval['low']:+.1f} to {100 * interval['high']:+.1f})"
 
 
-def score_table(metrics: dict[str, Any], language: str = "en") -> Table:
-    """The model beside its baselines, with 95 % intervals."""
-    title = translate(f"On {metrics['test']['n']} test texts, with 95 % intervals", language)
-    table = Table(title=title, title_justify="left")
+def score_table(metrics: dict[str, Any], language: str = "en", title: str = "this model") -> Table:
+    """The predictor of that title beside its baselines, with 95 % intervals."""
+    caption = translate(f"On {metrics['test']['n']} test texts, with 95 % intervals", language)
+    table = Table(title=caption, title_justify="left")
     for column in ("", "accuracy", "macro F1", "Matthews corr."):
         table.add_column(translate(column, language))
-    rows = [("this model", metrics["test"]), *((b["title"], b) for b in metrics.get("baselines", {}).values())]
+    rows = [(title, metrics["test"]), *((b["title"], b) for b in metrics.get("baselines", {}).values())]
     for name, scores in rows:
         cells = [_cell(scores[key]) for key in ("accuracy", "macro_f1", "mcc")]
-        table.add_row(translate(name, language), *cells, style="bold" if name == "this model" else "")
+        table.add_row(translate(name, language), *cells, style="bold" if name == title else "")
     return table
 
 

@@ -39,23 +39,27 @@ class TranslatedCommand(click.Command):
 
 
 class TranslatedGroup(TranslatedCommand, click.Group):
-    """The commands, each of them translated."""
+    """A group that takes `--lang` and helps in that language."""
 
-    command_class = TranslatedCommand
+
+def commands_of(group: click.Group, ctx: click.Context) -> list[click.Command]:
+    """The commands of a group, imported."""
+    found = (group.get_command(ctx, name) for name in group.list_commands(ctx))
+    return [command for command in found if command is not None]
 
 
 def _translated_help(command: click.Command, get_help: Callable[[click.Context], str], ctx: click.Context) -> str:
     """The laid-out help, with every text in it translated while it is laid out."""
     language = speaking.get()
-    below = list(command.commands.values()) if isinstance(command, click.Group) else []
+    below = commands_of(command, ctx) if isinstance(command, click.Group) else []
     things: list[Any] = [command, *command.get_params(ctx), *below]
-    kept = [(thing, thing.help) for thing in things if getattr(thing, "help", None)]
+    texts = [(thing, thing.help) for thing in things if getattr(thing, "help", None)]
     try:
-        for thing, text in kept:
+        for thing, text in texts:
             thing.help = translate_help(text, language)
         return translate(get_help(ctx), language)
     finally:
-        for thing, text in kept:
+        for thing, text in texts:
             thing.help = text
 
 

@@ -103,7 +103,8 @@ def clean_all(texts: Sequence[str]) -> list[str]:
 
 
 def _cleaned(text: str) -> str:
-    # The normaliser takes a second for a megabyte, and most texts need their tags taken out and their white space mended alone.
+    # The normaliser takes a second for a megabyte, and most texts need their tags taken out and their white space normalised
+    # alone.
     if "&" not in text and PLAIN_WHITE_SPACE.sub(" ", text).isprintable() and _is_nfc(text):
         return PLAIN_WHITE_SPACE.sub(" ", PLAIN_TAG.sub(" ", text)).strip(" ")
     return str(_normalizer().normalize_str(text))

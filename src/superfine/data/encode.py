@@ -70,7 +70,7 @@ class Encoder:
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
         """Tokenise every example; texts too long are cut at the end (of the longer one of a pair).
 
-        `on_chunk` hears how many more texts are done.
+        `on_chunk` is called with how many more texts are done.
         """
         parts = []
         for start in range(0, len(examples), CHUNK):

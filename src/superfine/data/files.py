@@ -16,7 +16,7 @@ from superfine.data.table import ReadOptions
 from superfine.errors import DataError
 from superfine.extras import require
 
-PACKED = (".gz", ".zst")
+COMPRESSED = (".gz", ".zst")
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 KINDS = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx", b"\xd0\xcf\x11\xe0": ".xls"}
 """First bytes that say more than the ending of a name: people rename exports."""
@@ -25,7 +25,7 @@ KINDS = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx", b"\xd0\xcf\x11\xe0": ".xls
 BUFFER = 1 << 20
 
 
-class _Heard(io.FileIO):
+class _ProgressFile(io.FileIO):
     """A file that tells how far it is read."""
 
     def __init__(self, path: Path, on_bytes: Callable[[int, int], None]) -> None:
@@ -52,7 +52,7 @@ class File:
     def on_disk(cls, path: Path) -> File:
         """The file at `path`, its kind told by its first bytes where they are known, else by its name."""
         endings = [ending.lower() for ending in path.suffixes]
-        if endings and endings[-1] in PACKED:
+        if endings and endings[-1] in COMPRESSED:
             endings.pop()
         file = cls(str(path), endings[-1] if endings else "", path)
         with file.binary() as stream:
@@ -61,7 +61,8 @@ class File:
 
     @contextmanager
     def binary(self, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[IO[bytes]]:
-        """The unpacked bytes. Raises DataError where they cannot be read. on_bytes hears of a file on disk how far it is read."""
+        """The unpacked bytes. Raises DataError where they cannot be read. on_bytes is called with how far a file on disk is
+        read."""
         try:
             with self._raw(on_bytes) as raw:
                 start = raw.read(4)
@@ -80,7 +81,7 @@ class File:
             return io.BytesIO(self.content or b"")
         if on_bytes is None:
             return open(self.path, "rb")
-        return io.BufferedReader(_Heard(self.path, on_bytes), BUFFER)
+        return io.BufferedReader(_ProgressFile(self.path, on_bytes), BUFFER)
 
     @contextmanager
     def _unpacked(self, raw: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:

@@ -22,12 +22,12 @@ from superfine.data.table import ReadOptions, Table, concatenate
 from superfine.errors import DataError
 from superfine.names import did_you_mean
 
-Source = Any
+DataSource = Any
 """A path, `-`, `hf://owner/name`, several of these, or a table in memory."""
 STANDARD_INPUT = "standard input"
 
 
-def read_table(source: Source, options: ReadOptions | None = None) -> Table:
+def read_table(source: DataSource, options: ReadOptions | None = None) -> Table:
     """The table in `source`. Raises DataError that says what cannot be read, and where."""
     options = options or ReadOptions()
     if isinstance(source, str | Path):
@@ -72,7 +72,7 @@ def _existing(path: Path) -> File:
     return File.on_disk(path)
 
 
-def read_pieces(source: Source, options: ReadOptions, size: int) -> Iterator[Table]:
+def read_pieces(source: DataSource, options: ReadOptions, size: int) -> Iterator[Table]:
     """What `read_table` reads, as tables of at most `size` rows; files of CSV, TSV and JSON Lines are not held in memory.
 
     A table of JSON Lines has the columns that its own rows have. Raises DataError, at the latest when it comes to the place.
@@ -92,7 +92,7 @@ def read_pieces(source: Source, options: ReadOptions, size: int) -> Iterator[Tab
         offset, spelling = offset + last, spelling or names
 
 
-def _pieces_of(part: Source, options: ReadOptions, size: int) -> Iterator[Table]:
+def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Table]:
     if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME):
         with _reachable(part):
             file = None if Path(part).is_dir() else _existing(Path(part))

@@ -1,4 +1,4 @@
-"""Setting rows aside: seeded, stratified by class, and never splitting a group or a repeated text over two parts."""
+"""Holding rows out: seeded, stratified by class, and never splitting a group or a repeated text over two parts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from superfine.records import IntArray
 def split(
     targets: IntArray, keys: Sequence[str], share: float, *, seed: int, groups: Sequence[str] | None = None
 ) -> tuple[IntArray, IntArray]:
-    """Indices of the rows that stay and of those set aside, both in ascending order.
+    """Indices of the rows that stay and of those held out, both in ascending order.
 
-    About `share` of the rows of each class is set aside; what rounding leaves over goes to the next class, so that many small
+    About `share` of the rows of each class is held out; what rounding leaves over goes to the next class, so that many small
     classes give their share too. Rows with the same key (text) or the same group go to the same part.
     The last unit of a class stays, so a class with one text is not missing from training. (A unit counts for the class of its
     first row: where a text or group has several classes, one of them may be.)
@@ -24,7 +24,7 @@ def split(
     unit_class[units[::-1]] = targets[::-1]  # the class of the first row of each unit
     unit_size = np.bincount(units, minlength=len(unit_class))
     rng = np.random.default_rng(seed)
-    aside = np.zeros(len(unit_class), dtype=bool)
+    held_out = np.zeros(len(unit_class), dtype=bool)
     by_class = np.split(np.argsort(unit_class, kind="stable"), np.cumsum(np.bincount(unit_class))[:-1])
     wanted = 0.0
     for k in rng.permutation(len(by_class)):
@@ -34,11 +34,11 @@ def split(
         # A unit is taken when at least half of it still fits; the last one of a class stays.
         fits = filled - unit_size[members] / 2 <= wanted
         fits[-1:] = False
-        aside[members[fits]] = True
+        held_out[members[fits]] = True
         # Not more than a row: what a class of few large units cannot give would distort the next one.
         wanted = float(np.clip(wanted - unit_size[members[fits]].sum(), -1.0, 1.0))
-    rows_aside = aside[units]
-    return np.flatnonzero(~rows_aside), np.flatnonzero(rows_aside)
+    is_held_out = held_out[units]
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
 def _units(keys: Sequence[str], groups: Sequence[str] | None) -> IntArray:

@@ -62,7 +62,8 @@ class Table:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file is to be read where the user says so. Absent: detected. on_bytes hears how many bytes of how many are read."""
+    """How a file is to be read where the user says so. Absent: detected. on_bytes is called with how many bytes of how many are
+    read."""
 
     encoding: str | None = None
     delimiter: str | None = None

@@ -1,12 +1,4 @@
-"""Honest scores: an evaluation with intervals, paired comparisons, and baselines to stand beside."""
+"""Honest scores: an evaluation with intervals, and paired comparisons. Knows sums and rows, and nothing of what was learned."""
 
-from superfine.names import NameTable
-
-BASELINES = NameTable(
-    "baseline",
-    {
-        "majority": "superfine.evaluation.baselines:Majority",
-        "tfidf": "superfine.evaluation.baselines:Tfidf",
-    },
-)
-"""A baseline provides `fit(examples, targets, class_names) -> Predictor`, with a `title` for tables and sentences."""
+N_RESAMPLES = 1000
+"""How often test rows, or groups of them, are drawn again for an interval, and swapped for a test."""

@@ -1,70 +1,95 @@
-"""The scores of a set of predictions, each with its 95 % bootstrap interval."""
+"""The scores of a set of answers, each with its 95 % interval."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from superfine import metrics
-from superfine.evaluation.intervals import SHARE, UNBOUNDED, Bounds, interval, resampled_counts, row_weights, tallies
-from superfine.records import Evaluation, FloatArray, IntArray, Interval, Predictions
+from superfine.evaluation import N_RESAMPLES
+from superfine.evaluation.intervals import expansion, mean_interval, percentile_interval, ratio_intervals
+from superfine.evaluation.units import Cells, Units, named_sums, row_weights
+from superfine.records import Count, Evaluation, FloatArray, Function, Interval, Mean, Ranking, Ratio, Score, Statistics
 
-MAX_ROC_CLASSES = 200
-"""With more classes the ROC area, one class against the rest, says little and costs minutes: it is left out."""
-MAX_CELLS = 300_000_000
-"""Resamples times texts times classes that the ROC area may cost: with more, it gets fewer resamples (but never under 200)."""
+MOST_OPERATIONS = 300_000_000
+"""What the resamples of a ranking score may cost: with more rows it gets fewer of them (but never under 200)."""
 
 
-def evaluate(true: IntArray, predictions: Predictions, *, seed: int = 0, n_resamples: int = 1000) -> Evaluation:
-    """Score predictions against the true class ids (n,).
+def evaluate(
+    statistics: Statistics,
+    scores: Mapping[str, Score],
+    groups: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    n_resamples: int = N_RESAMPLES,
+) -> Evaluation:
+    """Score a table of statistics. Ratios by column give a score for each of its labels.
 
-    The intervals say how much the score would move with another test part of the same size; they do not hold the variation
-    between training runs.
+    groups: (n,) rows with the same name are drawn together. The intervals say how much a score would move with another test part
+    of the same size; they do not hold the variation between training runs. Scores that nothing defines are left out.
     """
-    if len(true) != len(predictions):
-        raise ValueError(f"{len(true)} true labels for {len(predictions)} predictions")
-    labels = predictions.labels
-    n, k = len(true), len(labels)
-    confusion = metrics.confusion_matrix(true, predictions.class_ids, k)
-    cells, counts = np.unique(true * k + predictions.class_ids, return_counts=True)
-    draws = list(resampled_counts(counts, n_resamples, np.random.default_rng(seed))) if n else []
-    tally = tallies([counts[None], *draws], cells // k, cells % k, k)
-    occurring = tally.only(tally.occurring())
-    scores = {}
-    for name, score in metrics.FROM_TALLY.items():
-        values = score(occurring)
-        scores[name] = interval(float(values[0]), values[1:], bounds=(-1.0, 1.0) if name == "mcc" else SHARE, n=n)
-    scores |= _probability_scores(true, predictions.probabilities, seed, n_resamples)
-    return Evaluation(labels, n, scores, _per_class(labels, tally), confusion)
+    units = Units.of(statistics, groups)
+    resampled = resampled_scores(units, scores, seed, n_resamples) if len(statistics) else {}
+    totals = units.totals()
+    found: dict[str, Interval] = {}
+    by_label: dict[str, dict[str, Interval | int | None]] = {label: {} for label in statistics.labels}
+    for name, score in scores.items():
+        if isinstance(score, Count):
+            for label, count in zip(statistics.labels, totals[score.of], strict=True):
+                by_label[label][name] = int(count)
+        elif isinstance(score, Ratio) and not score.pooled and statistics.labels:
+            for label, interval in zip(statistics.labels, ratio_intervals(score, units), strict=True):
+                by_label[label][name] = interval
+        elif (one := _interval(score, statistics, units, totals, resampled.get(name), seed, n_resamples)) is not None:
+            found[name] = one
+    return Evaluation(len(statistics), found, by_label, units.n_groups)
 
 
-def _per_class(labels: tuple[str, ...], tally: metrics.Tally) -> dict[str, dict[str, Interval | int]]:
-    """Precision, recall and F1 of each class with their intervals, and its number of texts."""
-    table: dict[str, dict[str, Interval | int]] = {name: {} for name in labels}
-    behind = {"precision": tally.predicted[0], "recall": tally.support[0], "f1": tally.support[0] + tally.predicted[0]}
-    for metric, score in metrics.PER_CLASS.items():
-        values = score(tally)
-        for i, name in enumerate(labels):
-            table[name][metric] = interval(float(values[0, i]), values[1:, i], bounds=SHARE, n=int(behind[metric][i]))
-    for i, name in enumerate(labels):
-        table[name]["support"] = int(tally.support[0, i])
-    return table
+def _interval(
+    score: Ratio | Mean | Function | Ranking,
+    statistics: Statistics,
+    units: Units,
+    totals: Mapping[str, FloatArray],
+    samples: FloatArray | None,
+    seed: int,
+    n_resamples: int,
+) -> Interval | None:
+    """The score with its interval, or None where it is undefined. samples: resampled values, where the score is one of sums."""
+    if isinstance(score, Ratio):
+        return ratio_intervals(score, units)[0]
+    if isinstance(score, Ranking):
+        value = float(score.value(statistics.columns, np.ones((1, len(statistics))))[0]) if len(statistics) else np.nan
+        if not np.isfinite(value):
+            return None
+        affordable = max(200, min(n_resamples, int(MOST_OPERATIONS / max(1.0, len(statistics) * score.cost))))
+        samples = np.concatenate([score.value(statistics.columns, w) for w in row_weights(units, affordable, seed)])
+        return percentile_interval(value, samples, n=len(units), bounds=score.bounds, factor=expansion(units))
+    value = float(score.value(totals))
+    if samples is None or not np.isfinite(value):
+        return None
+    if isinstance(score, Mean):
+        return mean_interval(score, value, units, bias=float(np.nanmean(samples)) - value)
+    return percentile_interval(value, samples, n=len(units), bounds=score.bounds, factor=expansion(units))
 
 
-def _probability_scores(true: IntArray, probabilities: FloatArray, seed: int, n_resamples: int) -> dict[str, Interval]:
-    n, n_classes = probabilities.shape
-    losses = metrics.log_losses(true, probabilities)
-    scores = {"log_loss": _weighted_interval(n, seed, n_resamples, lambda w: w @ losses / w.sum(axis=1), (0.0, np.inf))}
-    if len(np.unique(true)) > 1 and n_classes <= MAX_ROC_CLASSES:
-        affordable = max(200, min(n_resamples, MAX_CELLS // max(1, n * n_classes)))
-        scores["roc_auc"] = _weighted_interval(n, seed, affordable, lambda w: metrics.roc_auc(true, probabilities, w), SHARE)
-    return scores
+def resampled_scores(units: Units, scores: Mapping[str, Score], seed: int, n_resamples: int) -> dict[str, FloatArray]:
+    """(n_resamples,) values of every score that is a function of sums and has no closed interval."""
+    wanted = {name: score for name, score in scores.items() if isinstance(score, Mean | Function)}
+    if not wanted:
+        return {}
+    cells = Cells.of(named_sums(units, (name for score in wanted.values() for name in sums_of(score))))
+    found: dict[str, list[Any]] = {name: [] for name in wanted}
+    for totals in cells.resampled_totals(n_resamples, seed):
+        for name, score in wanted.items():
+            found[name].append(score.value(totals))
+    return {name: np.concatenate(values) for name, values in found.items()}
 
 
-def _weighted_interval(
-    n: int, seed: int, n_resamples: int, score: Callable[[FloatArray], FloatArray], bounds: Bounds = UNBOUNDED
-) -> Interval:
-    value = float(score(np.ones((1, n)))[0])
-    samples = [score(weights) for weights in row_weights(n, n_resamples, np.random.default_rng(seed))]
-    return interval(value, np.concatenate(samples), bounds=bounds)
+def sums_of(score: Score) -> list[str]:
+    """The names of the sums that a score reads."""
+    if isinstance(score, Ratio):
+        return [*score.numerator, *score.denominator]
+    if isinstance(score, Mean):
+        return [*sums_of(score.of), *score.occurs, *(score.weights or {})]
+    return list(score.sums) if isinstance(score, Function) else []

@@ -2,5 +2,12 @@
 
 from superfine.names import NameTable
 
-PREDICTORS = NameTable("predictor", {"torch": "superfine.model:Model"})
+PREDICTORS = NameTable(
+    "predictor",
+    {
+        "torch": "superfine.model:Model",
+        "majority": "superfine.baselines.majority:Majority",
+        "tfidf": "superfine.baselines.tfidf:Tfidf",
+    },
+)
 """A predictor provides `load(bundle) -> Predictor`; the bundle's manifest names it under `predictor`."""

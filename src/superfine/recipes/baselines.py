@@ -1,18 +1,17 @@
-"""Fitting the baselines on what the model may learn from, and letting them predict the test part."""
+"""Fitting the baselines on what the model may learn from, and letting them answer for the test part."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from superfine.data.clean import clean_all
-from superfine.evaluation import BASELINES
-from superfine.recipes.outputs import Timing
+from superfine.baselines import BASELINES
+from superfine.data.clean import STEPS
 from superfine.recipes.prepare import Parts
-from superfine.recipes.request import Request
-from superfine.records import Examples, IntArray, Predictions
+from superfine.records import Choices, IntArray
 
 SHARE_OF_LIMIT = 0.1
 SECONDS_PER_ROW = 0.003
@@ -22,46 +21,39 @@ MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True)
-class BaselinePredictions:
-    """What a baseline is called, and what it predicts for the test part."""
+class FittedBaseline:
+    """A predictor with a `title`, its answers for the test part, and on how many rows it was fitted, or None: on all."""
 
-    title: str
-    predictions: Predictions
+    predictor: Any
+    answers: Choices
+    n_rows: int | None
 
 
-def predict_baselines(parts: Parts, timing: Timing, request: Request) -> dict[str, BaselinePredictions]:
+@dataclass(frozen=True)
+class Baselines:
+    """All that were fitted, by name, and the seconds it took."""
+
+    fitted: dict[str, FittedBaseline]
+    seconds: float
+
+
+def fit_baselines(parts: Parts) -> Baselines:
     """Every baseline, fitted on the training rows and on the validation rows (by which the model only chooses)."""
     started = time.perf_counter()
-    rows = _together(parts.train, parts.validation)
-    targets = np.concatenate([parts.targets(parts.train), parts.targets(parts.validation)])
-    limit = request.config.training.time_limit
+    rows = parts.train.joined(parts.validation)
+    targets = np.concatenate([parts.train_targets, parts.validation_targets])
+    limit = parts.config.training.time_limit
     affordable = MOST_ROWS if limit is None else min(MOST_ROWS, max(1000, int(limit * SHARE_OF_LIMIT / SECONDS_PER_ROW)))
+    n_rows = None
     if affordable < len(rows):
         chosen = _some_of_each_class(targets, affordable)
-        rows, targets = rows.take(chosen), targets[chosen]
-        timing.baseline_rows = len(chosen)
-    if request.config.data.cleaning:
-        rows, test = _cleaned(rows), _cleaned(parts.test)
-    else:
-        test = parts.test
-    labels = parts.task.labels
-    baselines = {}
+        rows, targets, n_rows = rows.take(chosen), targets[chosen], len(chosen)
+    cleaning = list(STEPS) if parts.config.data.cleaning else []
+    fitted = {}
     for name in BASELINES:
-        fitted = BASELINES.load(name).fit(rows, targets, labels)
-        baselines[name] = BaselinePredictions(fitted.title, fitted.predict_examples(test))
-    timing.baseline_seconds = time.perf_counter() - started
-    return baselines
-
-
-def _together(a: Examples, b: Examples) -> Examples:
-    pair = None if a.text_pair is None or b.text_pair is None else a.text_pair + b.text_pair
-    return Examples(row=np.concatenate([a.row, b.row]), text=a.text + b.text, text_pair=pair)
-
-
-def _cleaned(examples: Examples) -> Examples:
-    """As the model's tokenizer reads them."""
-    pair = None if examples.text_pair is None else clean_all(examples.text_pair)
-    return replace(examples, text=clean_all(examples.text), text_pair=pair)
+        predictor = BASELINES.load(name).fit(rows, targets, parts.task.labels, cleaning=cleaning)
+        fitted[name] = FittedBaseline(predictor, predictor.predict_examples(parts.test), n_rows)
+    return Baselines(fitted, time.perf_counter() - started)
 
 
 def _some_of_each_class(targets: IntArray, n: int) -> IntArray:

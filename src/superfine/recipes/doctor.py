@@ -14,6 +14,7 @@ from superfine.errors import SuperfineError
 from superfine.extras import declared
 
 FOR_PEOPLE = {
+    "train": "trains models and predicts with them (torch, transformers)",
     "files": "reads Excel, Parquet and .zst files",
     "tensorboard": "tells TensorBoard of runs",
     "mlflow": "tells MLflow of runs",
@@ -51,22 +52,44 @@ class Diagnosis:
 
 def examine() -> Diagnosis:
     """Look at this installation. Nothing is downloaded, nothing is written."""
-    import torch
-
-    from superfine.training.precision import choose_precision, name_of
-
-    devices = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
     return Diagnosis(
-        versions={name: version(name) for name in ("superfine", "torch", "transformers", "tokenizers", "numpy")},
+        versions={name: _version(name) for name in ("superfine", "torch", "transformers", "tokenizers", "numpy")},
         python=platform.python_version(),
-        threads=torch.get_num_threads(),
-        devices=[{"name": _device_name(device), "precision": name_of(choose_precision("auto", device))} for device in devices],
+        threads=_threads(),
+        devices=_devices(),
         extras=[
             Extra(name, purpose, _installed(name), f"pip install 'superfine[{name}]'") for name, purpose in FOR_PEOPLE.items()
         ],
         embedded_model=_embedded_state(),
         hub=os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
     )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _threads() -> int:
+    if not _installed("train"):
+        return os.cpu_count() or 1
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _devices() -> list[dict[str, str]]:
+    """Each device with the precision that training chooses there; none without the training part."""
+    if not _installed("train"):
+        return []
+    import torch
+
+    from superfine.training.precision import choose_precision, name_of
+
+    devices = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
+    return [{"name": _device_name(device), "precision": name_of(choose_precision("auto", device))} for device in devices]
 
 
 def _device_name(device: Any) -> str:

@@ -1,4 +1,4 @@
-"""`superfine evaluate`: the scores of a trained model on other labelled data."""
+"""`superfine evaluate`: the scores of a trained model, or of a baseline saved with it, on other labelled data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
-from superfine.data.read import Source, read_table
+from superfine.data.read import DataSource, read_table
 from superfine.data.table import ReadOptions, Table
-from superfine.evaluation import evaluate as scoring
-from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
+from superfine.evaluation.evaluate import evaluate
+from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation
 from superfine.tasks import TASKS
@@ -22,47 +23,66 @@ class Scored:
     """The evaluation, the rows that could not be scored, the columns that were read, and the table they stand in."""
 
     evaluation: Evaluation
+    confusion: list[list[int]]
     dropped: Dropped
     columns: str
     table: Table
 
+    def to_json(self) -> dict[str, object]:
+        return {"test": {**self.evaluation.to_json(), "confusion": self.confusion}, "dropped": self.dropped.to_json()}
 
-def evaluate(
+
+def evaluate_run(
     folder: Path,
-    data: Source,
+    data: DataSource,
     text: list[str] | None = None,
     text_pair: str | None = None,
     label: str | None = None,
     options: ReadOptions | None = None,
     *,
+    group: str | None = None,
     ignore_unknown_labels: bool = False,
     precision: Precision | None = None,
+    baseline: str | None = None,
 ) -> Scored:
-    """Score the model in `folder` on every labelled row of `data`. Raises DataError for labels that the model never saw."""
-    bundle = open_bundle(folder)
+    """Score the model in `folder` (or a baseline of the run) on every labelled row of `data`.
+
+    group: rows with the same value there are drawn together for the intervals; absent: the column of the training data, where the
+    table has it. Raises DataError for labels that the model never saw.
+    """
+    manifest = open_bundle(folder, baseline).manifest
     table = read_table(data, options)
-    choice = columns_for(bundle.manifest, table, text, text_pair, label, needs_label=True)
+    choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
     every, _ = to_examples(table, choice, keep_all=True)
-    task = TASKS.load(bundle.manifest.task)(bundle.manifest.labels)
+    task = TASKS.load(manifest.task)(manifest.labels)
     scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
     examples = every.take(scored)
     left_out = np.setdiff1d(np.arange(len(every)), scored)
     dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))
-    predictions = open_predictor(folder, precision).predict_examples(examples)
-    evaluation = scoring.evaluate(task.encode(examples), predictions)
-    return Scored(evaluation, dropped, choice.describe(), table)
+    answers = open_predictor(folder, precision, baseline).predict_examples(examples)
+    evaluation = evaluate(task.statistics(examples, answers), task.scores, examples.group)
+    return Scored(evaluation, task.confusion(examples, answers), dropped, choice.describe(), table)
 
 
 def columns_for(
-    manifest: Manifest, table: Table, text: list[str] | None, text_pair: str | None, label: str | None, *, needs_label: bool
+    manifest: Manifest,
+    table: Table,
+    text: list[str] | None,
+    text_pair: str | None,
+    label: str | None,
+    group: str | None = None,
+    *,
+    needs_label: bool,
 ) -> ColumnChoice:
     """The columns as named, else those of the training data where the table has them, else found by content."""
     known = has_columns(table, manifest.text)
     known_label = manifest.label if manifest.label and has_columns(table, [manifest.label]) else None
+    known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None
     return choose_columns(
         table,
         text or (manifest.text if known else None),
         text_pair or manifest.text_pair,
         label or (known_label if needs_label else None),
+        group or known_group,
         needs_label=needs_label,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from superfine.recipes.outputs import Timing, begin_run, save_model
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
-from superfine.recipes.request import Request, claimed_folder
+from superfine.recipes.request import Request
+from superfine.recipes.run_folder import begin_run, claimed_folder, save_model
+from superfine.recipes.train import check_training_installed
 
 
 def fit(request: Request, reporter: Reporter) -> None:
     """Read, fine-tune, and write `model/` into the request's folder."""
+    check_training_installed()
     with claimed_folder(request):
         _fit(request, reporter)
 
@@ -17,10 +19,16 @@ def fit(request: Request, reporter: Reporter) -> None:
 def _fit(request: Request, reporter: Reporter) -> None:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, None, request.config, needs_test=False)
-    from superfine.recipes.tuning import build_job, fine_tune
+    config = parts.config
+    from superfine.backbones.load import open_pretrained
+    from superfine.recipes.encode import encode_parts
+    from superfine.recipes.fine_tune import build_model, fine_tune
 
     reporter.stage("loading")
-    job = build_job(parts, request.config, Timing(), reporter)
-    begin_run(request, job.config, parts.bad_rows)
-    fine_tune(job, request, reporter)
-    save_model(request.folder, job.config, parts, job)
+    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
+    reporter.stage("encoding")
+    encoded = encode_parts(parts, pretrained, config, reporter)
+    model = build_model(pretrained, parts.task, encoded, config)
+    begin_run(request, config, parts.bad_rows)
+    fine_tune(model, encoded, config, request, reporter)
+    save_model(request.folder, model, parts)

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
+from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.encodings import codec_of
 from superfine.data.files import File
 from superfine.data.formats.delimited import find_dialect
-from superfine.data.read import STANDARD_INPUT, Source, cut, read_file, read_pieces, standard_input
+from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read_pieces, standard_input
 from superfine.data.table import BadRow, ReadOptions, Table
+from superfine.data.write import OTHER_ENDINGS, open_predictions
 from superfine.errors import DataError, OutputError
-from superfine.predictors.bundle import Manifest, Precision, open_bundle, open_predictor
+from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
-from superfine.recipes.outputs import OTHER_ENDINGS, open_predictions
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Examples, Predictions
+from superfine.records import Choices, Examples
 
 PIECE = 20_000
 """Rows that are held in memory at a time."""
@@ -47,16 +48,22 @@ class PredictJob:
     def __init__(
         self,
         folder: Path,
-        data: Source,
+        data: DataSource,
         text: list[str] | None = None,
         text_pair: str | None = None,
         options: ReadOptions | None = None,
         precision: Precision | None = None,
+        baseline: str | None = None,
     ) -> None:
-        """data: what `train` reads, or "-" for standard input. Raises a SuperfineError for what cannot be used."""
-        self._folder, self._data, self._options, self._precision = folder, data, options or ReadOptions(), precision
-        manifest = open_bundle(folder).manifest
+        """data: what `train` reads, or "-" for standard input. baseline: of the run, to answer instead of the model.
+
+        Raises a SuperfineError for what cannot be used.
+        """
+        self._folder, self._data, self._options = folder, data, options or ReadOptions()
+        self._precision, self._baseline = precision, baseline
+        manifest = open_bundle(folder, baseline).manifest
         self.labels = tuple(manifest.labels)
+        self.answer_columns = Choices.column_names(self.labels)
         self._given: Table | None = None
         if isinstance(data, str) and data == "-":
             self._given = _standard_input(standard_input(), manifest, self._options, named=bool(text))
@@ -78,9 +85,9 @@ class PredictJob:
     def _tables(self) -> Iterator[Table]:
         return cut(self._given, PIECE) if self._given is not None else read_pieces(self._data, self._options, PIECE)
 
-    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Predictions]]:
+    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Choices]]:
         """Rows and their predictions, in the input's order. Rows without text are predicted as they are."""
-        predictor = open_predictor(self._folder, self._precision)
+        predictor = open_predictor(self._folder, self._precision, self._baseline)
         on_batch = Counter(reporter or Reporter(), self.survey.n_rows)
         for table in self._tables():
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
@@ -98,7 +105,7 @@ class PredictJob:
                 f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
             )
         try:
-            with open_predictions(out, self.survey.columns, self.labels, codec) as writer:
+            with open_predictions(out, self.survey.columns, self.answer_columns, codec) as writer:
                 for examples, predictions in self.pieces(reporter):
                     writer.write(examples, predictions)
         except UnicodeEncodeError as error:

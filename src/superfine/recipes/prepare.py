@@ -1,4 +1,4 @@
-"""From files to parts: reading, choosing columns, and setting rows aside for validation and test."""
+"""From files to parts, in one ladder: read → choose the columns → learn the task → hold rows out for validation and test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from superfine.config import DataConfig, RunConfig, validate_options
 from superfine.data.clean import canonical_labels, same_text_keys, spelling_key
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
-from superfine.data.read import Source, read_table
+from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.errors import DataError
@@ -24,105 +24,129 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows by their use, with the class ids of each part.
+    """The rows by their use, and what was learned and chosen on the way.
 
-    scored: (m,) the positions in the test part of rows whose label can be scored. notes: choices made in reading.
-    bad_rows: records left out on request.
+    scored: (m,) the positions in the test part of rows whose label can be scored, `scored_test` these rows, `unscored_rows` the
+    row numbers of the others. config: with every column that was found written down. notes: choices made in reading. bad_rows:
+    records left out on request.
     """
 
     train: Examples
     validation: Examples
     test: Examples
     task: Classification
+    train_targets: IntArray
+    validation_targets: IntArray
+    scored: IntArray
+    scored_test: Examples
+    unscored_rows: tuple[int, ...]
     columns: ColumnChoice
     dropped: dict[str, Dropped]
-    scored: IntArray
+    config: RunConfig
     notes: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
 
-    @property
-    def scored_test(self) -> Examples:
-        return self.test if len(self.scored) == len(self.test) else self.test.take(self.scored)
-
-    @property
-    def unscored_rows(self) -> list[int]:
-        """Row numbers of test rows that are predicted only, for want of a label that can be scored."""
-        return [int(row) for row in np.delete(self.test.row, self.scored)]
-
-    def targets(self, part: Examples) -> IntArray:
-        return self.task.encode(part)
-
-    def sizes(self) -> dict[str, int]:
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
 
 def prepare(
-    data: Source,
-    validation: Source | None,
-    test: Source | None,
+    data: DataSource,
+    validation: DataSource | None,
+    test: DataSource | None,
     config: RunConfig,
     *,
     needs_test: bool = True,
     reporter: Reporter | None = None,
 ) -> Parts:
-    """Read what was given and set aside what was not. Without a need for a test part it is empty where it is not given.
+    """Read what was given and hold out what was not. Without a need for a test part it is empty where it is not given.
 
     Raises DataError for files, columns or labels that cannot be used.
     """
-    settings = config.data
-    tables = {"train": _read(data, settings, reporter)}
-    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
-    rows, dropped = to_examples(tables["train"], columns)
-    lost = {"train": dropped}
-    _refuse_unusable(rows, columns)
-    header_note = _header_among_rows(rows, columns)
-    spelling = canonical_labels(rows.label or []) if settings.merge_labels else {}
-    rows = _respelled(rows, spelling)
-    task_type: type[Classification] = TASKS.load(config.task.name)
-    validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
-    task = task_type.from_labels(rows.label or [])
-
-    given: dict[str, Examples] = {}
-    for name, source in (("validation", validation), ("test", test)):
-        if source is not None:
-            tables[name] = _read(source, settings, reporter)
-            chosen = _same_columns(tables[name], columns)
-            given[name], lost[name] = to_examples(tables[name], chosen, keep_all=name == "test")
-            given[name] = _respelled(given[name], spelling)
-    if "validation" in given:
-        if not len(given["validation"]):
-            raise DataError(f"{given['validation'].source} holds no row with a text and a label.")
-        task.encode(given["validation"])
-
-    test_rows = given.get("test")
-    if test_rows is None and not needs_test:
-        test_rows = rows.take([])
-    if test_rows is None:
-        rows, test_rows = _set_aside(rows, task, settings.test_share, config.seed, "test")
-    validation_rows = given.get("validation")
-    if validation_rows is None:
-        share = min(settings.validation_share, settings.validation_rows / len(rows))
-        rows, validation_rows = _set_aside(rows, task, share, config.seed + 1, "validation")
-    scored = np.zeros(0, dtype=np.int64)
-    if needs_test:
-        scored = scored_positions(test_rows, task, ignore_unknown=settings.ignore_unknown_labels)
-    notes = tuple(note for table in tables.values() for note in table.notes) + header_note
-    bad = tuple(bad for table in tables.values() for bad in table.bad_rows)
-    return Parts(rows, validation_rows, test_rows, task, columns, lost, scored, notes, bad)
+    tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
+    rows = _choose_rows(tables, config.data)
+    task = _learn_task(rows, config)
+    return _hold_out_parts(rows, task, config, needs_test=needs_test)
 
 
-def _read(source: Source, settings: DataConfig, reporter: Reporter | None) -> Table:
+@dataclass(frozen=True)
+class _Rows:
+    """The usable rows of each file that was given, by its use, and the columns they were read from."""
+
+    given: dict[str, Examples]
+    columns: ColumnChoice
+    dropped: dict[str, Dropped]
+    notes: tuple[str, ...]
+    bad_rows: tuple[BadRow, ...]
+
+
+def _read_tables(sources: dict[str, DataSource | None], settings: DataConfig, reporter: Reporter | None) -> dict[str, Table]:
+    return {name: _read(source, settings, reporter) for name, source in sources.items() if source is not None}
+
+
+def _read(source: DataSource, settings: DataConfig, reporter: Reporter | None) -> Table:
+    options = ReadOptions(settings.encoding, settings.delimiter, settings.sheet, settings.bad_rows == "skip")
     if reporter is None:
-        return read_table(source, read_options(settings))
+        return read_table(source, options)
     try:
-        return read_table(source, replace(read_options(settings), on_bytes=reporter.progress))
+        return read_table(source, replace(options, on_bytes=reporter.progress))
     finally:
         reporter.progress_ends()
 
 
-def read_options(settings: DataConfig) -> ReadOptions:
-    """How the files are to be read."""
-    return ReadOptions(settings.encoding, settings.delimiter, settings.sheet, settings.bad_rows == "skip")
+def _choose_rows(tables: dict[str, Table], settings: DataConfig) -> _Rows:
+    """The rows of every table, by the columns that are named or found in the training table."""
+    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
+    rows, dropped = to_examples(tables["train"], columns)
+    _refuse_unusable(rows, columns)
+    notes = _header_among_rows(rows, columns)
+    spelling = canonical_labels(rows.label or []) if settings.merge_labels else {}
+    given, lost = {"train": _respelled(rows, spelling)}, {"train": dropped}
+    for name, table in tables.items():
+        if name != "train":
+            others, lost[name] = to_examples(table, _same_columns(table, columns), keep_all=name == "test")
+            given[name] = _respelled(others, spelling)
+    if "validation" in given and not len(given["validation"]):
+        raise DataError(f"{given['validation'].source} holds no row with a text and a label.")
+    notes = tuple(note for table in tables.values() for note in table.notes) + notes
+    return _Rows(given, columns, lost, notes, tuple(bad for table in tables.values() for bad in table.bad_rows))
+
+
+def _learn_task(rows: _Rows, config: RunConfig) -> Classification:
+    """The task, with its classes from the training file."""
+    task_type: type[Classification] = TASKS.load(config.task.name)
+    validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
+    return task_type.from_labels(rows.given["train"].label or [])
+
+
+def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, needs_test: bool) -> Parts:
+    """The parts: files that were given as they are, the others held out of the training rows."""
+    settings, train = config.data, rows.given["train"]
+    test, validation = rows.given.get("test"), rows.given.get("validation")
+    validation_targets = None if validation is None else task.encode(validation)
+    if test is None:
+        train, test = _hold_out(train, task, settings.test_share, config.seed, "test") if needs_test else (train, train.take([]))
+    if validation is None:
+        share = min(settings.validation_share, settings.validation_rows / len(train))
+        train, validation = _hold_out(train, task, share, config.seed + 1, "validation")
+    scored = np.zeros(0, dtype=np.int64)
+    if needs_test:
+        scored = scored_positions(test, task, ignore_unknown=settings.ignore_unknown_labels)
+    columns = rows.columns
+    found = {"text": list(columns.text), "text_pair": columns.text_pair, "label": columns.label, "group": columns.group}
+    return Parts(
+        train=train,
+        validation=validation,
+        test=test,
+        task=task,
+        train_targets=task.encode(train),
+        validation_targets=task.encode(validation) if validation_targets is None else validation_targets,
+        scored=scored,
+        scored_test=test if len(scored) == len(test) else test.take(scored),
+        unscored_rows=tuple(int(row) for row in np.delete(test.row, scored)),
+        columns=columns,
+        dropped=rows.dropped,
+        config=config.model_copy(update={"data": settings.model_copy(update=found)}),
+        notes=rows.notes,
+        bad_rows=rows.bad_rows,
+    )
 
 
 def scored_positions(test: Examples, task: Classification, *, ignore_unknown: bool) -> IntArray:
@@ -144,12 +168,6 @@ def _respelled(rows: Examples, spelling: dict[str, str]) -> Examples:
     if not spelling or rows.label is None:
         return rows
     return replace(rows, label=[spelling.get(spelling_key(label), label) for label in rows.label])
-
-
-def resolved(settings: DataConfig, columns: ColumnChoice) -> DataConfig:
-    """The data section with every column that was found written down."""
-    chosen = {"text": list(columns.text), "text_pair": columns.text_pair, "label": columns.label, "group": columns.group}
-    return settings.model_copy(update=chosen)
 
 
 def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
@@ -181,15 +199,15 @@ def _refuse_unusable(rows: Examples, columns: ColumnChoice) -> None:
         )
 
 
-def _set_aside(rows: Examples, task: Classification, share: float, seed: int, name: str) -> tuple[Examples, Examples]:
+def _hold_out(rows: Examples, task: Classification, share: float, seed: int, name: str) -> tuple[Examples, Examples]:
     keys = same_text_keys(rows.text, rows.text_pair)
-    stay, aside = split(task.encode(rows), keys, share, seed=seed, groups=rows.group)
-    if not len(aside):
+    stay, held_out = split(task.encode(rows), keys, share, seed=seed, groups=rows.group)
+    if not len(held_out):
         raise DataError(
-            f"No row of {rows.source} can be set aside for {name}: {_why_none(rows, task, share)}.",
+            f"No row of {rows.source} can be held out for {name}: {_why_none(rows, task, share)}.",
             f"Or give a file of their own with --{name}.",
         )
-    return rows.take(stay), rows.take(aside)
+    return rows.take(stay), rows.take(held_out)
 
 
 def _why_none(rows: Examples, task: Classification, share: float) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from superfine.records import Finding
-from superfine.training.loop import EpochRecord
+
+if TYPE_CHECKING:
+    from superfine.training.loop import EpochRecord
 
 
 class Reporter:
-    """Hears what happens and says nothing. Subclasses override what they want to show."""
+    """Is told what happens and says nothing. Subclasses override what they want to show."""
 
     def stage(self, name: str) -> None:
         """A stage of the work begins: "reading", "encoding", ..."""
@@ -19,7 +21,7 @@ class Reporter:
         """`done` of `total` texts (or bytes) of the stage are through; the last call of a stage has both equal."""
 
     def progress_ends(self) -> None:
-        """Nothing more is heard of this stage, whether it was done or failed."""
+        """The stage ends, whether it was done or failed."""
 
     def note(self, message: str) -> None:
         """A choice or a fact the user should know."""
@@ -37,7 +39,7 @@ class Reporter:
         """A validation is done."""
 
     def interrupted(self) -> None:
-        """Ctrl-C was heard; the run ends after this step."""
+        """Ctrl-C was pressed; the run ends after this step."""
 
     def training_ends(self) -> None:
         """Training is over."""

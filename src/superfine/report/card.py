@@ -11,7 +11,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from superfine.report.page import environment
+from superfine.report.page import jinja_environment
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 MOST_CLASSES = 30
@@ -26,10 +26,10 @@ METRICS = {
 
 def render_card(metrics: dict[str, Any]) -> str:
     """The card for the content of `metrics.json`, in Hugging Face's format."""
-    env = environment()
+    env = jinja_environment()
     env.filters |= {"cell": cell, "shares": shares, "numbers": numbers, "signed_points": signed_points}
     per_class = metrics["test"]["per_class"]
-    by_f1 = sorted(metrics["labels"], key=lambda label: per_class[label]["f1"]["value"])
+    by_f1 = sorted(metrics["labels"], key=lambda label: value_of(per_class[label]["f1"]))
     shown = metrics["labels"] if len(by_f1) <= MOST_CLASSES else by_f1[:MOST_CLASSES]
     # A folder's path tells nothing to others, and names the user's machine.
     model = metrics["model"] if _is_hub_name(metrics["model"]) else Path(metrics["model"]).name
@@ -79,8 +79,15 @@ def shares(score: dict[str, float]) -> str:
     return f"{100 * score['value']:.1f} % ({100 * score['low']:.1f} to {100 * score['high']:.1f})"
 
 
-def numbers(score: dict[str, float]) -> str:
-    """`0.778 (0.718 to 0.832)`."""
+def value_of(score: dict[str, float] | None) -> float:
+    """The value, or 1 where nothing defines it: it is no reason to look there."""
+    return 1.0 if score is None else score["value"]
+
+
+def numbers(score: dict[str, float] | None) -> str:
+    """`0.778 (0.718 to 0.832)`, or a dash for what nothing defines."""
+    if score is None:
+        return "—"
     return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
 
 

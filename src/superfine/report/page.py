@@ -40,7 +40,7 @@ class Bar:
 def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language: str = "en") -> str:
     """The page for the content of `metrics.json` and the most confident errors, in English or Chinese ("zh")."""
     return (
-        environment()
+        jinja_environment()
         .get_template("page.html.j2")
         .render(
             metrics=metrics,
@@ -58,7 +58,7 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
 
 
 @lru_cache(maxsize=1)
-def environment() -> Environment:
+def jinja_environment() -> Environment:
     """Jinja with our templates; everything that comes from data is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -72,7 +72,7 @@ def environment() -> Environment:
     env.filters["percent"] = percent
     env.filters["signed"] = signed
     env.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
-    env.filters["number"] = lambda value, digits=3: f"{value:.{digits}f}".replace("-", "−")
+    env.filters["number"] = number
     return env
 
 
@@ -84,9 +84,12 @@ def _bars(metrics: dict[str, Any]) -> list[Bar]:
 
 def _matrix(metrics: dict[str, Any]) -> dict[str, Any] | None:
     """The confusion matrix as (count, share of the true class, whether right), or None where it would be too large to read."""
-    labels, counts = metrics["labels"], metrics["test"]["confusion"]
+    labels = metrics["labels"]
     if len(labels) > MAX_MATRIX_CLASSES:
         return None
+    counts = [[0] * len(labels) for _ in labels]
+    for true, said, count in metrics["test"]["confusion"]:
+        counts[true][said] = count
     rows = []
     for i, (label, row) in enumerate(zip(labels, counts, strict=True)):
         total = max(1, sum(row))
@@ -96,8 +99,8 @@ def _matrix(metrics: dict[str, Any]) -> dict[str, Any] | None:
 
 def _confusions(metrics: dict[str, Any], limit: int = 15) -> list[tuple[str, str, int]]:
     """(true class, prediction, count) of the most frequent mistakes."""
-    labels, counts = metrics["labels"], metrics["test"]["confusion"]
-    pairs = [(labels[i], labels[j], count) for i, row in enumerate(counts) for j, count in enumerate(row) if count and i != j]
+    labels = metrics["labels"]
+    pairs = [(labels[true], labels[said], count) for true, said, count in metrics["test"]["confusion"] if true != said]
     return sorted(pairs, key=lambda pair: -pair[2])[:limit]
 
 
@@ -164,6 +167,11 @@ def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     return [round(k * step, 10) for k in range(first, last + 1)]
 
 
+def number(value: float, digits: int = 3) -> str:
+    """`"0.914"`, with a minus sign where it is negative."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def signed(value: float) -> str:
     """`"+1.2"`, `"−0.3"`: with a minus sign, not a hyphen."""
     return f"{value:+.1f}".replace("-", "−")
@@ -185,7 +193,7 @@ def _facts(metrics: dict[str, Any], language: str) -> list[tuple[str, str]]:
         ("Texts cut", percent(data["truncated_share"])),
         ("Unknown tokens", percent(data["unknown_token_share"])),
         ("Training", speed),
-        ("Peak memory", f"{training['peak_memory_mb']} MB"),
+        *([("Peak memory", f"{training['peak_memory_mb']} MB")] if training["peak_memory_mb"] else []),
         ("Seed", str(metrics["seed"])),
         ("Versions", ", ".join(f"{name} {environment[name]}" for name in ("superfine", "torch", "transformers"))),
     ]

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from superfine.errors import ModelError, OutputError
-from superfine.training.loop import Progress, Run
+from superfine.training.loop import Progress, TrainingState
 
 ROW_STATE = ("exp_avg", "exp_avg_sq", "steps")
 SECONDS_BETWEEN = 30.0
@@ -34,14 +34,14 @@ class Checkpointer:
         self._last = time.monotonic()
         self._cost = 0.0
 
-    def __call__(self, run: Run) -> None:
+    def __call__(self, state: TrainingState) -> None:
         if time.monotonic() - self._last >= max(SECONDS_BETWEEN, COST_FACTOR * self._cost):
-            self.write(run)
+            self.write(state)
 
-    def write(self, run: Run) -> None:
+    def write(self, state: TrainingState) -> None:
         started = time.monotonic()
         try:
-            write_checkpoint(run, self.folder, self.identity)
+            write_checkpoint(state, self.folder, self.identity)
         except (OSError, SafetensorError) as error:
             raise OutputError(
                 f"The checkpoint {self.folder} cannot be written: {error}", "Free some space, then go on with --resume."
@@ -50,19 +50,19 @@ class Checkpointer:
         self._cost = self._last - started
 
 
-def write_checkpoint(run: Run, folder: Path, identity: str = "") -> None:
+def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> None:
     """Masters, kept masters, optimiser moments, random state, progress. identity: what data and settings it belongs to."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    save_file(run.weights.snapshot(), fresh / "weights.safetensors")
-    if run.kept:
-        save_file(run.kept, fresh / "kept.safetensors")
-    save_file(_optimiser_tensors(run), fresh / "optimiser.safetensors")
+    save_file(state.weights.snapshot(), fresh / "weights.safetensors")
+    if state.kept:
+        save_file(state.kept, fresh / "kept.safetensors")
+    save_file(_optimiser_tensors(state), fresh / "optimiser.safetensors")
     save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
     # Written last: its presence says that the checkpoint is whole.
-    state = {"identity": identity, "progress": run.progress.to_json()}
-    (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    content = {"identity": identity, "progress": state.progress.to_json()}
+    (fresh / "state.json").write_text(json.dumps(content), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)
 
@@ -83,18 +83,18 @@ def belongs_to(folder: Path) -> str:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
 
 
-def read_checkpoint(run: Run, folder: Path) -> None:
+def read_checkpoint(state: TrainingState, folder: Path) -> None:
     """Put a freshly built run where the checkpoint was written. Raises ModelError when it cannot be read."""
     try:
-        state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
         kept = load_file(folder / "kept.safetensors") if (folder / "kept.safetensors").exists() else {}
-        run.progress = Progress.from_json(state["progress"])
-        run.weights.restore(weights)
-        run.kept = kept
-        _restore_optimiser(run, moments)
+        state.progress = Progress.from_json(content["progress"])
+        state.weights.restore(weights)
+        state.kept = kept
+        _restore_optimiser(state, moments)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
     torch.set_rng_state(random_state["cpu"])
@@ -106,23 +106,23 @@ def _cuda_state() -> dict[str, Tensor]:
     return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
 
 
-def _optimiser_tensors(run: Run) -> dict[str, Tensor]:
+def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for i, parameter in enumerate(run.optimiser.dense_parameters):
-        for key, value in run.optimiser.dense.state.get(parameter, {}).items():
+    for i, parameter in enumerate(state.optimiser.dense_parameters):
+        for key, value in state.optimiser.dense.state.get(parameter, {}).items():
             tensors[f"{key}/{i}"] = value.detach().clone()
-    rows = run.optimiser.rows
+    rows = state.optimiser.rows
     if rows is not None:
         tensors |= {f"rows/{key}": getattr(rows, key).clone() for key in ROW_STATE}
     return tensors
 
 
-def _restore_optimiser(run: Run, tensors: dict[str, Tensor]) -> None:
-    for i, parameter in enumerate(run.optimiser.dense_parameters):
+def _restore_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    for i, parameter in enumerate(state.optimiser.dense_parameters):
         for key in ("step", "exp_avg", "exp_avg_sq"):
             if f"{key}/{i}" in tensors:
-                run.optimiser.dense.state[parameter][key] = tensors[f"{key}/{i}"].to(parameter.device)
-    rows = run.optimiser.rows
+                state.optimiser.dense.state[parameter][key] = tensors[f"{key}/{i}"].to(parameter.device)
+    rows = state.optimiser.rows
     if rows is not None:
         for key in ROW_STATE:
             getattr(rows, key).copy_(tensors[f"rows/{key}"])

@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from superfine.backbones.batch import Batch, collate
-from superfine.backbones.memory import freed_memory_is_kept
+from superfine.backbones.memory import reuse_freed_memory
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
 from superfine.errors import ConfigError
@@ -54,7 +54,7 @@ class EpochRecord:
 
 
 class Listener(Protocol):
-    """Hears of progress; all methods are called from the training thread."""
+    """Is told of progress; all methods are called from the training thread."""
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None: ...
     def on_epoch(self, record: EpochRecord, is_kept: bool) -> None: ...
@@ -94,7 +94,7 @@ class FitResult:
     stopped: StopReason | None
 
 
-class Run:
+class TrainingState:
     """The state of one fine-tuning: model, optimiser and progress. Checkpoints read and write its fields."""
 
     def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
@@ -124,38 +124,42 @@ class Run:
         return self.steps_per_epoch * self.recipe.epochs
 
 
-def fit(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None = None) -> FitResult:
-    """Fine-tune `run.model` in place and leave it with the weights that validation chose (`is_kept`), in float32.
+def fit(
+    state: TrainingState, clock: Clock, listener: Listener, on_checkpoint: Callable[[TrainingState], None] | None = None
+) -> FitResult:
+    """Fine-tune `state.model` in place and leave it with the weights that validation chose (`is_kept`), in float32.
 
     Stops early when validation is worse and stays so, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
     step and decides itself when to write.
     """
-    with freed_memory_is_kept():
-        stopped = None if run.progress.finished else _run_epochs(run, clock, listener, on_checkpoint)
-    if not run.kept:
-        _validate(run, listener)
-    run.weights.restore(run.kept)
-    run.weights.finish()
-    run.model.backbone.word_embeddings.sparse = False
-    run.model.backbone.network.eval()
-    return FitResult(run.progress, run.recipe, name_of(run.dtype), stopped)
+    with reuse_freed_memory():
+        stopped = None if state.progress.finished else _run_epochs(state, clock, listener, on_checkpoint)
+    if not state.kept:
+        _validate(state, listener)
+    state.weights.restore(state.kept)
+    state.weights.finish()
+    state.model.backbone.word_embeddings.sparse = False
+    state.model.backbone.network.eval()
+    return FitResult(state.progress, state.recipe, name_of(state.dtype), stopped)
 
 
-def _run_epochs(run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None) -> StopReason | None:
-    while run.progress.epoch < run.recipe.epochs and not _got_worse(run):
+def _run_epochs(
+    state: TrainingState, clock: Clock, listener: Listener, on_checkpoint: Callable[[TrainingState], None] | None
+) -> StopReason | None:
+    while state.progress.epoch < state.recipe.epochs and not _got_worse(state):
         started = time.perf_counter()
-        seconds_before = run.progress.total_seconds
-        reason = _train_epoch(run, clock, listener, on_checkpoint, started, seconds_before)
-        if reason is None or run.progress.step_in_epoch > run.steps_per_epoch // 4 or not run.progress.history:
-            _validate(run, listener)
-        run.progress.total_seconds = seconds_before + time.perf_counter() - started
+        seconds_before = state.progress.total_seconds
+        reason = _train_epoch(state, clock, listener, on_checkpoint, started, seconds_before)
+        if reason is None or state.progress.step_in_epoch > state.steps_per_epoch // 4 or not state.progress.history:
+            _validate(state, listener)
+        state.progress.total_seconds = seconds_before + time.perf_counter() - started
         if reason is not None:
             return reason
-        run.progress.epoch += 1
-        run.progress.step_in_epoch, run.progress.epoch_loss = 0, 0.0
+        state.progress.epoch += 1
+        state.progress.step_in_epoch, state.progress.epoch_loss = 0, 0.0
         if on_checkpoint is not None:
-            on_checkpoint(run)
-    run.progress.finished = True
+            on_checkpoint(state)
+    state.progress.finished = True
     return None
 
 
@@ -165,39 +169,44 @@ def epoch_order(n: int, seed: int, epoch: int) -> IntArray:
 
 
 def _train_epoch(
-    run: Run, clock: Clock, listener: Listener, on_checkpoint: Callable[[Run], None] | None, started: float, before: float
+    state: TrainingState,
+    clock: Clock,
+    listener: Listener,
+    on_checkpoint: Callable[[TrainingState], None] | None,
+    started: float,
+    before: float,
 ) -> StopReason | None:
-    run.model.backbone.network.train()
-    order = epoch_order(len(run.train), run.seed, run.progress.epoch)
-    size = run.recipe.batch_size
-    while run.progress.step_in_epoch < run.steps_per_epoch:
+    state.model.backbone.network.train()
+    order = epoch_order(len(state.train), state.seed, state.progress.epoch)
+    size = state.recipe.batch_size
+    while state.progress.step_in_epoch < state.steps_per_epoch:
         if (reason := clock.stop_reason()) is not None:
             return reason
-        start = run.progress.step_in_epoch * size
-        loss, texts, tokens = _train_step(run, order[start : start + size], clock)
-        run.progress.total_seconds = before + time.perf_counter() - started
-        listener.on_step(run.progress.step, run.n_steps, loss, texts, tokens)
+        start = state.progress.step_in_epoch * size
+        loss, texts, tokens = _train_step(state, order[start : start + size], clock)
+        state.progress.total_seconds = before + time.perf_counter() - started
+        listener.on_step(state.progress.step, state.n_steps, loss, texts, tokens)
         if on_checkpoint is not None:
-            on_checkpoint(run)
+            on_checkpoint(state)
     return None
 
 
-def _train_step(run: Run, indices: IntArray, clock: Clock) -> tuple[float, int, int]:
+def _train_step(state: TrainingState, indices: IntArray, clock: Clock) -> tuple[float, int, int]:
     """One optimiser step on the texts at `indices`. Returns the loss, the texts and the tokens."""
     started = time.perf_counter()
-    progress, settings = run.progress, run.settings
-    batch = collate(run.train.encoded, indices, run.train.targets).to(run.model.backbone.device)
-    share = max(progress.step / run.n_steps, clock.spent_share())
-    outcome = obtain_gradients(run, batch)
-    run.optimiser.step(rate_factor(share + 0.5 / run.n_steps, settings.warmup_share))
-    run.weights.publish()
+    progress, settings = state.progress, state.settings
+    batch = collate(state.train.encoded, indices, state.train.targets).to(state.model.backbone.device)
+    share = max(progress.step / state.n_steps, clock.spent_share())
+    outcome = obtain_gradients(state, batch)
+    state.optimiser.step(rate_factor(share + 0.5 / state.n_steps, settings.warmup_ratio))
+    state.weights.publish()
     progress.step += 1
     progress.step_in_epoch += 1
     loss = float(outcome.loss.detach())
     if not math.isfinite(loss):
         raise ConfigError(
             f"The loss is {loss} at step {progress.step}: training has diverged.",
-            f"Lower training.learning_rate (it is {run.recipe.learning_rate:g}), or use --set training.precision=float32.",
+            f"Lower training.learning_rate (it is {state.recipe.learning_rate:g}), or use --set training.precision=float32.",
         )
     progress.epoch_loss += loss
     progress.texts += batch.n_texts
@@ -206,10 +215,10 @@ def _train_step(run: Run, indices: IntArray, clock: Clock) -> tuple[float, int, 
     return loss, batch.n_texts, batch.n_tokens
 
 
-def obtain_gradients(run: Run, batch: Batch) -> Outcome:
+def obtain_gradients(state: TrainingState, batch: Batch) -> Outcome:
     """The passes of one step: afterwards the masters hold the gradients."""
-    outcome = run.gradient_step(run.model, batch, run.objective, _backward)
-    run.weights.collect_gradients()
+    outcome = state.gradient_step(state.model, batch, state.objective, _backward)
+    state.weights.collect_gradients()
     return outcome
 
 
@@ -217,23 +226,23 @@ def _backward(loss: Tensor) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
 
 
-def _validate(run: Run, listener: Listener) -> None:
+def _validate(state: TrainingState, listener: Listener) -> None:
     """Score the validation part, and keep the weights unless it speaks against them."""
     started = time.perf_counter()
-    logits = run.model.encoded_logits(run.validation.encoded)
-    predictions = run.model.task.decode(np.arange(len(logits)), logits)
-    progress = run.progress
+    logits = state.model.outputs(state.validation.encoded)
+    predictions = state.model.task.decode(np.arange(len(logits)), logits)
+    progress = state.progress
     record = EpochRecord(
         epoch=progress.epoch,
         train_loss=progress.epoch_loss / max(1, progress.step_in_epoch),
-        loss=float(log_losses(run.validation.targets, predictions.probabilities).mean()),
-        accuracy=float((predictions.class_ids == run.validation.targets).mean()),
+        loss=float(log_losses(state.validation.targets, predictions.probabilities).mean()),
+        accuracy=float((predictions.class_ids == state.validation.targets).mean()),
         seconds=time.perf_counter() - started,
     )
     progress.history.append(record)
-    keep = is_kept([r.accuracy for r in progress.history], len(run.validation))
+    keep = is_kept([r.accuracy for r in progress.history], len(state.validation))
     if keep:
-        run.kept = run.weights.snapshot()
+        state.kept = state.weights.snapshot()
         progress.kept_epoch = record.epoch
     listener.on_epoch(record, keep)
 
@@ -251,7 +260,7 @@ def is_kept(accuracies: Sequence[float], n_rows: int) -> bool:
     return accuracies[-1] >= best - math.sqrt(share * (1 - share) / n_rows)
 
 
-def _got_worse(run: Run) -> bool:
-    progress = run.progress
+def _got_worse(state: TrainingState) -> bool:
+    progress = state.progress
     since_kept = progress.epoch - 1 - progress.kept_epoch
-    return bool(run.settings.patience and progress.history and since_kept >= run.settings.patience)
+    return bool(state.settings.patience and progress.history and since_kept >= state.settings.patience)

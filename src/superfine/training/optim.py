@@ -32,28 +32,28 @@ def layer_depths(names: list[str], head: set[str]) -> list[int]:
     return depths
 
 
-def rate_factor(progress: float, warmup_share: float) -> float:
+def rate_factor(progress: float, warmup_ratio: float) -> float:
     """Share of the peak rate after `progress` (0 to 1) of the run: a linear rise, then a linear fall to zero."""
-    if progress < warmup_share:
-        return progress / warmup_share
-    return max(0.0, (1 - progress) / (1 - warmup_share))
+    if progress < warmup_ratio:
+        return progress / warmup_ratio
+    return max(0.0, (1 - progress) / (1 - warmup_ratio))
 
 
 class Optimiser:
     """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
 
-    The peak rate of a parameter is learning_rate · layer_decay ** depth, in the head learning_rate · head_factor.
-    Sparse gradients (word embeddings) go to `RowAdamW`.
+    The peak rate of a parameter is learning_rate · layer_decay ** depth, in the head learning_rate ·
+    head_learning_rate_multiplier. Sparse gradients (word embeddings) go to `RowAdamW`.
     """
 
     def __init__(
         self, weights: MasterWeights, embedding: nn.Parameter, head: set[str], settings: TrainingConfig, learning_rate: float
     ) -> None:
-        self.clip_norm = settings.clip_norm
+        self.max_grad_norm = settings.max_grad_norm
         self.rows: RowAdamW | None = None
         keys: list[tuple[float, float, bool]] = []
         for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
-            peak = learning_rate * (settings.head_factor if depth == 0 else settings.layer_decay**depth)
+            peak = learning_rate * (settings.head_learning_rate_multiplier if depth == 0 else settings.layer_decay**depth)
             decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
             keys.append((peak, decay, master is embedding))
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -72,7 +72,7 @@ class Optimiser:
         gradients = [p.grad for p in self.dense_parameters if p.grad is not None]
         if rows_gradient is not None:
             gradients.append(rows_gradient[1])
-        scale = clip_scale(gradients, self.clip_norm)
+        scale = clip_scale(gradients, self.max_grad_norm)
         for group in self.dense.param_groups:
             group["lr"] = group["peak_rate"] * factor
         # The fused update divides by this while it reads the gradients, which saves a pass over them.

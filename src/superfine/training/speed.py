@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from superfine.backbones.batch import collate
-from superfine.training.loop import Run, epoch_order, obtain_gradients
+from superfine.training.loop import TrainingState, epoch_order, obtain_gradients
 
 PROBE_BATCHES = 2
 
@@ -21,31 +21,31 @@ class Speed:
     scored_tokens_per_second: float
 
 
-def measure_speed(run: Run) -> Speed:
+def measure_speed(state: TrainingState) -> Speed:
     """Time a step's passes on two batches and throw their gradients away. Weights and random state stay as they are."""
-    device = run.model.backbone.device
-    order = epoch_order(len(run.train), run.seed, 0)
-    size = run.recipe.batch_size
-    network = run.model.backbone.network
+    device = state.model.backbone.device
+    order = epoch_order(len(state.train), state.seed, 0)
+    size = state.recipe.batch_size
+    network = state.model.backbone.network
     trained, tokens = 0.0, 0
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network.train()
         for i in range(1 + PROBE_BATCHES):
             indices = order[i * size : (i + 1) * size] if (i + 1) * size <= len(order) else order[:size]
-            batch = collate(run.train.encoded, indices, run.train.targets).to(device)
+            batch = collate(state.train.encoded, indices, state.train.targets).to(device)
             started = _now(device)
-            obtain_gradients(run, batch)
+            obtain_gradients(state, batch)
             if i:  # the first one warms up
                 trained += _now(device) - started
                 tokens += batch.n_tokens
         network.eval()
         with torch.no_grad():
             started = _now(device)
-            run.model.logits(batch)
+            state.model.logits(batch)
             scored = _now(device) - started
     network.zero_grad(set_to_none=True)
-    run.optimiser.zero_grad()
-    return Speed(tokens / (trained + PROBE_BATCHES * _optimiser_seconds(run)), batch.n_tokens / scored)
+    state.optimiser.zero_grad()
+    return Speed(tokens / (trained + PROBE_BATCHES * _optimiser_seconds(state)), batch.n_tokens / scored)
 
 
 def _now(device: torch.device) -> float:
@@ -55,9 +55,9 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _optimiser_seconds(run: Run) -> float:
+def _optimiser_seconds(state: TrainingState) -> float:
     """What an update costs, from reading every master once: AdamW moves about eight times as much memory."""
-    device = run.model.backbone.device
+    device = state.model.backbone.device
     started = _now(device)
-    torch._foreach_norm(list[torch.Tensor](run.weights.masters))
+    torch._foreach_norm(list[torch.Tensor](state.weights.masters))
     return 8 * (_now(device) - started)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from superfine.backbones.packed.dropout import LaneDropout, use_lane_dropout
+from superfine.backbones.packed.dropout import FastDropout, use_fast_dropout
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -12,7 +12,7 @@ from superfine.backbones.packed.dropout import LaneDropout, use_lane_dropout
 def test_the_share_and_the_mean_are_those_of_dropout(p, dtype):
     torch.manual_seed(0)
     x = torch.ones(1000, 999, dtype=dtype)
-    out = LaneDropout(p)(x)
+    out = FastDropout(p)(x)
     dropped = float((out == 0).float().mean())
     assert dropped == pytest.approx(p, abs=0.002)
     assert float(out[out != 0].float().mean()) == pytest.approx(1 / (1 - p), rel=0.01)
@@ -20,7 +20,7 @@ def test_the_share_and_the_mean_are_those_of_dropout(p, dtype):
 
 def test_lanes_are_independent_of_their_neighbours():
     torch.manual_seed(0)
-    kept = (LaneDropout(0.5)(torch.ones(4_000_000)) != 0).float().view(-1, 4)
+    kept = (FastDropout(0.5)(torch.ones(4_000_000)) != 0).float().view(-1, 4)
     correlations = torch.corrcoef(kept.T) - torch.eye(4)
     assert float(correlations.abs().max()) < 0.005
 
@@ -28,13 +28,13 @@ def test_lanes_are_independent_of_their_neighbours():
 def test_the_gradient_passes_where_the_value_passed():
     torch.manual_seed(1)
     x = torch.randn(50, 33, requires_grad=True)
-    out = LaneDropout(0.3)(x)
+    out = FastDropout(0.3)(x)
     out.sum().backward()
     torch.testing.assert_close(x.grad, (out != 0) / 0.7, rtol=1e-4, atol=0)
 
 
 def test_the_seed_decides_and_evaluation_changes_nothing():
-    layer, x = LaneDropout(0.4), torch.randn(10, 7)
+    layer, x = FastDropout(0.4), torch.randn(10, 7)
     masks = []
     for seed in (5, 5, 6):
         torch.manual_seed(seed)
@@ -47,11 +47,11 @@ def test_the_seed_decides_and_evaluation_changes_nothing():
 @pytest.mark.parametrize("p", [0.0, 1.0])
 def test_nothing_and_everything_can_be_dropped(p):
     x = torch.ones(9)
-    assert torch.equal(LaneDropout(p)(x), x * (1 - p))
+    assert torch.equal(FastDropout(p)(x), x * (1 - p))
 
 
 def test_only_plain_dropout_modules_are_replaced():
     network = nn.Sequential(nn.Dropout(0.2), nn.Linear(2, 2), nn.Dropout2d(0.2))
-    use_lane_dropout(network)
-    assert [type(m) for m in network] == [LaneDropout, nn.Linear, nn.Dropout2d]
+    use_fast_dropout(network)
+    assert [type(m) for m in network] == [FastDropout, nn.Linear, nn.Dropout2d]
     assert network[0].p == 0.2

@@ -35,8 +35,8 @@ def test_a_leak_names_the_test_rows():
 
 
 def test_a_text_that_the_epoch_is_chosen_by_is_a_leak_too():
-    validation = examples(("kept aside", "a"), start=90)
-    assert found(Inspection(SOUND, validation, examples(("Kept aside", "a"))))["leak"].count == 1
+    validation = examples(("kept apart", "a"), start=90)
+    assert found(Inspection(SOUND, validation, examples(("Kept apart", "a"))))["leak"].count == 1
 
 
 def test_repeated_and_contradicting_rows_are_named():

@@ -1,4 +1,4 @@
-"""Trackers hear the loss of every step, every validation and the test scores; unknown ones are refused before any work."""
+"""Trackers are told the loss of every step, every validation and the test scores; unknown ones are refused before any work."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Attention over a packed batch, registered with transformers under the name PACKED for every model that asks by name.
+"""Attention over a packed batch, registered with transformers under the name PACKED_ATTENTION for every model that asks by name.
 
 The layout of the batch at hand is not an argument of the models, so it is put into a context variable around the call.
 """
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from superfine.backbones.packed.kernels import Kept, flash, flash_backward, products, products_backward
+from superfine.backbones.packed.kernels import Saved, flash, flash_backward, products, products_backward
 from superfine.backbones.packed.layout import Bucket, Layout, Rectangle
 
-PACKED = "superfine_packed"
+PACKED_ATTENTION = "superfine_packed"
 """The name under which transformers finds this attention."""
 
 _layout: ContextVar[Layout | None] = ContextVar("packed_layout", default=None)
@@ -27,7 +27,7 @@ _flash_from: ContextVar[int | None] = ContextVar("packed_flash_from", default=No
 
 @contextmanager
 def packed(layout: Layout, flash_from: int | None = None) -> Iterator[None]:
-    """Inside, models with PACKED attention take their single row of tokens as the texts of `layout`.
+    """Inside, models with PACKED_ATTENTION attention take their single row of tokens as the texts of `layout`.
 
     flash_from: how long lines must be for flash attention to compute them (on a CPU, without dropout); None: it never does.
     """
@@ -94,8 +94,9 @@ class Plan:
     """How one bucket is computed. Tensors are seen as rows of one head each: (tokens * heads, head_width).
 
     queries: (n * heads * query_length,), keys: (n * heads * length,) which row stands where in a rectangle with heads outside.
-    outputs, key_places: the way back, in the order of the rows. left_over: places of no query. mask: (n, 1, query_length, length)
-    added to the scores, or None. flash: whether flash attention computes it, if nothing is dropped.
+    outputs, key_places: where each row stands in the rectangle, for putting results and gradients back. left_over: places of no
+    query. mask: (n, 1, query_length, length) added to the scores, or None. flash: whether flash attention computes it, if
+    nothing is dropped.
     """
 
     start: int
@@ -129,37 +130,37 @@ def plans_of(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, re
 def _plan(
     bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype, flash_from: int | None
 ) -> Plan:
-    tokens, asking = bucket.tokens, bucket.reads if reads else bucket.tokens
+    tokens, querying = bucket.tokens, bucket.reads if reads else bucket.tokens
     heads = torch.arange(n_heads, device=tokens.rows.device)[:, None]
-    queries = asking.rows[:, None] * n_heads + heads
+    queries = querying.rows[:, None] * n_heads + heads
     keys = tokens.rows[:, None] * n_key_heads + heads // (n_heads // n_key_heads)
     left_over = None
-    if asking.filled is not None:
-        left_over = (~asking.filled)[:, None].expand_as(queries).reshape(-1).nonzero().squeeze(1)
+    if querying.filled is not None:
+        left_over = (~querying.filled)[:, None].expand_as(queries).reshape(-1).nonzero().squeeze(1)
     mask = None
     if causal or not bucket.is_plain:
-        allowed = asking.text[:, :, None] == tokens.text[:, None, :]
+        allowed = querying.text[:, :, None] == tokens.text[:, None, :]
         if tokens.filled is not None:
             allowed &= tokens.filled[:, None, :]
         if causal:
-            allowed &= asking.rows[:, :, None] >= tokens.rows[:, None, :]
+            allowed &= querying.rows[:, :, None] >= tokens.rows[:, None, :]
         mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))[:, None]
     return Plan(
-        asking.start, asking.stop, tokens.start, tokens.stop, tokens.n, n_heads, asking.length, tokens.length,
-        queries.reshape(-1), keys.reshape(-1), _way_back(asking, n_heads), _way_back(tokens, n_heads), left_over, mask,
+        querying.start, querying.stop, tokens.start, tokens.stop, tokens.n, n_heads, querying.length, tokens.length,
+        queries.reshape(-1), keys.reshape(-1), _head_places(querying, n_heads), _head_places(tokens, n_heads), left_over, mask,
         flash_from is not None and tokens.length >= flash_from,
     )  # fmt: skip
 
 
-def _way_back(rectangle: Rectangle, n_heads: int) -> Tensor:
+def _head_places(rectangle: Rectangle, n_heads: int) -> Tensor:
     """(rows * heads,) where each head of each row stands in (n, heads, length)."""
     line, column = rectangle.places // rectangle.length, rectangle.places % rectangle.length
     heads = torch.arange(n_heads, device=line.device)
     return ((line[:, None] * n_heads + heads) * rectangle.length + column[:, None]).reshape(-1)
 
 
-Memory = list[Tensor | None]
-"""What the way back needs: the tensors of each bucket's `Kept`, one after the other."""
+SavedTensors = list[Tensor | None]
+"""What the backward pass needs: the tensors of each bucket's `Saved`, one after the other."""
 
 
 class _Attention(torch.autograd.Function):
@@ -171,8 +172,8 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plans: list[Plan], scale: float, dropout: float) -> Tensor:
-        out, memory = attention_forward(plans, query, key, value, scale, dropout)
-        ctx.save_for_backward(*memory)
+        out, saved = attention_forward(plans, query, key, value, scale, dropout)
+        ctx.save_for_backward(*saved)
         ctx.plans, ctx.scale, ctx.key_shape = plans, scale, key.shape
         return out
 
@@ -184,23 +185,23 @@ class _Attention(torch.autograd.Function):
 
 def attention_forward(
     plans: list[Plan], query: Tensor, key: Tensor, value: Tensor, scale: float, dropout: float
-) -> tuple[Tensor, Memory]:
+) -> tuple[Tensor, SavedTensors]:
     """The result, shaped as the queries, and what `attention_backward` needs."""
     flat = [tensor.reshape(-1, tensor.shape[-1]) for tensor in (query, key, value)]
     out = torch.empty_like(flat[0], memory_format=torch.contiguous_format)
-    memory: Memory = []
+    saved: SavedTensors = []
     for plan in plans:
         q = _gather(plan, flat[0], plan.queries, plan.query_length).mul_(scale)
         k, v = (_gather(plan, rows, plan.keys, plan.length) for rows in flat[1:])
-        context, kept = flash(q, k, v, plan.mask) if plan.flash and not dropout else products(q, k, v, plan.mask, dropout)
+        context, of_bucket = flash(q, k, v, plan.mask) if plan.flash and not dropout else products(q, k, v, plan.mask, dropout)
         _put(plan.outputs, context, out, plan.start * plan.n_heads, plan.stop * plan.n_heads)
-        memory += kept
+        saved += of_bucket
     out[plans[-1].stop * plans[-1].n_heads :] = 0
-    return out.view(query.shape), memory
+    return out.view(query.shape), saved
 
 
 def attention_backward(
-    plans: list[Plan], memory: Sequence[Tensor | None], d_out: Tensor, key_shape: Sequence[int], scale: float
+    plans: list[Plan], saved: Sequence[Tensor | None], d_out: Tensor, key_shape: Sequence[int], scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value, from that of the result. key_shape: (tokens, key_heads, head_width)."""
     flat = d_out.reshape(-1, d_out.shape[-1])
@@ -208,13 +209,15 @@ def attention_backward(
     n_heads = d_out.shape[1]
     d_query = torch.empty_like(flat, memory_format=torch.contiguous_format)
     d_key, d_value = flat.new_empty(n_tokens * n_heads, width), flat.new_empty(n_tokens * n_heads, width)
-    last, size = plans[-1], len(Kept._fields)
+    last, size = plans[-1], len(Saved._fields)
     for i, plan in enumerate(plans):
-        kept = Kept._make(cast("Sequence[Tensor]", memory[size * i : size * (i + 1)]))
+        of_bucket = Saved._make(cast("Sequence[Tensor]", saved[size * i : size * (i + 1)]))
         d_o = _gather(plan, flat, plan.queries, plan.query_length)
         if plan.left_over is not None:
             d_o.view(-1, width).index_fill_(0, plan.left_over, 0)
-        d_q, d_k, d_v = flash_backward(kept, d_o, plan.mask) if kept.log_sums is not None else products_backward(kept, d_o)
+        d_q, d_k, d_v = (
+            flash_backward(of_bucket, d_o, plan.mask) if of_bucket.log_sums is not None else products_backward(of_bucket, d_o)
+        )
         given = (plan.key_start * n_heads, plan.key_stop * n_heads)
         _put(plan.outputs, d_q, d_query, plan.start * n_heads, plan.stop * n_heads)
         _put(plan.key_places, d_k, d_key, *given)
@@ -244,7 +247,7 @@ def _put(index: Tensor, rectangle: Tensor, out: Tensor, start: int, stop: int) -
 
 
 def register() -> None:
-    """Make PACKED known to transformers."""
+    """Make PACKED_ATTENTION known to transformers."""
     from transformers import AttentionInterface
 
-    AttentionInterface.register(PACKED, packed_attention)
+    AttentionInterface.register(PACKED_ATTENTION, packed_attention)

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-LANES = 4
-LANE_VALUES = 1 << 15
-"""A lane has 16 bits; its lower 15 are compared, so that the difference to a threshold fits and its sign is the answer."""
+DRAWS_PER_WORD = 4
+BIT_RANGE = 1 << 15
+"""A draw has 16 bits; its lower 15 are compared, so that the difference to a threshold fits and its sign says the result."""
 INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 LARGEST = torch.iinfo(torch.int64).max
 
 
-class LaneDropout(nn.Dropout):
+class FastDropout(nn.Dropout):
     """`nn.Dropout` on the CPU: zeros with probability p (to within 1/32,768), the rest scaled by 1 / (1 - p)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -49,29 +49,30 @@ def dropout_mask(shape: torch.Size, p: float, dtype: torch.dtype, device: torch.
     """Factors of that shape: 0 with probability p (to within 1/32,768), else one over the share that is kept."""
     n = shape.numel()
     threshold = _threshold(p)
-    words = np.random.SFC64(int(torch.randint(LARGEST, ()))).random_raw(-(-n // LANES)).view(np.int16)[:n]
-    # In place, on the lanes: the sign of the difference is all ones where an element is kept, and that masks the factor's bits.
-    words &= LANE_VALUES - 1
+    words = np.random.SFC64(int(torch.randint(LARGEST, ()))).random_raw(-(-n // DRAWS_PER_WORD)).view(np.int16)[:n]
+    # In place, on the 16-bit integers: the sign of the difference is all ones where an element is kept, and that masks the
+    # factor's bits.
+    words &= BIT_RANGE - 1
     np.subtract(threshold - 1, words, out=words)
     words >>= 15
-    lanes = torch.from_numpy(words).to(INTEGERS[dtype.itemsize])
-    return lanes.bitwise_and_(_factor(p, dtype)).view(dtype).view(shape).to(device)
+    keep = torch.from_numpy(words).to(INTEGERS[dtype.itemsize])
+    return keep.bitwise_and_(_factor(p, dtype)).view(dtype).view(shape).to(device)
 
 
 @cache
 def _factor(p: float, dtype: torch.dtype) -> int:
     """The bits of one over the share that is kept."""
     threshold = _threshold(p)
-    factor = torch.tensor(LANE_VALUES / (LANE_VALUES - threshold) if threshold < LANE_VALUES else 0.0, dtype=dtype)
+    factor = torch.tensor(BIT_RANGE / (BIT_RANGE - threshold) if threshold < BIT_RANGE else 0.0, dtype=dtype)
     return int(factor.view(INTEGERS[dtype.itemsize]))
 
 
 def _threshold(p: float) -> int:
-    return round(p * LANE_VALUES)
+    return round(p * BIT_RANGE)
 
 
-def use_lane_dropout(network: nn.Module) -> None:
+def use_fast_dropout(network: nn.Module) -> None:
     """Give every dropout module of the network the cheap masks."""
     for module in network.modules():
         if type(module) is nn.Dropout:
-            module.__class__ = LaneDropout
+            module.__class__ = FastDropout

@@ -48,7 +48,7 @@ def decoder_layer(layer: Any) -> Computed:
     return computed
 
 
-def take_over(layer: nn.Module, how: Computation, reads: Literal["first", "last"] | None) -> None:
+def patch_layer(layer: nn.Module, how: Computation, reads: Literal["first", "last"] | None) -> None:
     """Compute `layer` like that while a packed batch is computed, otherwise as before.
 
     reads: which tokens of the texts to compute, or None for all.
@@ -65,6 +65,6 @@ def take_over(layer: nn.Module, how: Computation, reads: Literal["first", "last"
     layer.forward = forward
 
 
-def give_back(layer: nn.Module) -> None:
-    """Undo `take_over`."""
+def restore_layer(layer: nn.Module) -> None:
+    """Undo `patch_layer`."""
     layer.__dict__.pop("forward", None)

@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from superfine.backbones.packed.attention import Memory, Plan, attention_backward, attention_forward, current_layout, plans_of
+from superfine.backbones.packed.attention import (
+    Plan,
+    SavedTensors,
+    attention_backward,
+    attention_forward,
+    current_layout,
+    plans_of,
+)
 from superfine.backbones.packed.dropout import dropout_mask
 
 Activation = Callable[[Tensor], Tensor]
@@ -117,7 +124,7 @@ class _Layer(torch.autograd.Function):
             for bias, x, weight in ((w.query_bias, states, w.query), (w.key_bias, hidden, w.key), (w.value_bias, hidden, w.value))
         )
         scale = query.shape[-1] ** -0.5
-        context, memory = attention_forward(plans, query, key, value, scale, _share(layer.attention_dropout))
+        context, attention_saved = attention_forward(plans, query, key, value, scale, _share(layer.attention_dropout))
         context = context.view(len(states), -1)
         branch = torch.addmm(w.attended_bias, context, w.attended.t())
         attended, attended_mask = _add(states, branch, _share(layer.attended_dropout))
@@ -135,7 +142,7 @@ class _Layer(torch.autograd.Function):
             hidden, read, states, context, attended, attended_mask, attended_mean, attended_scale,
             normed, wide, active, output, output_mask, output_mean, output_scale,
         )  # fmt: skip
-        ctx.save_for_backward(*saved, *w, *memory)
+        ctx.save_for_backward(*saved, *w, *attention_saved)
         ctx.plans, ctx.layer, ctx.scale = plans, layer, scale
         return out
 
@@ -145,7 +152,7 @@ class _Layer(torch.autograd.Function):
         n_saved, n_weights = len(_Saved._fields), len(_Weights._fields)
         saved = _Saved._make(ctx.saved_tensors[:n_saved])
         w = _Weights._make(ctx.saved_tensors[n_saved : n_saved + n_weights])
-        memory: Memory = ctx.saved_tensors[n_saved + n_weights :]
+        attention_saved: SavedTensors = ctx.saved_tensors[n_saved + n_weights :]
         layer: PostNormLayer = ctx.layer
         wanted = dict(zip(_Weights._fields, ctx.needs_input_grad[4:], strict=True))
         found: dict[str, Tensor | None] = {}
@@ -177,7 +184,9 @@ class _Layer(torch.autograd.Function):
         linear("attended", d_branch, saved.context)
         d_context = (d_branch @ w.attended).view(len(saved.states), layer.n_heads, -1)
         key_shape = (len(saved.hidden), layer.n_heads, d_context.shape[-1])
-        d_query, d_key, d_value = (d.flatten(1) for d in attention_backward(ctx.plans, memory, d_context, key_shape, ctx.scale))
+        d_query, d_key, d_value = (
+            d.flatten(1) for d in attention_backward(ctx.plans, attention_saved, d_context, key_shape, ctx.scale)
+        )
         linear("query", d_query, saved.states)
         linear("key", d_key, saved.hidden)
         linear("value", d_value, saved.hidden)

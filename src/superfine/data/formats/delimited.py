@@ -190,7 +190,7 @@ class Lines(Iterator[str]):
 
 
 class _RunawayError(Exception):
-    """A record goes on for so many lines that a quotation mark must be astray."""
+    """A record goes on for so many lines that a quotation mark must be unbalanced."""
 
 
 def _bounded(lines: Lines) -> Iterator[str]:

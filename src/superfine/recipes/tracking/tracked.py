@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from superfine.config import RunConfig
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding
-from superfine.training.loop import EpochRecord
+
+if TYPE_CHECKING:
+    from superfine.training.loop import EpochRecord
 
 
 class Tracker(Protocol):
@@ -24,7 +26,7 @@ class Tracker(Protocol):
 
 @contextmanager
 def tracked(reporter: Reporter, config: RunConfig, folder: Path) -> Iterator[Reporter]:
-    """The reporter, heard by the trackers of `config.track` as well; they are closed however the run ends."""
+    """A reporter that tells the trackers of `config.track` as well; they are closed however the run ends."""
     if not config.track:
         yield reporter
         return

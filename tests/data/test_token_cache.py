@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from superfine.backbones.load import load_for_classification
-from superfine.data import kept_tokens
+from superfine.data import token_cache
 from superfine.data.encode import Encoder
-from superfine.data.kept_tokens import cache_folder, encode_or_recall, kept_folder
+from superfine.data.token_cache import cache_folder, encode_cached, token_folder
 from superfine.records import Examples
 from tests.conftest import make_rows
 
@@ -18,8 +18,8 @@ TEXTS = [text for text, _ in make_rows(40)]
 
 @pytest.fixture(autouse=True)
 def few_texts_are_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr(kept_tokens, "FEWEST_TEXTS", 1)
-    monkeypatch.setenv(kept_tokens.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(token_cache, "FEWEST_TEXTS", 1)
+    monkeypatch.setenv(token_cache.VARIABLE, str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,12 @@ def encoder(tokenizer):
 def test_what_is_recalled_is_what_was_encoded(encoder, pairs):
     examples = Examples.of_texts(TEXTS, pairs)
     plain = encoder.encode(examples)
-    first, recalled = encode_or_recall(encoder, examples)
+    first, recalled = encode_cached(encoder, examples)
     assert not recalled
-    heard = []
-    second, recalled = encode_or_recall(encoder, examples, heard.append)
+    calls = []
+    second, recalled = encode_cached(encoder, examples, calls.append)
     assert recalled
-    assert heard == [40]
+    assert calls == [40]
     assert isinstance(second.ids, np.memmap), "training reads from disk"
     for found in (first, second):
         assert found.unknown_share == plain.unknown_share
@@ -50,7 +50,7 @@ def test_what_is_recalled_is_what_was_encoded(encoder, pairs):
 
 
 def test_other_texts_lengths_or_tokenizers_are_not_confused(encoder, tokenizer, tiny_model):
-    encode_or_recall(encoder, Examples.of_texts(["ab", "c"]))
+    encode_cached(encoder, Examples.of_texts(["ab", "c"]))
     others = [
         (encoder, Examples.of_texts(["a", "bc"])),
         (encoder, Examples.of_texts(["ab", "c"], ["", ""])),
@@ -61,46 +61,46 @@ def test_other_texts_lengths_or_tokenizers_are_not_confused(encoder, tokenizer, 
             Examples.of_texts(["ab", "c"]),
         ),
     ]
-    assert [encode_or_recall(e, examples)[1] for e, examples in others] == [False] * 5
+    assert [encode_cached(e, examples)[1] for e, examples in others] == [False] * 5
 
 
 def test_few_texts_and_those_of_users_who_say_so_are_not_kept(encoder, monkeypatch):
-    encode_or_recall(encoder, Examples.of_texts(TEXTS), keep=False)
-    monkeypatch.setattr(kept_tokens, "FEWEST_TEXTS", 41)
-    encode_or_recall(encoder, Examples.of_texts(TEXTS))
-    assert not kept_folder().exists()
+    encode_cached(encoder, Examples.of_texts(TEXTS), keep=False)
+    monkeypatch.setattr(token_cache, "FEWEST_TEXTS", 41)
+    encode_cached(encoder, Examples.of_texts(TEXTS))
+    assert not token_folder().exists()
 
 
 def test_only_the_owner_reads_what_is_kept(encoder):
-    encode_or_recall(encoder, Examples.of_texts(TEXTS))
-    assert kept_folder().stat().st_mode & 0o077 == 0
+    encode_cached(encoder, Examples.of_texts(TEXTS))
+    assert token_folder().stat().st_mode & 0o077 == 0
 
 
 def test_the_longest_unused_goes_when_there_is_no_room(encoder, monkeypatch):
     for i in range(3):
-        encode_or_recall(encoder, Examples.of_texts(TEXTS[i:]))
-        for j, folder in enumerate(sorted(kept_folder().iterdir(), key=lambda path: path.stat().st_mtime)):
+        encode_cached(encoder, Examples.of_texts(TEXTS[i:]))
+        for j, folder in enumerate(sorted(token_folder().iterdir(), key=lambda path: path.stat().st_mtime)):
             os.utime(folder, (j, j))
-    encode_or_recall(encoder, Examples.of_texts(TEXTS))  # the first is used once more
-    size = sum(file.stat().st_size for folder in kept_folder().iterdir() for file in folder.iterdir())
-    monkeypatch.setattr(kept_tokens, "MOST_BYTES", size)
-    encode_or_recall(encoder, Examples.of_texts(TEXTS[3:]))
-    assert [encode_or_recall(encoder, Examples.of_texts(TEXTS[i:]), keep=True)[1] for i in (0, 3)] == [True, True]
-    assert len(list(kept_folder().iterdir())) == 3
+    encode_cached(encoder, Examples.of_texts(TEXTS))  # the first is used once more
+    size = sum(file.stat().st_size for folder in token_folder().iterdir() for file in folder.iterdir())
+    monkeypatch.setattr(token_cache, "MOST_BYTES", size)
+    encode_cached(encoder, Examples.of_texts(TEXTS[3:]))
+    assert [encode_cached(encoder, Examples.of_texts(TEXTS[i:]), keep=True)[1] for i in (0, 3)] == [True, True]
+    assert len(list(token_folder().iterdir())) == 3
 
 
 def test_damage_and_a_folder_that_cannot_be_written_cost_nothing_but_time(encoder, monkeypatch, tmp_path):
     plain = encoder.encode(Examples.of_texts(TEXTS)).ids
-    encode_or_recall(encoder, Examples.of_texts(TEXTS))
-    (folder,) = kept_folder().iterdir()
+    encode_cached(encoder, Examples.of_texts(TEXTS))
+    (folder,) = token_folder().iterdir()
     (folder / "ids.npy").write_bytes(b"no array")
-    found, recalled = encode_or_recall(encoder, Examples.of_texts(TEXTS))
+    found, recalled = encode_cached(encoder, Examples.of_texts(TEXTS))
     assert not recalled
     np.testing.assert_array_equal(found.ids, plain)
-    assert encode_or_recall(encoder, Examples.of_texts(TEXTS))[1], "the damage is mended"
+    assert encode_cached(encoder, Examples.of_texts(TEXTS))[1], "the damage is repaired"
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv(kept_tokens.VARIABLE, str(tmp_path / "file"))
-    np.testing.assert_array_equal(encode_or_recall(encoder, Examples.of_texts(TEXTS))[0].ids, plain)
+    monkeypatch.setenv(token_cache.VARIABLE, str(tmp_path / "file"))
+    np.testing.assert_array_equal(encode_cached(encoder, Examples.of_texts(TEXTS))[0].ids, plain)
 
 
 def test_a_user_without_a_home_keeps_things_in_the_folder_for_temporary_files(monkeypatch):

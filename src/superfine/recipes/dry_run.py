@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.recipes.figures import sizes
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
-from superfine.recipes.request import Request, check_folder
+from superfine.recipes.request import Request
+from superfine.recipes.run_folder import check_folder
 from superfine.recipes.train import check_plug_ins, refuse_if_strict, tell_parts
 
 
-def rehearse(request: Request, reporter: Reporter) -> dict[str, Any]:
+def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
     check_folder(request)
     check_plug_ins(request.config)
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
-    tell_parts(parts, reporter)
+    tell_parts(request, parts, reporter)
     findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test))
     reporter.findings(findings)
     refuse_if_strict(request, findings)
@@ -26,6 +28,6 @@ def rehearse(request: Request, reporter: Reporter) -> dict[str, Any]:
         "folder": str(request.folder),
         "labels": list(parts.task.labels),
         "columns": parts.columns.describe(),
-        "data": {**parts.sizes(), "not_scored": parts.unscored_rows, "bad_rows": len(parts.bad_rows)},
+        "data": {**sizes(parts), "not_scored": list(parts.unscored_rows), "bad_rows": len(parts.bad_rows)},
         "findings": [finding.to_json() for finding in findings],
     }

@@ -1,7 +1,7 @@
 """Encoded texts kept on disk: a repeated run does not tokenise again, and training reads its rows from there.
 
 What is kept is found by a digest of all it was made of: the texts, the tokenizer with its cleaning, and the maximum length.
-Tokens spell their texts, so the folder is readable by its owner only; `data.keep_tokens: false` keeps nothing.
+Tokens spell their texts, so the folder is readable by its owner only; `data.cache_tokens: false` keeps nothing.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / f"superfine-{getattr(os, 'getuid', int)()}"
 
 
-def kept_folder() -> Path:
+def token_folder() -> Path:
     """Where tokens are kept."""
     return cache_folder() / "tokens"
 
 
-def encode_or_recall(
+def encode_cached(
     encoder: Encoder, examples: Examples, on_chunk: Callable[[int], None] | None = None, *, keep: bool = True
 ) -> tuple[Encoded, bool]:
     """`encoder.encode`, from disk where the same was encoded before; and whether it was.
@@ -55,14 +55,14 @@ def encode_or_recall(
     """
     if not keep or len(examples) < FEWEST_TEXTS:
         return encoder.encode(examples, on_chunk), False
-    folder = kept_folder() / digest(encoder, examples)
-    if (found := _recall(folder)) is not None:
+    folder = token_folder() / digest(encoder, examples)
+    if (found := _load(folder)) is not None:
         if on_chunk is not None:
             on_chunk(len(examples))
         return found, True
     encoded = encoder.encode(examples, on_chunk)
-    _keep(encoded, folder)
-    return _recall(folder) or encoded, False
+    _store(encoded, folder)
+    return _load(folder) or encoded, False
 
 
 def digest(encoder: Encoder, examples: Examples) -> str:
@@ -76,7 +76,7 @@ def digest(encoder: Encoder, examples: Examples) -> str:
     return what.hexdigest()
 
 
-def _recall(folder: Path) -> Encoded | None:
+def _load(folder: Path) -> Encoded | None:
     try:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         encoded = Encoded(
@@ -96,7 +96,7 @@ def _mapped(path: Path) -> NDArray:  # type: ignore[type-arg]
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
-def _keep(encoded: Encoded, folder: Path) -> None:
+def _store(encoded: Encoded, folder: Path) -> None:
     """Write whole or not at all; what cannot be written is not kept."""
     home = folder.parent
     try:

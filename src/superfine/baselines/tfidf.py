@@ -1,0 +1,347 @@
+"""TF-IDF over words and pieces of words (characters for scripts without spaces), and a linear classifier: what counting words
+reaches.
+
+The classifier is logistic regression. Where its weights would take gigabytes, it reads fewer features; where there are so many
+classes that too few features are left, each class is the mean of its texts instead, a sparse table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from superfine.data.clean import clean_all, same_text_keys
+from superfine.data.split import split
+from superfine.errors import ModelError
+from superfine.predictors.bundle import Bundle, Manifest, write_manifest
+from superfine.predictors.texts import OnBatch, TextPredictor
+from superfine.records import Choices, Examples, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x3040, 0x30FF),  # Hiragana, Katakana
+    (0x3400, 0x4DBF),  # Han, extension A
+    (0x4E00, 0x9FFF),  # Han
+)
+"""Ranges of scripts written without spaces between words."""
+MOST_CHARACTERS = 20_000
+"""Of a longer text the beginning is read, still several times what a model reads: the pieces of 10 MB would take gigabytes."""
+STRENGTHS = (1.0, 5.0, 25.0)
+"""Candidates for the inverse regularisation strength C."""
+USUAL_STRENGTH = 10.0
+SELECTION_ROWS = 5_000
+"""The strength is chosen on at most so many training rows: more of them do not change the choice."""
+SELECTION_SHARE = 0.2
+MOST_WEIGHTS = 20_000_000
+"""A regression with more weights (classes times features) takes gigabytes and hours: it reads the most frequent features."""
+FEWEST_FEATURES = 20_000
+"""With fewer a regression says less than the means of all features do."""
+SHARPNESS = (5.0, 10.0, 20.0, 40.0)
+"""Candidates for the factor between the similarity to a class's mean (-1 to 1) and its logit."""
+
+ANALYSERS: dict[str, dict[str, Any]] = {
+    "characters": {"analyzer": "char", "ngram_range": (1, 3), "min_df": 2},
+    # Punctuation counts as a word: a question mark or an emoji often tells the class.
+    "words": {"ngram_range": (1, 2), "token_pattern": r"(?u)\w+|[^\w\s]"},
+    "pieces": {"analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 2},
+}
+"""How texts are cut into features, by the name that a saved baseline gives."""
+
+
+def is_unspaced(texts: Sequence[str], sample: int = 2000) -> bool:
+    """Whether more than a fifth of the letters belong to scripts without spaces between words."""
+    step = max(1, len(texts) // sample)
+    letters = [ord(c) for text in texts[::step] for c in text[:500] if c.isalpha()]
+    unspaced = sum(any(low <= c <= high for low, high in UNSPACED) for c in letters)
+    return unspaced > 0.2 * len(letters)
+
+
+class Features:
+    """Texts to sparse rows of TF-IDF. Of pairs both texts have columns of their own, and a third block what they share."""
+
+    def __init__(self, vectorisers: dict[str, TfidfVectorizer]) -> None:
+        """vectorisers: by the name of their analyser; fitted."""
+        self.vectorisers = vectorisers
+
+    @classmethod
+    def fit(cls, examples: Examples, most: int | None = None) -> Self:
+        """most: features in all; the ones that most texts have are taken. None: all."""
+        texts = [*_cut(examples.text), *_cut(examples.text_pair or [])]
+        names = ["characters"] if is_unspaced(texts) else ["words", "pieces"]
+        features = cls({name: _vectoriser(name).fit(texts) for name in names})
+        return features if most is None or features.n_columns(examples) <= most else features._most_frequent(most, examples)
+
+    def n_columns(self, examples: Examples) -> int:
+        """How many columns `transform` gives for examples of that kind."""
+        return sum(len(v.vocabulary_) for v in self.vectorisers.values()) * (1 if examples.text_pair is None else 3)
+
+    def _most_frequent(self, most: int, examples: Examples) -> Self:
+        """The same with fewer features. The rarer a feature, the larger its inverse document frequency."""
+        idf = np.concatenate([v.idf_ for v in self.vectorisers.values()])
+        n = max(1, most * len(idf) // self.n_columns(examples))
+        chosen, start = np.sort(np.argsort(idf, kind="stable")[:n]), 0
+        smaller = {}
+        for name, vectoriser in self.vectorisers.items():
+            size = len(vectoriser.vocabulary_)
+            own = chosen[(chosen >= start) & (chosen < start + size)] - start
+            terms = vectoriser.get_feature_names_out()
+            smaller[name] = _vectoriser(name, terms[own].tolist(), vectoriser.idf_[own])
+            start += size
+        return type(self)(smaller)
+
+    def transform(self, examples: Examples) -> csr_matrix:
+        """(n, features) float32."""
+        from scipy.sparse import hstack
+
+        first = self._of_texts(examples.text)
+        if examples.text_pair is None:
+            return first
+        second = self._of_texts(examples.text_pair)
+        return hstack([first, second, first.multiply(second)], format="csr", dtype=np.float32)
+
+    def _of_texts(self, texts: Sequence[str]) -> csr_matrix:
+        from scipy.sparse import hstack
+
+        cut = _cut(texts)
+        return hstack([v.transform(cut) for v in self.vectorisers.values()], format="csr", dtype=np.float32)
+
+
+def _cut(texts: Sequence[str]) -> list[str]:
+    return [text[:MOST_CHARACTERS] for text in texts]
+
+
+def _vectoriser(name: str, terms: list[str] | None = None, idf: FloatArray | None = None) -> TfidfVectorizer:
+    """One that is to be fitted, or with terms and their inverse document frequencies one that is."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    options = ANALYSERS[name]
+    if terms is None:
+        return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **options)
+    options = {key: value for key, value in options.items() if key != "min_df"}
+    vectoriser = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=terms, **options)
+    vectoriser.idf_ = np.asarray(idf, dtype=np.float32)
+    return vectoriser
+
+
+@dataclass(frozen=True)
+class Linear:
+    """logits = features · weightsᵀ + bias. weights: (K, features) float32, dense or sparse; bias: (K,)."""
+
+    weights: Any
+    bias: FloatArray
+    kind: str
+
+    def logits(self, matrix: csr_matrix) -> FloatArray:
+        """(n, K) float64."""
+        product = matrix @ self.weights.T
+        dense = product.toarray() if hasattr(product, "toarray") else product
+        return np.asarray(dense, dtype=np.float64) + self.bias
+
+
+class Tfidf(TextPredictor):
+    """The baseline as a predictor. classes: (K',) the ids of the classes that training rows had; the others keep probability
+    zero."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        features: Features,
+        linear: Linear,
+        classes: IntArray,
+        cleaning: Sequence[str],
+        *,
+        takes_pairs: bool,
+    ) -> None:
+        self._labels = tuple(labels)
+        self.features, self.linear, self.classes = features, linear, classes
+        self.cleans = bool(cleaning)
+        self.takes_pairs = takes_pairs
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def title(self) -> str:
+        return "TF-IDF + class means" if self.linear.kind == "means" else "TF-IDF + logistic regression"
+
+    @classmethod
+    def fit(cls, examples: Examples, targets: IntArray, labels: Sequence[str], *, cleaning: Sequence[str] = ()) -> Self:
+        """targets: (n,) class ids. cleaning: steps that the model's tokenizer takes, so that both read the same."""
+        rows = _cleaned(examples) if cleaning else examples
+        classes = np.unique(targets)
+        features, linear = fit_linear(rows, np.searchsorted(classes, targets))
+        return cls(labels, features, linear, classes, cleaning, takes_pairs=examples.text_pair is not None)
+
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
+        """Class probabilities of each example, in the order given."""
+        probabilities = np.zeros((len(examples), len(self.labels)))
+        if len(examples):
+            rows = _cleaned(examples) if self.cleans else examples
+            probabilities[:, self.classes] = softmax(self.linear.logits(self.features.transform(rows)))
+        if on_batch is not None:
+            on_batch(len(examples))
+        return Choices(examples.row, self.labels, probabilities)
+
+    def save(self, folder: Path, manifest: Manifest) -> None:
+        """Write the bundle: the terms as JSON, everything else as safetensors."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        vectorisers = self.features.vectorisers
+        terms = {name: v.get_feature_names_out().tolist() for name, v in vectorisers.items()}
+        arrays = {f"idf/{name}": v.idf_.astype(np.float32) for name, v in vectorisers.items()}
+        arrays |= {"bias": self.linear.bias, "classes": self.classes}
+        weights = self.linear.weights
+        if self.linear.kind == "means":
+            arrays |= {"weights/data": weights.data, "weights/indices": weights.indices, "weights/starts": weights.indptr}
+        else:
+            arrays["weights"] = weights
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "tfidf.safetensors")
+        content = {"kind": self.linear.kind, "terms": terms}
+        (folder / "tfidf.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        write_manifest(folder, manifest)
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> Self:
+        """The baseline as it was fitted. Raises ModelError for a folder that holds none."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+        from scipy.sparse import csr_matrix
+
+        try:
+            content = json.loads((bundle.folder / "tfidf.json").read_text(encoding="utf-8"))
+            arrays = load_file(bundle.folder / "tfidf.safetensors")
+            vectorisers = {name: _vectoriser(name, terms, arrays[f"idf/{name}"]) for name, terms in content["terms"].items()}
+            weights = arrays.get("weights")
+            if weights is None:
+                parts = (arrays["weights/data"], arrays["weights/indices"], arrays["weights/starts"])
+                n_columns = sum(map(len, content["terms"].values())) * (1 if bundle.manifest.text_pair is None else 3)
+                weights = csr_matrix(parts, shape=(len(arrays["classes"]), n_columns))
+            linear = Linear(weights, arrays["bias"], content["kind"])
+            classes = arrays["classes"]
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(f"The baseline in {bundle.folder} cannot be read: {error}.", "Train again.") from None
+        manifest = bundle.manifest
+        return cls(
+            manifest.labels, Features(vectorisers), linear, classes, manifest.cleaning, takes_pairs=manifest.text_pair is not None
+        )
+
+
+def _cleaned(examples: Examples) -> Examples:
+    """As the model's tokenizer reads them."""
+    from dataclasses import replace
+
+    pair = None if examples.text_pair is None else clean_all(examples.text_pair)
+    return replace(examples, text=clean_all(examples.text), text_pair=pair)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """(n, K) probabilities."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def fit_linear(examples: Examples, targets: IntArray) -> tuple[Features, Linear]:
+    """Features and a classifier for targets 0 to K - 1, all of which occur."""
+    n_classes = int(targets.max()) + 1
+    most = MOST_WEIGHTS // n_classes
+    if most >= FEWEST_FEATURES:
+        features = Features.fit(examples, most)
+        strength = _choose_strength(examples, targets, most)
+        return features, _regression(features.transform(examples), targets, strength)
+    features = Features.fit(examples)
+    return features, _class_means(features.transform(examples), targets, _choose_sharpness(examples, targets))
+
+
+def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linear:
+    """Logistic regression; of two classes one is the reference, with logits of zero."""
+    from sklearn.linear_model import LogisticRegression
+
+    n_classes = int(targets.max()) + 1
+    if n_classes == 1:
+        return Linear(np.zeros((1, matrix.shape[1]), dtype=np.float32), np.zeros(1), "regression")
+    model = LogisticRegression(C=strength, solver="liblinear" if n_classes == 2 else "lbfgs", max_iter=200).fit(matrix, targets)
+    weights, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float64)
+    if len(weights) == 1:
+        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([[0.0], bias])
+    return Linear(weights, bias, "regression")
+
+
+def _class_means(matrix: csr_matrix, targets: IntArray, sharpness: float) -> Linear:
+    """Each class is the mean of its texts (Rocchio 1971), of length one, times the sharpness of its similarity."""
+    from scipy.sparse import csr_matrix as table
+    from sklearn.preprocessing import normalize
+
+    n = len(targets)
+    add = table((np.ones(n, dtype=np.float32), (targets, np.arange(n))), shape=(int(targets.max()) + 1, n))
+    means = cast("csr_matrix", normalize(table(add @ normalize(matrix)))) * np.float32(sharpness)
+    return Linear(table(means, dtype=np.float32), np.zeros(int(targets.max()) + 1), "means")
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Rows to fit candidates on, and rows to choose by."""
+
+    fitted: Examples
+    fitted_targets: IntArray
+    held_out: Examples
+    held_out_targets: IntArray
+
+
+def _selection(examples: Examples, targets: IntArray) -> _Selection | None:
+    """About a fifth of the rows held out, groups and repeated texts on one side; None where that leaves too little on one."""
+    chosen = np.sort(np.random.default_rng(0).permutation(len(examples))[:SELECTION_ROWS])
+    rows, ids = examples.take(chosen), targets[chosen]
+    stay, held_out = split(ids, same_text_keys(rows.text, rows.text_pair), SELECTION_SHARE, seed=0, groups=rows.group)
+    if len(held_out) < 20 or len(np.unique(ids[stay])) < 2:
+        return None
+    return _Selection(rows.take(stay), ids[stay], rows.take(held_out), ids[held_out])
+
+
+def _choose_strength(examples: Examples, targets: IntArray, most: int) -> float:
+    """The C with the best accuracy on held-out training rows; a usual one where there are too few to hold any out."""
+    rows = _selection(examples, targets)
+    if rows is None:
+        return USUAL_STRENGTH
+    classes = np.unique(rows.fitted_targets)
+    features = Features.fit(rows.fitted, most)
+    train, test = features.transform(rows.fitted), features.transform(rows.held_out)
+    ids = np.searchsorted(classes, rows.fitted_targets)
+
+    def accuracy(strength: float) -> float:
+        said = classes[_regression(train, ids, strength).logits(test).argmax(axis=1)]
+        return float((said == rows.held_out_targets).mean())
+
+    return max(STRENGTHS, key=accuracy)
+
+
+def _choose_sharpness(examples: Examples, targets: IntArray) -> float:
+    """The factor with the least log loss on held-out training rows, among classes that both sides have."""
+    rows = _selection(examples, targets)
+    if rows is None:
+        return SHARPNESS[1]
+    classes = np.unique(rows.fitted_targets)
+    features = Features.fit(rows.fitted)
+    linear = _class_means(features.transform(rows.fitted), np.searchsorted(classes, rows.fitted_targets), 1.0)
+    both = np.isin(rows.held_out_targets, classes)
+    if not both.any():
+        return SHARPNESS[1]
+    similarity = linear.logits(features.transform(rows.held_out))[both]
+    true = np.searchsorted(classes, rows.held_out_targets[both])
+
+    def log_loss(sharpness: float) -> float:
+        return float(-np.log(np.maximum(softmax(sharpness * similarity)[np.arange(len(true)), true], 1e-12)).mean())
+
+    return min(SHARPNESS, key=log_loss)

@@ -1,0 +1,14 @@
+"""The commands: one verb per file, imported when it is asked for."""
+
+from superfine.names import NameTable
+
+COMMANDS = NameTable(
+    "command",
+    {
+        "train": "superfine.cli.commands.train:train",
+        "predict": "superfine.cli.commands.predict:predict",
+        "evaluate": "superfine.cli.commands.evaluate:evaluate",
+        "doctor": "superfine.cli.commands.doctor:doctor",
+        "completion": "superfine.cli.commands.completion:completion",
+    },
+)

@@ -1,0 +1,88 @@
+"""`superfine predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from superfine.cli.help import TranslatedCommand, speaking
+from superfine.cli.options import (
+    baseline_option,
+    check_precision,
+    complete_files,
+    json_option,
+    pair_option,
+    precision_option,
+    read_options,
+    reading_options,
+    source_of,
+    text_option,
+)  # fmt: skip
+from superfine.cli.output import print_json, tell, tell_reading, to_standard_output
+from superfine.errors import OutputError
+
+if TYPE_CHECKING:
+    from superfine.config import Precision
+
+
+@click.command(cls=TranslatedCommand)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, shell_complete=complete_files)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write: .csv, .tsv or .jsonl. Absent: CSV on standard output."
+)
+@click.option(
+    "--out-encoding",
+    metavar="NAME",
+    help="Of that file. Excel opens utf-8-sig without asking; a Chinese one gb18030 too.  [default: utf-8]",
+)
+@text_option
+@pair_option
+@baseline_option
+@precision_option
+@reading_options
+@json_option
+def predict(
+    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str | None, text: tuple[str, ...], text_pair: str | None,
+    baseline: str | None, precision: Precision | None, as_json: bool, **reading: str | None,
+) -> None:  # fmt: skip
+    """Predict every row of DATA with the model in FOLDER.
+
+    DATA is what `train` reads, or - for standard input: CSV with a header, JSON Lines, or one text per line.
+
+    \b
+    superfine predict runs/reviews texts.csv --out predictions.csv
+    echo "Arrived broken, twice." | superfine predict runs/reviews
+    superfine predict runs/reviews texts.csv --with tfidf --out predictions.csv
+    """
+    from superfine.cli.console import ConsoleReporter
+    from superfine.data.write import PredictionWriter, prediction_records
+    from superfine.recipes.predict import PredictJob
+
+    if out_encoding and out is None:
+        raise OutputError("--out-encoding is of a file, and none is named.", "Name one with --out.")
+    check_precision(baseline, precision)
+    job = PredictJob(folder, source_of(data or ("-",)), list(text) or None, text_pair, read_options(reading), precision, baseline)
+    survey, reporter = job.survey, ConsoleReporter(speaking.get())
+    tell_reading(survey.notes, survey.bad_rows)
+    tell(f"Columns: {survey.choice.describe()}")
+    if as_json and out is not None:
+        job.write(out, reporter, out_encoding or "utf-8")
+        print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
+    elif as_json:
+        records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
+        print_json({"labels": list(job.labels), "predictions": records})
+    elif out is None:
+
+        def write() -> None:
+            writer = PredictionWriter(sys.stdout, survey.columns, job.answer_columns)
+            for rows, predicted in job.pieces(reporter):
+                writer.write(rows, predicted)
+
+        to_standard_output(write)
+    else:
+        job.write(out, reporter, out_encoding or "utf-8")
+        tell(f"{survey.n_rows} rows written to {out}")

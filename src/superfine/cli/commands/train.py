@@ -1,0 +1,125 @@
+"""`superfine train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from superfine.cli import STARTED
+from superfine.cli.help import TranslatedCommand, speaking
+from superfine.cli.options import complete_files, json_option, reading_options, source_of
+from superfine.cli.output import print_json
+
+EXIT_INTERRUPTED = 130
+
+
+def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
+    from superfine.recipes.tracking import TRACKERS
+
+    return [CompletionItem(name) for name in TRACKERS if name.startswith(start)]
+
+
+@click.command(cls=TranslatedCommand)
+@click.argument("data", nargs=-1, required=True, shell_complete=complete_files)
+@click.option(
+    "--validation",
+    type=str,
+    shell_complete=complete_files,
+    help="File to choose the epoch by that is kept. Absent: 10 % of the training rows are held out.",
+)
+@click.option(
+    "--test",
+    type=str,
+    shell_complete=complete_files,
+    help="File to score once, at the end. Absent: 15 % of the rows are held out.",
+)
+@click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
+@click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
+@click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
+@click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
+@click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
+@click.option(
+    "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
+)
+@click.option("--force", is_flag=True, help="Replace the run that the folder holds.")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
+@click.option("--seed", type=int, help="Same seed, same data: same weights.  [default: 0]")
+@click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
+@click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
+@click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case or spaces.")
+@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
+@click.option(
+    "--track",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_complete_trackers,
+    help="Also tell a tracker: tensorboard, mlflow or wandb. Repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="Read and check the data, say what would be done, and write nothing.")
+@reading_options
+@json_option
+def train(
+    data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
+    label: str | None, group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
+    assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool,
+    merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
+) -> None:  # fmt: skip
+    """Train a classifier on DATA and test it beside two baselines.
+
+    DATA is one or several files (CSV, TSV, JSON, JSON Lines, Excel, Parquet, also packed as .gz or .zst), a folder with a
+    sub-folder of texts for each class, a data set of the hub (hf://owner/name), or - for standard input.
+
+    \b
+    superfine train reviews.csv
+    superfine train train.csv --test test.csv --label topic --seed 1
+    superfine train january.xlsx february.xlsx --text title --text body
+    superfine train reviews.csv --time-limit 5m --set training.epochs=8
+    """
+    from superfine.config import parse_assignments
+    from superfine.recipes.request import make_request
+
+    named: dict[str, Any] = {
+        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
+        "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
+        "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
+        "track": list(track) or None,
+        **{f"data.{name}": value for name, value in reading.items()},
+    }  # fmt: skip
+    request = make_request(
+        source_of(data),
+        validation=validation,
+        test=test,
+        out=out,
+        config=config,
+        overrides=parse_assignments(assignments) | {key: value for key, value in named.items() if value is not None},
+        force=force,
+        resume=resume,
+        strict=strict,
+        started=STARTED,
+        language=speaking.get(),
+    )
+    from superfine.cli.console import ConsoleReporter
+
+    if dry_run:
+        from superfine.recipes.dry_run import dry_run as run_dry
+
+        plan = run_dry(request, ConsoleReporter(speaking.get()))
+        if as_json:
+            print_json(plan)
+        return
+    from superfine.recipes.train import train as run
+
+    outcome = run(request, ConsoleReporter(speaking.get()))
+    if as_json:
+        print_json({"folder": str(outcome.folder), **outcome.metrics})
+    if outcome.interrupted:
+        sys.exit(EXIT_INTERRUPTED)

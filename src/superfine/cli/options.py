@@ -1,0 +1,97 @@
+"""Options that several commands take, alike in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from superfine.data.table import ReadOptions
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there."
+)
+text_option = click.option(
+    "--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training."
+)
+pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the second text, likewise.")
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Of the computation. bfloat16 is faster on processors that have it; absent: float32, as the model was tested.",
+)
+
+
+def _complete_baselines(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
+    from superfine.baselines import BASELINES
+
+    return [CompletionItem(name) for name in BASELINES if name.startswith(start)]
+
+
+baseline_option = click.option(
+    "--with",
+    "baseline",
+    metavar="BASELINE",
+    shell_complete=_complete_baselines,
+    help="Use a baseline saved with the run instead of the model: tfidf or majority. Needs no torch.",
+)
+
+
+def complete_files(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
+    """The shell's own completion of file names, for what may be a file and need not be one."""
+    return [CompletionItem(start, type="file")]
+
+
+def _delimiter(_: click.Context, option: click.Parameter, text: str | None) -> Any:
+    from superfine.config import parse_delimiter
+
+    try:
+        return parse_delimiter(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param=option) from None
+
+
+def reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How files are read, alike in every command that reads some."""
+    for option in reversed(
+        (
+            click.option("--encoding", metavar="NAME", help="Text encoding of the files, e.g. gb18030.  [default: detected]"),
+            click.option(
+                "--delimiter",
+                metavar="CHARACTER",
+                callback=_delimiter,
+                help="Character between the fields of a line.  [default: detected]",
+            ),
+            click.option("--sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first that holds something]"),
+            click.option(
+                "--bad-rows",
+                type=click.Choice(["refuse", "skip"]),
+                help="Records that cannot be read: refuse the file, or skip and list them.  [default: refuse]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def read_options(options: dict[str, Any]) -> ReadOptions:
+    """What `reading_options` were given."""
+    from superfine.data.table import ReadOptions
+
+    return ReadOptions(options["encoding"], options["delimiter"], options["sheet"], options["bad_rows"] == "skip")
+
+
+def source_of(data: tuple[str, ...]) -> str | list[str]:
+    """One file, or several."""
+    return data[0] if len(data) == 1 else list(data)
+
+
+def check_precision(baseline: str | None, precision: str | None) -> None:
+    """Raises ConfigError for a precision that would have no effect."""
+    if baseline is not None and precision is not None:
+        from superfine.errors import ConfigError
+
+        raise ConfigError("--precision is of the model, and --with asks a baseline.", "Leave one of them out.")

@@ -1,0 +1,49 @@
+"""What commands print: results on standard output, everything else on standard error in the user's language."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from superfine.cli.help import speaking
+from superfine.errors import OutputError
+from superfine.language import translate
+
+if TYPE_CHECKING:
+    from superfine.data.table import BadRow
+
+
+def tell(message: str) -> None:
+    """One line or more on standard error, in the user's language."""
+    click.echo(translate(message, speaking.get()), err=True)
+
+
+def tell_reading(notes: Sequence[str], bad_rows: Sequence[BadRow]) -> None:
+    """Choices made in reading, and the records left out, on standard error."""
+    for note in notes:
+        tell(note)
+    for bad in bad_rows:
+        tell(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}")
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on standard output."""
+    to_standard_output(lambda: click.echo(json.dumps(document, ensure_ascii=False, indent=2)))
+
+
+def to_standard_output(write: Callable[[], None]) -> None:
+    """Write, and take it calmly when the reader goes away, as `head` does."""
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end, so it must lead somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"Standard output cannot be written: {error.strerror}.", "Name a file with --out.") from None

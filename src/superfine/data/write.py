@@ -1,0 +1,97 @@
+"""Tables out, the mirror of `read`: predictions as CSV, tab-separated values or JSON Lines, and the records that were left
+out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import IO, Any
+
+from superfine.data.table import BadRow
+from superfine.records import Choices, Examples
+
+JSON_ENDINGS = (".jsonl", ".ndjson")
+OTHER_ENDINGS = (".json", ".xlsx", ".xls", ".parquet", ".gz", ".zst", ".zip")
+"""A file of such a name would be taken for what it is not."""
+
+
+def unused_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The wanted names, each with a suffix where it is taken already."""
+    seen, names = set(taken), []
+    for name in wanted:
+        unique, n = name, 2
+        while unique in seen:
+            unique, n = f"{name}_{n}", n + 1
+        seen.add(unique)
+        names.append(unique)
+    return names
+
+
+class PredictionWriter:
+    """Writes the input's columns and the answers, piece by piece: CSV, tab-separated values, or JSON Lines."""
+
+    def __init__(self, stream: IO[str], columns: Sequence[str], answers: Sequence[str], ending: str = ".csv") -> None:
+        """columns: of every piece of the input. answers: the columns of every answer. ending: of the file's name, in lower
+        case."""
+        self._stream, self._as_json = stream, ending in JSON_ENDINGS
+        self._csv = csv.writer(stream, delimiter="\t" if ending == ".tsv" else ",", lineterminator="\n")
+        if not self._as_json:
+            self._csv.writerow([*columns, *unused_names(columns, answers)])
+
+    def write(self, examples: Examples, answers: Choices) -> None:
+        """The next rows."""
+        if self._as_json:
+            records = prediction_records(examples.columns, answers)
+            self._stream.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+            return
+        inputs = zip(*examples.columns.values(), strict=True) if examples.columns else iter([()] * len(answers))
+        columns = [[_cell(value) for value in column] for column in answers.to_columns().values()]
+        self._csv.writerows((*given, *said) for given, said in zip(inputs, zip(*columns, strict=True), strict=True))
+
+
+def _cell(value: Any) -> Any:
+    return f"{value:.6f}" if isinstance(value, float) else value
+
+
+def prediction_records(columns: Mapping[str, list[str]], answers: Choices) -> Iterator[dict[str, Any]]:
+    """One mapping per row: its columns and the answer as an object; a name that clashes gets a suffix."""
+    for i, answer in enumerate(answers.to_objects()):
+        names = unused_names(list(columns), list(answer))
+        inputs = {name: column[i] for name, column in columns.items()}
+        yield inputs | dict(zip(names, answer.values(), strict=True))
+
+
+def write_predictions(path: Path, examples: Examples, answers: Choices) -> None:
+    """The input's columns and the answers in the input's order: CSV, or JSON lines where the name says so."""
+    with open_predictions(path, list(examples.columns), list(answers.to_columns())) as writer:
+        writer.write(examples, answers)
+
+
+@contextmanager
+def open_predictions(
+    path: Path, columns: Sequence[str], answers: Sequence[str], encoding: str = "utf-8"
+) -> Iterator[PredictionWriter]:
+    """A writer to a file that is there whole afterwards, or not at all."""
+    is_plain = path.is_file() or not path.exists()
+    fresh = path.with_name(path.name + ".new") if is_plain else path
+    try:
+        with open(fresh, "w", encoding=encoding, newline="") as stream:
+            yield PredictionWriter(stream, columns, answers, path.suffix.lower())
+        if is_plain:
+            fresh.replace(path)
+    except BaseException:
+        if is_plain:
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:
+    """The records that were left out: file, row, line, reason, and how each begins."""
+    with open(path, "w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(field.name for field in fields(BadRow))
+        writer.writerows(astuple(bad) for bad in bad_rows)

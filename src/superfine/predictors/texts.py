@@ -1,0 +1,75 @@
+"""Predictors that read texts: what they share, whatever computes the outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from superfine.data.encode import Encoded, Encoder
+from superfine.records import Choices, Examples, FloatArray
+from superfine.tasks.classification import Classification
+
+CHUNK_TEXTS = 50_000
+"""Texts are encoded and predicted in chunks of this many, so that memory does not grow with the file."""
+
+OnBatch = Callable[[int], None]
+"""Is called with how many more texts are done."""
+
+
+class TextPredictor(ABC):
+    """Answers for examples, and so for plain texts: a subclass says how in `predict_examples`."""
+
+    takes_pairs: bool
+
+    @property
+    @abstractmethod
+    def labels(self) -> tuple[str, ...]:
+        """The class names, in the order of the probabilities."""
+
+    @abstractmethod
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
+        """The answer for each example, in the order given."""
+
+    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Choices:
+        """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`."""
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts, not one text")
+        for values in (texts, text_pairs or ()):
+            wrong = next((i for i, text in enumerate(values) if not isinstance(text, str)), None)
+            if wrong is not None:
+                raise TypeError(f"text {wrong} is no string but {type(values[wrong]).__name__}")
+        if self.takes_pairs != (text_pairs is not None):
+            raise ValueError(
+                "the model was trained on pairs of texts" if self.takes_pairs else "the model was trained on single texts"
+            )
+        return self.predict_examples(Examples.of_texts(texts, text_pairs))
+
+
+class TextModel(TextPredictor):
+    """A predictor with a tokenizer and a task: texts are encoded, a subclass computes `outputs`, and the task decodes them."""
+
+    def __init__(self, task: Classification, encoder: Encoder, *, takes_pairs: bool = False) -> None:
+        self.task = task
+        self.encoder = encoder
+        self.takes_pairs = takes_pairs
+
+    @abstractmethod
+    def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
+        """(n, n_outputs) what the network says of encoded texts, in their order."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.task.labels
+
+    @property
+    def max_length(self) -> int:
+        return self.encoder.max_length
+
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
+        """Class probabilities of each example, in the order given."""
+        starts = range(0, len(examples), CHUNK_TEXTS)
+        chunks = (examples.take(range(start, min(start + CHUNK_TEXTS, len(examples)))) for start in starts)
+        parts = [self.outputs(self.encoder.encode(chunk), on_batch) for chunk in chunks]
+        return self.task.decode(examples.row, np.concatenate(parts) if parts else np.zeros((0, len(self.labels))))

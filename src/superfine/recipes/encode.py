@@ -1,0 +1,60 @@
+"""Encoding the parts, once for all models that are built on them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from superfine.backbones.load import Pretrained
+from superfine.config import RunConfig
+from superfine.data.encode import Encoder
+from superfine.data.token_cache import encode_cached
+from superfine.recipes.prepare import Parts
+from superfine.recipes.reporter import Counter, Reporter
+from superfine.records import Examples
+from superfine.training.loop import Part
+
+
+@dataclass(frozen=True)
+class EncodedParts:
+    """What is learned from and what chooses the epoch, as tokens. n_test_tokens: about how many the test part has."""
+
+    encoder: Encoder
+    train: Part
+    validation: Part
+    n_test_tokens: int
+    seconds: float
+
+
+def encode_parts(parts: Parts, pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> EncodedParts:
+    """Tokenise the training and validation parts as the model reads them, or take their tokens from the cache."""
+    started = time.perf_counter()
+    encoder = pretrained.encoder(_max_length(pretrained, config, reporter))
+    counter = Counter(reporter, len(parts.train) + len(parts.validation))
+    encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)
+    if was_cached:
+        reporter.note("The same texts were encoded before: their tokens are read from disk.")
+    validation = encoder.encode(parts.validation, counter)
+    return EncodedParts(
+        encoder,
+        Part(encoded, parts.train_targets),
+        Part(validation, parts.validation_targets),
+        _count_tokens(encoder, parts.test),
+        time.perf_counter() - started,
+    )
+
+
+def _max_length(pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> int:
+    """The configured length, or what the model can read where that is less."""
+    wanted, bound = config.model.max_length, pretrained.max_positions
+    if bound is None or bound >= wanted:
+        return wanted
+    reporter.note(f"{config.model.name} reads at most {bound} tokens; model.max_length {wanted} is lowered to that.")
+    return bound
+
+
+def _count_tokens(encoder: Encoder, examples: Examples, sample: int = 2000) -> int:
+    """About how many tokens the examples have, from an evenly spread sample."""
+    step = max(1, len(examples) // sample)
+    some = examples.take(range(0, len(examples), step))
+    return int(len(encoder.encode(some).ids) * len(examples) / max(1, len(some)))

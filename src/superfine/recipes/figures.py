@@ -1,0 +1,214 @@
+"""What was measured in a run: the scores of the test part, and the content of `metrics.json`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from superfine.evaluation.compare import Comparison, compare
+from superfine.evaluation.evaluate import evaluate
+from superfine.recipes.baselines import FittedBaseline
+from superfine.recipes.prepare import Parts
+from superfine.recipes.reporter import Counter, Reporter
+from superfine.records import Choices, Evaluation, Examples, Finding, Predictor
+
+if TYPE_CHECKING:
+    from superfine.model import Model
+    from superfine.recipes.encode import EncodedParts
+    from superfine.training.loop import FitResult
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each stage beside training."""
+
+    load_seconds: float
+    encode_seconds: float
+    baseline_seconds: float
+    evaluate_seconds: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything measured on the test part, and the validation score of the weights that were kept.
+
+    answers: for every test row. confusion: [true class, predicted class, count].
+    """
+
+    answers: Choices
+    test: Evaluation
+    confusion: list[list[int]]
+    test_without_leaks: Evaluation | None
+    validation: Evaluation
+    baselines: Mapping[str, Evaluation]
+    comparisons: Mapping[str, Comparison]
+    seconds: float
+
+
+def score(
+    model: Predictor, parts: Parts, baselines: Mapping[str, FittedBaseline], leaked: list[int], reporter: Reporter
+) -> Scores:
+    """Let the model answer for the test and validation parts, and set it beside the baselines. leaked: positions in the scored
+    test."""
+    started = time.perf_counter()
+    task, test = parts.task, parts.scored_test
+    counter = Counter(reporter, len(parts.test) + len(parts.validation))
+    every = model.predict_examples(parts.test, counter)
+    answers = every.take(parts.scored)
+    statistics = task.statistics(test, answers)
+    clean = np.setdiff1d(np.arange(len(test)), np.array(leaked, dtype=np.int64))
+    without = None
+    if leaked and len(clean):
+        without = evaluate(statistics.take(clean), task.scores, test.take(clean).group)
+    theirs = {name: task.statistics(test, baseline.answers.take(parts.scored)) for name, baseline in baselines.items()}
+    of_validation = task.statistics(parts.validation, model.predict_examples(parts.validation, counter))
+    return Scores(
+        answers=every,
+        test=evaluate(statistics, task.scores, test.group),
+        confusion=task.confusion(test, answers),
+        test_without_leaks=without,
+        validation=evaluate(of_validation, task.scores, parts.validation.group),
+        baselines={name: evaluate(other, task.scores, test.group) for name, other in theirs.items()},
+        comparisons={name: compare(statistics, other, task.scores, test.group, main=task.main) for name, other in theirs.items()},
+        seconds=time.perf_counter() - started,
+    )
+
+
+def collect_metrics(
+    parts: Parts,
+    model: Model,
+    encoded: EncodedParts,
+    result: FitResult,
+    scores: Scores,
+    baselines: Mapping[str, FittedBaseline],
+    findings: list[Finding],
+    timing: Timing,
+) -> dict[str, Any]:
+    """The content of `metrics.json`. Scores by class and the confusion stand there once, with the test part."""
+    config = parts.config
+    metrics: dict[str, Any] = {
+        "task": parts.task.name,
+        "main": parts.task.main,
+        "labels": list(parts.task.labels),
+        "model": config.model.name,
+        "precision": "float32",
+        "test": {**scores.test.to_json(), "confusion": scores.confusion},
+        "validation": scores.validation.to_json(by_label=False),
+        "baselines": {
+            name: {"title": baselines[name].predictor.title, **evaluation.to_json(by_label=False)}
+            for name, evaluation in scores.baselines.items()
+        },
+        "comparison": {
+            name: {**comparison.to_json(), "verdict": verdict(comparison, baselines[name])}
+            for name, comparison in scores.comparisons.items()
+        },
+        "training": {**_training_facts(model, len(encoded.train), result), **vars(timing)},
+        "data": _data_facts(parts, encoded),
+        "findings": [finding.to_json() for finding in findings],
+        "environment": environment(model),
+        "seed": config.seed,
+    }
+    fitted_rows = [baseline.n_rows for baseline in baselines.values() if baseline.n_rows is not None]
+    if fitted_rows:
+        metrics["training"]["baseline_rows"] = fitted_rows[0]
+    if scores.test_without_leaks is not None:
+        metrics["test_without_leaks"] = scores.test_without_leaks.to_json(by_label=False)
+    return metrics
+
+
+def verdict(comparison: Comparison, baseline: FittedBaseline) -> str:
+    """The comparison with a baseline in plain words."""
+    title = baseline.predictor.title
+    fitted = "" if baseline.n_rows is None else f" (fitted on {baseline.n_rows} rows)"
+    if comparison.outcome == "undecided":
+        return f"not distinguishable from the baseline, {title}{fitted}"
+    return f"better than {title}{fitted}" if comparison.outcome == "better" else f"worse than {title}: use the baseline{fitted}"
+
+
+def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, Any]:
+    progress = result.progress
+    seconds = max(progress.step_seconds, 1e-9)
+    steps_per_epoch = max(1, -(-n_rows // result.recipe.batch_size))
+    return {
+        "seconds": progress.total_seconds,
+        "examples_per_second": progress.texts / seconds,
+        "tokens_per_second": progress.tokens / seconds,
+        "epochs": progress.epoch if result.stopped is None else progress.step / steps_per_epoch,
+        "steps": progress.step,
+        "batch_size": result.recipe.batch_size,
+        "learning_rate": result.recipe.learning_rate,
+        "kept_epoch": progress.kept_epoch + 1,
+        "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
+        "peak_memory_mb": peak_memory_mb(),
+        "precision": result.precision,
+        "packed": model.backbone.is_packed,
+        "stopped": result.stopped,
+    }
+
+
+def _data_facts(parts: Parts, encoded: EncodedParts) -> dict[str, Any]:
+    train = encoded.train.encoded
+    return {
+        **sizes(parts),
+        "not_scored": list(parts.unscored_rows),
+        "bad_rows": len(parts.bad_rows),
+        "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
+        "max_length": encoded.encoder.max_length,
+        "truncated_share": float(train.truncated.mean()),
+        "unknown_token_share": train.unknown_share,
+        "tokens_per_text": float(train.lengths.mean()),
+    }
+
+
+def sizes(parts: Parts) -> dict[str, int]:
+    """Rows of each part."""
+    return {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+
+
+def environment(model: Model) -> dict[str, Any]:
+    """The versions and the machine behind the figures."""
+    import torch
+
+    device = model.backbone.device
+    return {
+        "superfine": version("superfine"),
+        "torch": torch.__version__,
+        "transformers": version("transformers"),
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory_mb() -> int | None:
+    """The largest resident size of this process so far, where the system tells: Linux and macOS."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
+
+
+def most_confident_errors(examples: Examples, answers: Choices, limit: int = 12) -> list[dict[str, Any]]:
+    """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
+    truth, said = examples.label or [], answers.label
+    wrong = [i for i, (label, true) in enumerate(zip(said, truth, strict=True)) if label != true]
+    wrong.sort(key=lambda i: -answers.confidence[i])
+    return [
+        {
+            "row": int(examples.row[i]),
+            "text": examples.text[i],
+            "label": truth[i],
+            "prediction": said[i],
+            "confidence": float(answers.confidence[i]),
+        }
+        for i in wrong[:limit]
+    ]

@@ -1,0 +1,124 @@
+"""The part of `train` that needs torch: building a model, estimating the time, fine-tuning, resuming."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from superfine.backbones.load import Pretrained
+from superfine.config import RunConfig
+from superfine.errors import ConfigError, ModelError
+from superfine.model import Model, default_device
+from superfine.recipes.encode import EncodedParts
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.request import Request
+from superfine.tasks.classification import Classification, chosen_weights
+from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
+from superfine.training.clock import Clock
+from superfine.training.loop import FitResult, TrainingState, fit
+from superfine.training.speed import measure_speed
+
+REPORT_SECONDS = 2.0
+"""What writing the outputs takes, for planning under a time limit."""
+
+
+@contextmanager
+def isolated_seed(seed: int) -> Iterator[None]:
+    """Inside, torch's random numbers depend on the seed alone; outside nothing of it is felt."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def build_model(pretrained: Pretrained, task: Classification, encoded: EncodedParts, config: RunConfig) -> Model:
+    """The pretrained network with a head that starts from the run's seed, on the device it is to train on.
+
+    Called once for each trial; `encoded` serves all of them.
+    """
+    with isolated_seed(config.seed):
+        backbone = pretrained.backbone(
+            task.labels, dropout=config.model.dropout, attention_dropout=config.model.attention_dropout
+        )
+    backbone.network.to(default_device())
+    backbone.pack_if_sound()
+    weights = chosen_weights(config.training.class_weights, encoded.train.targets, len(task.labels))
+    return Model(backbone, Classification(task.labels, weights), encoded.encoder)
+
+
+def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
+    """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
+    identity = _identity(encoded, config)
+    checkpointer = Checkpointer(request.folder / "checkpoint", identity)
+    with isolated_seed(config.seed + 1):
+        state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
+        if request.resume:
+            _resume(state, identity, request.folder, reporter)
+        clock, seconds = _plan(state, encoded, config, request)
+        reporter.training_starts(state.n_steps, state.progress.step, seconds)
+        with clock.listening(reporter.interrupted):
+            result = fit(state, clock, reporter, checkpointer)
+    reporter.training_ends()
+    if result.stopped == "interrupted":
+        reporter.note("Interrupted: the weights kept so far are evaluated and written.")
+    if result.stopped == "time_limit":
+        reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {result.recipe.epochs}.")
+    return result
+
+
+def _plan(state: TrainingState, encoded: EncodedParts, config: RunConfig, request: Request) -> tuple[Clock, float]:
+    """When training must end, and how many seconds it should take. Raises ConfigError for a limit that cannot be kept."""
+    speed = measure_speed(state)
+    validating = len(encoded.validation.encoded.ids) / speed.scored_tokens_per_second
+    # The test part is scored in float32, which takes up to three times as long as scoring while training.
+    after = 3 * (encoded.n_test_tokens / speed.scored_tokens_per_second + validating) + REPORT_SECONDS
+    limit = config.training.time_limit
+    spent = time.monotonic() - request.started
+    _check_time_limit(limit, spent + after + 1.5 * validating)
+    epochs = state.recipe.epochs
+    share_left = 1 - state.progress.step / state.n_steps
+    tokens = len(encoded.train.encoded.ids) * epochs * share_left
+    estimate = tokens / speed.trained_tokens_per_second + epochs * share_left * validating
+    deadline = None if limit is None else request.started + limit - after - 1.5 * validating
+    return Clock(deadline), estimate if deadline is None else min(estimate, deadline - time.monotonic())
+
+
+def _identity(encoded: EncodedParts, config: RunConfig) -> str:
+    """What a checkpoint belongs to: with other rows, settings or another seed it cannot go on."""
+    digest = hashlib.sha256()
+    for part in (encoded.train, encoded.validation):
+        digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes() + part.targets.tobytes())
+    settings = config.model_dump(mode="json")
+    settings["training"].pop("time_limit")
+    settings.pop("track")
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _resume(state: TrainingState, identity: str, folder: Path, reporter: Reporter) -> None:
+    checkpoint = find_checkpoint(folder / "checkpoint")
+    if checkpoint is None:
+        reporter.note("There is no checkpoint yet: the run starts from the beginning.")
+        return
+    if belongs_to(checkpoint) != identity:
+        raise ModelError(
+            f"The checkpoint in {folder} belongs to other data or settings, another model or another seed.",
+            "Give the same data and settings again, or start without --resume.",
+        )
+    read_checkpoint(state, checkpoint)
+    reporter.note(f"Resumed after step {state.progress.step} of {state.n_steps}.")
+
+
+def _check_time_limit(limit: float | None, needed: float) -> None:
+    """Refuse a limit in which the test part alone could not be scored."""
+    if limit is not None and needed > limit:
+        raise ConfigError(
+            f"Loading and scoring the test part take about {needed:.0f} s; the time limit is {limit:.0f} s.",
+            "Raise --time-limit, or give fewer test rows with --test.",
+        )

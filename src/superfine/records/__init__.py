@@ -1,0 +1,33 @@
+"""The nouns that travel through the house, without torch: tables of columns, not lists of objects.
+
+examples → answers → statistics → evaluations; findings; what the rooms expect of each other in protocols
+"""
+
+from superfine.records.answers import Choices
+from superfine.records.arrays import FloatArray, IntArray
+from superfine.records.examples import Examples
+from superfine.records.findings import Finding, Severity
+from superfine.records.protocols import Predictor
+from superfine.records.statistics import (
+    SHARE,
+    UNBOUNDED,
+    Bounds,
+    Count,
+    Evaluation,
+    Function,
+    Interval,
+    Mean,
+    Ranking,
+    Ratio,
+    Score,
+    Statistics,
+    Terms,
+    Totals,
+    weighted_sum,
+)
+
+__all__ = [
+    "SHARE", "UNBOUNDED", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding", "FloatArray", "Function",
+    "IntArray", "Interval", "Mean", "Predictor", "Ranking", "Ratio", "Score", "Severity", "Statistics", "Terms", "Totals",
+    "weighted_sum",
+]  # fmt: skip

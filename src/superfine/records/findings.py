@@ -1,0 +1,35 @@
+"""What an audit of data or of a model has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Severity = Literal["blocking", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing an audit of data or of a model has to say.
+
+    `share` is `count` over the number of rows looked at; `rows` point into the user's file.
+    """
+
+    name: str
+    severity: Severity
+    count: int
+    share: float
+    rows: tuple[int, ...]
+    message: str
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "severity": self.severity,
+            "count": self.count,
+            "share": self.share,
+            "rows": list(self.rows),
+            "message": self.message,
+            "advice": self.advice,
+        }

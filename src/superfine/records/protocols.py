@@ -1,0 +1,26 @@
+"""What the rooms expect of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from superfine.records.answers import Choices
+from superfine.records.examples import Examples
+
+
+class Predictor(Protocol):
+    """All that comes after training speaks to this, whether a network, a file or a baseline stands behind it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names, in the order of the probabilities."""
+        ...
+
+    def predict_examples(self, examples: Examples, on_batch: Callable[[int], None] | None = None) -> Choices:
+        """The answer for each example, in the order given. `on_batch` is called with how many more are done."""
+        ...
+
+    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Choices:
+        """The answers for texts, or for pairs of texts."""
+        ...
