@@ -11,15 +11,15 @@ DATA := examples/data/reviews_en.csv
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files]'
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files,tensorboard,mlflow,wandb,docs,dev]'
 	touch $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[offline,files,tensorboard,mlflow,wandb,docs,dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files,tensorboard,mlflow,wandb,docs,dev,bench]'
 	touch $@
 
 demo: $(VENV)/.ready

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks import datasets
-from benchmarks.recipe import parts_of
+from benchmarks.recipe import fine_tuned, model_and_parts, parts_of
 
 SETS = ["en/sst2", "en/rotten_tomatoes", "en/emotion"]
 LOG = datasets.REPOSITORY / "benchmarks" / "runs" / "kept_epoch.jsonl"
@@ -25,34 +25,27 @@ PATIENCE = 2
 
 def trial(name: str, n_rows: int, seed: int) -> dict:
     from superfine.config import build_config
-    from superfine.recipes.outputs import Timing
     from superfine.recipes.prepare import prepare
     from superfine.recipes.reporter import Reporter
-    from superfine.recipes.tuning import build_job, isolated_seed
-    from superfine.training.clock import Clock
-    from superfine.training.loop import Run, fit
 
     train, others = parts_of(name, n_rows)
-    config = build_config({}, {"training.patience": 0, "seed": seed})
-    parts = prepare(train, None, others, config)
-    job = build_job(parts, config, Timing(), Reporter())
-    encoded, targets = job.model.encoder.encode(parts.test), parts.targets(parts.test)
+    parts = prepare(train, None, others, build_config({}, {"training.patience": 0, "seed": seed}))
+    built = model_and_parts(parts)
+    encoded, targets = built.model.encoder.encode(parts.test), parts.task.encode(parts.test)
     on_others = []
 
     class Scoring(Reporter):
         def on_epoch(self, record: object, is_kept: bool) -> None:
-            on_others.append(float((job.model.encoded_logits(encoded).argmax(1) == targets).mean()))
+            on_others.append(float((built.model.outputs(encoded).argmax(1) == targets).mean()))
 
-    with isolated_seed(seed + 1):
-        run = Run(job.model, job.train, job.validation, config.training, seed)
-        fit(run, Clock(), Scoring())
+    state = fine_tuned(built, Scoring())
     return {
         "set": name,
         "rows": n_rows,
         "seed": seed,
-        "held_out": len(job.validation),
-        "accuracies": [r.accuracy for r in run.progress.history],
-        "losses": [r.loss for r in run.progress.history],
+        "held_out": len(state.validation),
+        "accuracies": [r.accuracy for r in state.progress.history],
+        "losses": [r.loss for r in state.progress.history],
         "others": on_others,
     }
 

@@ -25,16 +25,15 @@ WORDS = 40
 
 READ_AND_ENCODE = """
 import json, resource, sys, time
-from superfine.backbones.load import load_for_classification
+from superfine.backbones.load import open_pretrained
 from superfine.config import build_config
-from superfine.data.encode import Encoder
 from superfine.recipes.prepare import prepare
 started = time.perf_counter()
 parts = prepare(sys.argv[1], None, None, build_config({}, {}))
 read = time.perf_counter()
-backbone = load_for_classification("all-MiniLM-L6-v2", list(parts.task.labels))
+pretrained = open_pretrained("all-MiniLM-L6-v2")
 loaded = time.perf_counter()
-encoder = Encoder(backbone.tokenizer, 256)
+encoder = pretrained.encoder(256)
 tokens = sum(len(encoder.encode(part).ids) for part in (parts.train, parts.validation, parts.test))
 print(json.dumps({"read": read - started, "encode": time.perf_counter() - loaded, "tokens": tokens,
                   "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))

@@ -13,10 +13,19 @@ and is not repeated; run it with SUPERFINE_DATA and the extras `offline` and `be
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from benchmarks import datasets
+
+if TYPE_CHECKING:
+    from superfine.config import RunConfig
+    from superfine.model import Model
+    from superfine.recipes.encode import EncodedParts
+    from superfine.recipes.prepare import Parts
+    from superfine.recipes.reporter import Reporter
+    from superfine.training.loop import TrainingState
 
 SETS = ["en/sst2", "en/rotten_tomatoes", "en/emotion", "en/banking77", "en/ag_news"]
 TRAIN_ROWS, VALIDATION_ROWS = 3600, 2000
@@ -50,21 +59,48 @@ def parts_of(name: str, n_rows: int) -> tuple[Path, Path]:
 def trial(name: str, settings: dict, seed: int, n_rows: int) -> dict:
     """Fine-tune once, to the last epoch."""
     from superfine.config import build_config
-    from superfine.recipes.outputs import Timing
     from superfine.recipes.prepare import prepare
     from superfine.recipes.reporter import Reporter
-    from superfine.recipes.tuning import build_job, isolated_seed
-    from superfine.training.clock import Clock
-    from superfine.training.loop import Run, fit
 
     train, validation = parts_of(name, n_rows)
-    config = build_config({}, {"training.patience": 0, "seed": seed, **settings})
-    job = build_job(prepare(train, validation, validation, config), config, Timing(), Reporter())
-    with isolated_seed(seed + 1):
-        run = Run(job.model, job.train, job.validation, config.training, seed)
-        fit(run, Clock(), Reporter())
-    history = [[round(r.accuracy, 4), round(r.loss, 4)] for r in run.progress.history]
-    return {"set": name, "seed": seed, "settings": settings, "rows": [len(job.train), len(job.validation)], "history": history}
+    parts = prepare(train, validation, validation, build_config({}, {"training.patience": 0, "seed": seed, **settings}))
+    state = fine_tuned(model_and_parts(parts), Reporter())
+    history = [[round(r.accuracy, 4), round(r.loss, 4)] for r in state.progress.history]
+    rows = [len(state.train), len(state.validation)]
+    return {"set": name, "seed": seed, "settings": settings, "rows": rows, "history": history}
+
+
+class Built(NamedTuple):
+    """A model to be fine-tuned, the encoded parts, and the configuration."""
+
+    model: "Model"
+    encoded: "EncodedParts"
+    config: "RunConfig"
+
+
+def model_and_parts(parts: "Parts") -> Built:
+    """What `superfine train` has before the first step."""
+    from superfine.backbones.load import open_pretrained
+    from superfine.recipes.encode import encode_parts
+    from superfine.recipes.fine_tune import build_model
+    from superfine.recipes.reporter import Reporter
+
+    pretrained = open_pretrained(parts.config.model.name, cleaning=parts.config.data.cleaning)
+    encoded = encode_parts(parts, pretrained, parts.config, Reporter())
+    return Built(build_model(pretrained, parts.task, encoded, parts.config), encoded, parts.config)
+
+
+def fine_tuned(built: Built, reporter: "Reporter") -> "TrainingState":
+    """The state at the end, with the random numbers that `superfine train` would have."""
+    from superfine.recipes.fine_tune import isolated_seed
+    from superfine.training.clock import Clock
+    from superfine.training.loop import TrainingState, fit
+
+    model, encoded, config = built
+    with isolated_seed(config.seed + 1):
+        state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
+        fit(state, Clock(), reporter)
+    return state
 
 
 def finished() -> list[dict]:

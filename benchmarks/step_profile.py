@@ -2,7 +2,6 @@
 
     python -m benchmarks.step_profile                           the three sets, training and scoring in both precisions
     python -m benchmarks.step_profile --sets en/sst2 --work training
-    PYTHONPATH=OTHER_CHECKOUT/src python -m benchmarks.step_profile --work training      the same for another version
 
 Training: batch 32 (or `--batch`), at most 256 tokens, in the precision of the machine. Milliseconds are medians over `--steps` steps without the
 profiler, page faults and memory are those of the process; then 15 steps under torch's profiler say which share of the processor's
@@ -70,7 +69,7 @@ def shares(events) -> dict[str, float]:
 
 
 def model_and_rows(name: str):
-    from superfine.backbones.load import load_for_classification
+    from superfine.backbones.load import open_pretrained
     from superfine.config import ModelConfig
     from superfine.model import Model
     from superfine.records import Examples
@@ -78,9 +77,10 @@ def model_and_rows(name: str):
 
     rows = datasets.stratified_sample(datasets.read(datasets.train_and_test(name)[0]), SETS[name])
     task = Classification(sorted(set(rows.labels)))
-    backbone = load_for_classification("all-MiniLM-L6-v2", list(task.labels), attention_dropout=ModelConfig().attention_dropout)
+    pretrained = open_pretrained("all-MiniLM-L6-v2")
+    backbone = pretrained.backbone(list(task.labels), attention_dropout=ModelConfig().attention_dropout)
     backbone.pack_if_sound()
-    model = Model(backbone, task, MAX_LENGTH)
+    model = Model(backbone, task, pretrained.encoder(MAX_LENGTH))
     return model, model.encoder.encode(Examples.of_texts(rows.texts)), rows.labels
 
 
@@ -95,7 +95,7 @@ def training(name: str, n_steps: int, batch: int) -> dict:
     torch.manual_seed(0)
     model, encoded, labels = model_and_rows(name)
     part = loop.Part(encoded, np.unique(labels, return_inverse=True)[1].astype(np.int64))
-    run = loop.Run(model, part, part, TrainingConfig(epochs=4, batch_size=batch), 0)
+    run = loop.TrainingState(model, part, part, TrainingConfig(epochs=4, batch_size=batch), 0)
     model.backbone.network.train()
     order, clock = loop.epoch_order(len(part), 0, 0), Clock()
 
@@ -136,16 +136,16 @@ def scoring(name: str, n_passes: int, *, bfloat16: bool) -> dict:
     model, encoded, _ = model_and_rows(name)
     model.backbone.network.eval()
     model.backbone.use_precision(torch.bfloat16 if bfloat16 else torch.float32)
-    model.encoded_logits(encoded)
+    model.outputs(encoded)
     thousands = int(encoded.lengths.sum()) / 1000
     seconds, before = [], resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(n_passes):
         started = time.perf_counter()
-        model.encoded_logits(encoded)
+        model.outputs(encoded)
         seconds.append(time.perf_counter() - started)
     faults = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / n_passes
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        model.encoded_logits(encoded)
+        model.outputs(encoded)
     return {
         "milliseconds": 1000 * float(np.median(seconds)) / thousands,
         "tokens": 1000,

@@ -158,6 +158,16 @@ def tiny_model(tmp_path_factory):
     return build
 
 
+def model_of(backbone, labels=("bad", "good"), max_length: int = 32):
+    """A model on a backbone that is built already."""
+    from superfine.data.encode import Encoder
+    from superfine.model import Model
+    from superfine.tasks.classification import Classification
+
+    encoder = Encoder(backbone.tokenizer, max_length, empty_id=backbone.network.config.pad_token_id or 0)
+    return Model(backbone, Classification(labels), encoder)
+
+
 FAST = {
     "training.learning_rate": 2e-3,
     "training.head_learning_rate_multiplier": 1,

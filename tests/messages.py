@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "superfine"
 SPEAKERS = {
     "SuperfineError", "DataError", "ConfigError", "ModelError", "OutputError",
-    "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "_tell", "_in_language", "translate", "phrase", "option", "Option", "argument", "version_option",
+    "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "tell", "_in_language", "translate", "phrase", "option", "Option", "argument", "version_option",
 }  # fmt: skip
 """Functions whose string arguments are shown."""
 FUNCTIONS = {
@@ -24,6 +24,9 @@ FUNCTIONS = {
     "_header_among_rows",
     "describe",
     "verdict",
+    "_said",
+    "_renamed",
+    "_ignored",
     "duration",
 }
 """Functions whose returned strings are shown as part of a message."""
@@ -46,6 +49,7 @@ NAMES = {
     "described",
     "place",
     "best",
+    "WITHOUT_EFFECT",
 }
 """Constants that are shown."""
 

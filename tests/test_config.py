@@ -50,9 +50,30 @@ def test_a_tab_can_be_typed_as_a_delimiter():
     assert [parse_delimiter(text) for text in ("\\t", "tab", "|", None)] == ["\t", "\t", "|", None]
 
 
-@pytest.mark.parametrize("value", ["often", 0, -3, 1.5, True, [128]])
-def test_the_length_for_flash_attention_is_auto_never_or_a_number(value):
-    with pytest.raises(ConfigError, match=r'^"model.flash_from.scoring" cannot be .*: it is auto, never, or a number of tokens'):
-        build_config({}, {"model.flash_from.scoring": value})
-    for fine in ("auto", "never", 128):
-        assert build_config({}, {"model.flash_from.scoring": fine}).model.flash_from.scoring == fine
+@pytest.mark.parametrize(
+    ("old", "new", "value"),
+    [
+        ("training.clip_norm", "max_grad_norm", 0.5),
+        ("training.warmup_share", "warmup_ratio", 0.2),
+        ("training.head_factor", "head_learning_rate_multiplier", 3.0),
+        ("data.keep_tokens", "cache_tokens", False),
+    ],
+)
+def test_keys_of_earlier_versions_are_read_with_a_note(old, new, value):
+    section = old.partition(".")[0]
+    for tree, overrides in (({section: {old.partition(".")[2]: value}}, {}), ({}, {old: value})):
+        notes = []
+        config = build_config(tree, overrides, notes)
+        assert getattr(getattr(config, section), new) == value
+        assert notes == [f'"{old}" is called "{section}.{new}" now, and is read as that.']
+
+
+def test_the_present_name_of_a_key_counts_where_both_are_given():
+    assert build_config({"training": {"clip_norm": 0.5, "max_grad_norm": 2.0}}).training.max_grad_norm == 2.0
+
+
+def test_a_key_that_has_no_effect_any_more_is_ignored_with_a_note():
+    notes = []
+    build_config({"model": {"flash_from": {"scoring": 256, "training": "auto"}}}, {"model.flash_from.scoring": 128}, notes)
+    assert len(notes) == 1
+    assert notes[0].startswith('"model.flash_from" has no effect any more')

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from superfine import metrics
+from superfine.evaluation.evaluate import evaluate
+from tests.evaluation.tables import table
 
 
 def random_problem(seed: int, n: int = 200, k: int = 4):
@@ -16,23 +18,35 @@ def random_problem(seed: int, n: int = 200, k: int = 4):
     return true, probabilities
 
 
+def values(true, probabilities) -> dict[str, float]:
+    statistics, scores = table(true, probabilities)
+    return {name: score.value for name, score in evaluate(statistics, scores, n_resamples=20).scores.items()}
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_every_confusion_score_equals_scikit_learns(seed):
+def test_every_score_equals_scikit_learns(seed):
     true, probabilities = random_problem(seed)
     predicted = probabilities.argmax(1)
-    tally = metrics.tally(metrics.confusion_matrix(true, predicted, 4))
     expected = {"accuracy": reference.accuracy_score(true, predicted), "mcc": reference.matthews_corrcoef(true, predicted)}
     for average in ("macro", "weighted"):
         p, r, f, _ = reference.precision_recall_fscore_support(true, predicted, average=average, zero_division=0)
         expected |= {f"{average}_precision": p, f"{average}_recall": r, f"{average}_f1": f}
-    assert {name: float(score(tally)) for name, score in metrics.FROM_TALLY.items()} == pytest.approx(expected)
+    expected |= {
+        "log_loss": reference.log_loss(true, probabilities),
+        "roc_auc": reference.roc_auc_score(true, probabilities, multi_class="ovr"),
+    }
+    assert values(true, probabilities) == pytest.approx(expected)
 
 
 def test_macro_means_run_over_the_classes_that_occur():
     true, predicted = np.array([0, 0, 1]), np.array([0, 1, 1])
-    tally = metrics.tally(metrics.confusion_matrix(true, predicted, 5))
-    expected = reference.f1_score(true, predicted, average="macro")
-    assert metrics.FROM_TALLY["macro_f1"](tally.only(tally.occurring())) == pytest.approx(expected)
+    assert values(true, np.eye(5)[predicted])["macro_f1"] == pytest.approx(reference.f1_score(true, predicted, average="macro"))
+
+
+def test_a_class_that_is_never_said_counts_as_nothing_in_macro_precision():
+    true, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
+    expected = reference.precision_score(true, predicted, average="macro", zero_division=0)
+    assert values(true, np.eye(3)[predicted])["macro_precision"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("k", [2, 4])
@@ -57,10 +71,17 @@ def test_roc_auc_with_weights_is_that_of_repeated_rows():
     assert metrics.roc_auc(true, probabilities, weights[None])[0] == pytest.approx(expected)
 
 
+def test_the_confusion_is_a_list_of_the_cells_that_are_filled():
+    cells = metrics.confusion_cells(np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2]), 1000)
+    assert cells.tolist() == [[0, 0, 1], [0, 1, 1], [2, 2, 2]]
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60), st.randoms())
 def test_a_score_does_not_depend_on_the_order_of_rows(pairs, random):
     shuffled = list(pairs)
     random.shuffle(shuffled)
-    tallies = [metrics.tally(metrics.confusion_matrix(*map(np.array, zip(*rows, strict=True)), 4)) for rows in (pairs, shuffled)]
-    for score in metrics.FROM_TALLY.values():
-        assert float(score(tallies[0])) == float(score(tallies[1]))
+    found = []
+    for rows in (pairs, shuffled):
+        true, said = map(np.array, zip(*rows, strict=True))
+        found.append(values(true, np.eye(4)[said]))
+    assert found[0] == pytest.approx(found[1])

@@ -108,7 +108,7 @@ def test_chinese_on_the_default_model_is_a_loud_warning_and_the_baseline_is_reco
     ],
 )
 def test_the_tfidf_baseline_reaches_the_known_figures_on_the_full_training_parts(name, known):
-    from superfine.evaluation.baselines import Tfidf
+    from superfine.baselines.tfidf import Tfidf
     from superfine.records import Examples
 
     train = head(f"{name}/train.csv", 10**6)

@@ -20,17 +20,17 @@ def main() -> None:
     import numpy as np
 
     from benchmarks import datasets
-    from superfine.data.clean import clean_all
-    from superfine.evaluation.baselines import Tfidf
+    from superfine.baselines.tfidf import Tfidf
+    from superfine.data.clean import STEPS
     from superfine.records import Examples
 
     train, test = datasets.read(a.train), datasets.read(a.test)
     names = sorted(set(train.labels))
     targets = np.array([names.index(label) for label in train.labels])
     started = time.perf_counter()
-    model = Tfidf.fit(Examples.of_texts(clean_all(train.texts)), targets, tuple(names))
+    model = Tfidf.fit(Examples.of_texts(train.texts), targets, tuple(names), cleaning=STEPS)
     seconds = time.perf_counter() - started
-    predicted = model.predict_examples(Examples.of_texts(clean_all(test.texts))).label
+    predicted = model.predict_examples(Examples.of_texts(test.texts)).label
     accuracy = sum(p == label for p, label in zip(predicted, test.labels, strict=True)) / len(predicted)
     a.out.write_text(
         json.dumps({"system": "tfidf", "accuracy": accuracy, "seconds": seconds, "predictions": predicted}), encoding="utf-8"

@@ -237,10 +237,18 @@ def _rename_keys(tree: dict[str, Any]) -> list[str]:
         if old in RENAMED:
             new = RENAMED[old]
             below.setdefault(new.partition(".")[2], value)
-            notes.append(f'"{old}" is called "{new}" now, and is read as that.')
+            notes.append(_renamed(old, new))
         else:
-            notes.append(f'"{old}" has no effect any more: {WITHOUT_EFFECT[old]}.')
+            notes.append(_ignored(old, WITHOUT_EFFECT[old]))
     return notes
+
+
+def _renamed(old: str, new: str) -> str:
+    return f'"{old}" is called "{new}" now, and is read as that.'
+
+
+def _ignored(old: str, why: str) -> str:
+    return f'"{old}" has no effect any more: {why}.'
 
 
 def _explain(error: ValidationError) -> str:

@@ -258,3 +258,22 @@ def test_columns_of_several_files_are_matched_whatever_their_case(trained, tmp_p
 def test_what_is_no_text_is_named(trained):
     with pytest.raises(TypeError, match="text 1 is no string but NoneType"):
         trained.load().predict(["fine", None])
+
+
+def test_a_baseline_predicts_in_the_place_of_the_model(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", make_rows(20, seed=2))
+    assert superfine_command("predict", trained.folder, data, "--with", "tfidf", "--out", tmp_path / "out.csv") == 0
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        said = [row["prediction"] for row in csv.DictReader(file)]
+    assert said == superfine.load(trained.folder, baseline="tfidf").predict([text for text, _ in make_rows(20, seed=2)]).label
+    capsys.readouterr()
+    assert superfine_command("evaluate", trained.folder, data, "--with", "tfidf", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["test"]["n"] == 20
+
+
+def test_a_baseline_has_no_precision_and_an_unknown_one_is_refused(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", make_rows(5, seed=2))
+    assert superfine_command("predict", trained.folder, data, "--with", "tfidf", "--precision", "bfloat16") == 2
+    assert "--precision is of the model" in capsys.readouterr().err
+    assert superfine_command("evaluate", trained.folder, data, "--with", "bert") == 2
+    assert 'holds no baseline "bert"' in capsys.readouterr().err

@@ -9,22 +9,20 @@ import time
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 import superfine
-from superfine.backbones.backbone import Backbone
-from superfine.backbones.packed import attention
 from superfine.errors import ConfigError, DataError, ModelError, OutputError
 from superfine.evaluation.compare import Comparison
-from superfine.recipes.outputs import prediction_header, verdict
+from superfine.recipes.baselines import FittedBaseline
+from superfine.recipes.figures import verdict
 from superfine.records import Interval
 from tests.conftest import FAST, make_rows, write_csv
 
 
 def test_everything_of_the_contract_is_written(trained):
     names = {path.name for path in trained.folder.iterdir()}
-    assert names == {"model", "metrics.json", "predictions.csv", "report.html", "README.md", "run.yaml", "log.jsonl"}
+    assert names == {"model", "baselines", "metrics.json", "predictions.csv", "report.html", "README.md", "run.yaml", "log.jsonl"}
 
 
 def test_metrics_follow_the_contract(trained):
@@ -57,12 +55,6 @@ def test_predictions_hold_the_input_columns_and_the_probabilities_of_every_test_
         assert float(row["confidence"]) == max(float(row["p:bad"]), float(row["p:good"]))
 
 
-def test_columns_whose_names_clash_get_a_suffix():
-    assert prediction_header(["text", "prediction", "p:a"], ("a", "b")) == [
-        "text", "prediction", "p:a", "prediction_2", "confidence", "p:a_2", "p:b",
-    ]  # fmt: skip
-
-
 def test_run_yaml_tells_every_choice_and_serves_as_configuration_again(trained, tmp_path, reviews):
     content = yaml.safe_load((trained.folder / "run.yaml").read_text())
     assert content["data"]["label"] == "label"
@@ -70,42 +62,6 @@ def test_run_yaml_tells_every_choice_and_serves_as_configuration_again(trained, 
     assert content["choices"]["learning_rate"] == 2e-3
     again = superfine.train(reviews, config=trained.folder / "run.yaml", out=tmp_path / "again", progress=False)
     assert again.metrics["test"] == trained.metrics["test"], "same configuration, same seed, same result"
-
-
-def measured_again(*_, **__):
-    raise AssertionError("the choice was there already")
-
-
-def test_the_kernels_of_attention_are_measured_once_and_then_reused(tiny_model, tmp_path, monkeypatch):
-    data = write_csv(tmp_path / "long.csv", make_rows(60))
-    settings = FAST | {"training.epochs": 1, "training.precision": "float32", "model.max_length": 64}
-    asked = []
-
-    def measured(self, dtype, longest, *, with_gradients):
-        asked.append((dtype, longest, with_gradients))
-        return None if with_gradients else 64
-
-    monkeypatch.setattr("superfine.recipes.tuning.CANDIDATES", (16,))  # the tiny model reads 64 tokens
-    monkeypatch.setattr(Backbone, "measure_flash_from", measured)
-    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
-    kept = yaml.safe_load((run.folder / "run.yaml").read_text())["model"]["flash_from"]
-    assert (kept["training"], kept["scoring"]) == ("never", 64)
-    assert kept["training_bfloat16"] == "auto", "what this run does not need is left to one that does"
-    assert (torch.float32, 64, False) in asked
-    assert next(longest for _, longest, with_gradients in asked if with_gradients) < 64, (
-        "training is asked about the longest text"
-    )
-    flash, used = attention.flash, []
-    monkeypatch.setattr(attention, "flash", lambda *arguments: used.append(1) or flash(*arguments))
-    superfine.load(run.folder).predict([text for text, _ in make_rows(20)])
-    assert used, "a model answers by the kernel that it was tested with"
-    used.clear()
-
-    monkeypatch.setattr(Backbone, "measure_flash_from", measured_again)
-    again = superfine.train(data, config=run.folder / "run.yaml", out=tmp_path / "again", progress=False)
-    assert again.metrics["test"] == run.metrics["test"]
-    assert used
-    assert superfine.load(again.folder).backbone.flash_from["scoring"] == 64
 
 
 def test_a_test_file_is_used_whole_and_in_its_order(tiny_model, reviews, tmp_path):
@@ -227,9 +183,7 @@ def test_resume_goes_on_from_a_checkpoint_and_refuses_other_data(tiny_model, rev
     other = write_csv(tmp_path / "other.csv", make_rows(240, seed=5))
     with pytest.raises(ModelError, match="other data"):
         superfine.train(other, resume=tmp_path / "broken", progress=False)
-    with monkeypatch.context() as patch:
-        patch.setattr(Backbone, "measure_flash_from", measured_again)
-        resumed = superfine.train(reviews, resume=tmp_path / "broken", progress=False)
+    resumed = superfine.train(reviews, resume=tmp_path / "broken", progress=False)
     assert resumed.metrics["training"]["steps"] == whole.metrics["training"]["steps"]
     assert resumed.metrics["test"] == whole.metrics["test"]
     assert not (tmp_path / "broken" / "checkpoint").exists()
@@ -360,12 +314,17 @@ def test_all_mistakes_in_the_settings_are_reported_at_once(reviews, tmp_path):
 
 
 def test_the_verdict_speaks_plainly():
-    def comparison(low, high):
-        return Comparison({"accuracy": Interval((low + high) / 2, low, high)})
+    class Tfidf:
+        title = "TF-IDF"
 
-    assert "not distinguishable from the baseline" in verdict(comparison(-0.01, 0.02), "TF-IDF")
-    assert verdict(comparison(0.01, 0.02), "TF-IDF") == "better than TF-IDF"
-    assert "use the baseline" in verdict(comparison(-0.03, -0.01), "TF-IDF")
+    def said(low, high, p, n_rows=None):
+        comparison = Comparison({"accuracy": Interval((low + high) / 2, low, high)}, {"accuracy": p}, "accuracy")
+        return verdict(comparison, FittedBaseline(Tfidf, None, n_rows))
+
+    assert said(-0.01, 0.02, 0.4) == "not distinguishable from the baseline, TF-IDF"
+    assert said(0.01, 0.02, 0.01) == "better than TF-IDF"
+    assert said(0.01, 0.02, 0.06) == "not distinguishable from the baseline, TF-IDF", "the test decides, not the interval alone"
+    assert said(-0.03, -0.01, 0.01, 1000) == "worse than TF-IDF: use the baseline (fitted on 1000 rows)"
 
 
 def test_a_foreign_language_is_a_loud_warning(tiny_model, tmp_path):
@@ -418,3 +377,110 @@ def test_records_that_cannot_be_read_are_listed_in_a_file(tiny_model, tmp_path):
         listed = list(csv.DictReader(file))
     assert [(row["row"], row["line"]) for row in listed] == [("62", "62"), ("63", "63")]
     assert listed[0]["source"] == str(data)
+
+
+def grouped_rows(n_groups: int, size: int, seed: int = 0) -> list[tuple[str, str, str]]:
+    rows = make_rows(n_groups * size, seed=seed)
+    return [(text, label, f"author {seed} {i // size}") for i, (text, label) in enumerate(rows)]
+
+
+def test_groups_reach_the_split_the_intervals_the_comparison_and_the_leaks(tiny_model, tmp_path):
+    header = ("text", "label", "author")
+    train = grouped_rows(40, 6)
+    test = [*grouped_rows(10, 5, seed=9), *[(f"{text} again", label, train[0][2]) for text, label, _ in make_rows(5, seed=8)]]
+    run = superfine.train(
+        write_csv(tmp_path / "train.csv", train, header), test=write_csv(tmp_path / "test.csv", test, header), group="author",
+        model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST | {"training.epochs": 1}, progress=False,
+    )  # fmt: skip
+    assert run.metrics["test"]["groups"] == 11, "the groups are what is resampled"
+    assert run.metrics["baselines"]["tfidf"]["groups"] == 11
+    assert run.metrics["comparison"]["tfidf"].get("mid_p") is None, "McNemar's test is of rows that stand alone"
+    leak = next(finding for finding in run.metrics["findings"] if finding["name"] == "group_leak")
+    assert leak["count"] == 5
+    assert run.metrics["test_without_leaks"]["n"] == 50
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "the 11 groups of the test part are drawn whole" in page
+    evaluation = superfine.evaluate(run.folder, tmp_path / "test.csv")
+    assert evaluation.n_groups == 11, "the column is known from training"
+    assert evaluation.scores["accuracy"].to_json() == run.metrics["test"]["accuracy"]
+
+
+def test_a_thousand_classes_stay_under_two_megabytes_of_metrics():
+    from superfine.evaluation.evaluate import evaluate
+    from tests.evaluation.tables import table
+
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 1000, 5000)
+    said = np.where(rng.random(5000) < 0.5, true, rng.integers(0, 1000, 5000))
+    statistics, scores = table(true, said, 1000)
+    from superfine.metrics import confusion_cells
+
+    document = {"test": {**evaluate(statistics, scores).to_json(), "confusion": confusion_cells(true, said, 1000).tolist()}}
+    document |= {name: evaluate(statistics, scores).to_json(by_label=False) for name in ("validation", "baseline", "other")}
+    assert len(json.dumps(document, indent=2).encode()) < 2_000_000
+
+
+def test_the_confusion_and_the_scores_by_class_stand_in_the_metrics_once(trained):
+    metrics = trained.metrics
+    cells = metrics["test"]["confusion"]
+    assert sum(count for _, _, count in cells) == metrics["test"]["n"]
+    assert sum(count for true, said, count in cells if true == said) == round(
+        metrics["test"]["accuracy"]["value"] * metrics["test"]["n"]
+    )
+    for other in (metrics["validation"], *metrics["baselines"].values()):
+        assert not {"confusion", "per_class"} & set(other)
+
+
+def test_one_request_enters_prepare_once_on_its_way_to_the_first_step(tiny_model, reviews, tmp_path, monkeypatch):
+    import sys
+
+    import superfine.training.loop as loop
+    from superfine.recipes import prepare
+
+    class FirstStep(Exception):  # noqa: N818
+        pass
+
+    def stop(*_):
+        raise FirstStep
+
+    monkeypatch.setattr(loop, "_train_step", stop)
+    inside, entries = 0, []
+
+    def watch(frame, event, _):
+        nonlocal inside
+        if frame.f_code.co_filename != prepare.__file__ or frame.f_code.co_name == "__init__":
+            return
+        if event == "call":
+            if not inside:
+                entries.append(frame.f_code.co_name)
+            inside += 1
+        elif event == "return":
+            inside -= 1
+
+    sys.setprofile(watch)
+    try:
+        with pytest.raises(FirstStep):
+            superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    finally:
+        sys.setprofile(None)
+    assert entries == ["prepare"]
+
+
+@pytest.mark.parametrize("name", ["tfidf", "majority"])
+def test_a_saved_baseline_gives_the_score_that_the_run_reports_for_it(trained, reviews, name, tmp_path):
+    with open(trained.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    test = write_csv(tmp_path / "test.csv", rows)
+    evaluation = superfine.evaluate(trained.folder, test, baseline=name)
+    reported = trained.metrics["baselines"][name]
+    for score in ("accuracy", "macro_f1", "log_loss"):
+        assert evaluation.scores[score].value == pytest.approx(reported[score]["value"], abs=1e-12), score
+    assert superfine.load(trained.folder, baseline=name).predict(["lovely"]).labels == ("bad", "good")
+
+
+def test_a_baseline_that_is_not_there_is_named_with_those_that_are(trained):
+    with pytest.raises(ModelError, match=r'holds no baseline "tfdif"\. Did you mean "tfidf"') as error:
+        superfine.load(trained.folder, baseline="tfdif")
+    assert "majority, tfidf" in str(error.value)
+    with pytest.raises(ModelError, match="no baseline"):
+        superfine.load(trained.folder, baseline="../model")

@@ -47,6 +47,14 @@ def test_auto_weights_only_strong_imbalance_and_keeps_the_mean():
     assert weights[strong].mean() == pytest.approx(1)
 
 
+def test_balanced_means_what_it_means_in_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    targets = np.array([0] * 200 + [1] * 10 + [2] * 30)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=targets)
+    np.testing.assert_allclose(chosen_weights("balanced", targets, 3), expected)
+
+
 def test_class_weights_enter_the_loss():
     logits, targets = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
     plain = Classification(["a", "b"]).loss(logits, targets)

@@ -10,33 +10,31 @@ import torch
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
 from superfine.config import TrainingConfig
-from superfine.model import Model
+from superfine.recipes.fine_tune import isolated_seed
 from superfine.recipes.reporter import Reporter
-from superfine.recipes.tuning import isolated_seed
 from superfine.records import Examples
-from superfine.tasks.classification import Classification
 from superfine.training.checkpoint import read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
-from superfine.training.loop import Part, Run, fit, is_kept, obtain_gradients
+from superfine.training.loop import Part, TrainingState, fit, is_kept, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
-from tests.conftest import make_rows
+from tests.conftest import make_rows, model_of
 
 ROWS = make_rows(120)
 TARGETS = np.array([int(label == "good") for _, label in ROWS])
 SETTINGS = {"epochs": 2, "batch_size": 16, "learning_rate": 2e-3, "precision": "float32"}
 
 
-def new_run(folder, *, seed=0, **settings) -> Run:
+def new_run(folder, *, seed=0, **settings) -> TrainingState:
     with isolated_seed(seed):
         backbone = load_for_classification(str(folder), ["bad", "good"], attention_dropout=0.0)
     backbone.pack_if_sound()
-    model = Model(backbone, Classification(["bad", "good"]), 32)
+    model = model_of(backbone)
     encoded = model.encoder.encode(Examples.of_texts([text for text, _ in ROWS]))
     train, validation = np.arange(90), np.arange(90, 120)
     parts = (Part(encoded.take(i), TARGETS[i]) for i in (train, validation))
-    return Run(model, *parts, TrainingConfig(**{**SETTINGS, **settings}), seed)
+    return TrainingState(model, *parts, TrainingConfig(**{**SETTINGS, **settings}), seed)
 
 
 def fitted(folder, *, seed=0, **settings) -> dict[str, torch.Tensor]:
@@ -93,7 +91,7 @@ def test_the_model_ends_with_the_weights_of_the_epoch_that_was_kept(tiny_model):
     accuracies = [r.accuracy for r in run.progress.history]
     assert chosen == [is_kept(accuracies[: i + 1], len(run.validation)) for i in range(8)]
     assert run.progress.kept_epoch == max(i for i, kept in enumerate(chosen) if kept)
-    logits = run.model.encoded_logits(run.validation.encoded)
+    logits = run.model.outputs(run.validation.encoded)
     accuracy = float((logits.argmax(1) == run.validation.targets).mean())
     assert accuracy == accuracies[run.progress.kept_epoch]
 
@@ -119,7 +117,7 @@ def test_training_stops_early_when_validation_is_worse_and_stays_so(tiny_model):
     # Validation never changes: as good and later is kept, so nothing stops before the end ...
     assert result.progress.epoch == 10
     run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
-    run.validation.targets[:] = 1 - run.model.encoded_logits(run.validation.encoded).argmax(1)
+    run.validation.targets[:] = 1 - run.model.outputs(run.validation.encoded).argmax(1)
     run.progress.history.append(type(result.progress.history[0])(epoch=0, train_loss=1, loss=1, accuracy=1.0, seconds=0))
     run.progress.kept_epoch, run.progress.epoch, run.kept = 0, 1, run.weights.snapshot()
     # ... but two epochs far below the best do.

@@ -8,14 +8,12 @@ from torch.nn import functional as F
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
 from superfine.errors import ConfigError
-from superfine.model import Model
 from superfine.records import Examples
-from superfine.tasks.classification import Classification
 from superfine.training.objective import Outcome, compose, plain_step, supervised
 from superfine.training.regularisers import REGULARISERS
 from superfine.training.regularisers.fgm import adversarial_shift
 from superfine.training.regularisers.r_drop import symmetric_kl
-from tests.conftest import make_rows
+from tests.conftest import make_rows, model_of
 
 TARGETS = np.array([i % 2 for i in range(12)])
 
@@ -26,7 +24,7 @@ def model(tiny_model):
         torch.manual_seed(0)
         backbone = load_for_classification(str(tiny_model("bert")), ["a", "b"], dropout=0.3)
     backbone.pack_if_sound()
-    return Model(backbone, Classification(["a", "b"]), 32)
+    return model_of(backbone, ["a", "b"])
 
 
 @pytest.fixture

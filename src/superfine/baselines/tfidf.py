@@ -68,7 +68,10 @@ def is_unspaced(texts: Sequence[str], sample: int = 2000) -> bool:
 
 
 class Features:
-    """Texts to sparse rows of TF-IDF. Of pairs both texts have columns of their own, and a third block what they share."""
+    """Texts to sparse rows of TF-IDF.
+
+    Of pairs both texts have columns of their own; beside these stand what they share, how they differ, and how similar they are.
+    """
 
     def __init__(self, vectorisers: dict[str, TfidfVectorizer]) -> None:
         """vectorisers: by the name of their analyser; fitted."""
@@ -84,7 +87,7 @@ class Features:
 
     def n_columns(self, examples: Examples) -> int:
         """How many columns `transform` gives for examples of that kind."""
-        return sum(len(v.vocabulary_) for v in self.vectorisers.values()) * (1 if examples.text_pair is None else 3)
+        return n_columns(sum(len(v.vocabulary_) for v in self.vectorisers.values()), pairs=examples.text_pair is not None)
 
     def _most_frequent(self, most: int, examples: Examples) -> Self:
         """The same with fewer features. The rarer a feature, the larger its inverse document frequency."""
@@ -102,19 +105,26 @@ class Features:
 
     def transform(self, examples: Examples) -> csr_matrix:
         """(n, features) float32."""
-        from scipy.sparse import hstack
+        from scipy.sparse import csr_matrix, hstack
 
         first = self._of_texts(examples.text)
         if examples.text_pair is None:
             return first
         second = self._of_texts(examples.text_pair)
-        return hstack([first, second, first.multiply(second)], format="csr", dtype=np.float32)
+        shared = first.multiply(second)
+        similarity = csr_matrix(np.asarray(shared.sum(axis=1)).reshape(-1, 1) / len(self.vectorisers))
+        return hstack([first, second, shared, abs(first - second), similarity], format="csr", dtype=np.float32)
 
     def _of_texts(self, texts: Sequence[str]) -> csr_matrix:
         from scipy.sparse import hstack
 
         cut = _cut(texts)
         return hstack([v.transform(cut) for v in self.vectorisers.values()], format="csr", dtype=np.float32)
+
+
+def n_columns(n_features: int, *, pairs: bool) -> int:
+    """How many columns there are for so many features of a text."""
+    return 4 * n_features + 1 if pairs else n_features
 
 
 def _cut(texts: Sequence[str]) -> list[str]:
@@ -227,8 +237,9 @@ class Tfidf(TextPredictor):
             weights = arrays.get("weights")
             if weights is None:
                 parts = (arrays["weights/data"], arrays["weights/indices"], arrays["weights/starts"])
-                n_columns = sum(map(len, content["terms"].values())) * (1 if bundle.manifest.text_pair is None else 3)
-                weights = csr_matrix(parts, shape=(len(arrays["classes"]), n_columns))
+                n_features = sum(map(len, content["terms"].values()))
+                width = n_columns(n_features, pairs=bundle.manifest.text_pair is not None)
+                weights = csr_matrix(parts, shape=(len(arrays["classes"]), width))
             linear = Linear(weights, arrays["bias"], content["kind"])
             classes = arrays["classes"]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -80,9 +80,12 @@ def resampled_scores(units: Units, scores: Mapping[str, Score], seed: int, n_res
         return {}
     cells = Cells.of(named_sums(units, (name for score in wanted.values() for name in sums_of(score))))
     found: dict[str, list[Any]] = {name: [] for name in wanted}
+    whole = units.totals()
+    # A column that a resample has lost counts as 0 there: what a test part without some rare class would show.
+    occurring = {name: score.occurring(whole) for name, score in wanted.items() if isinstance(score, Mean)}
     for totals in cells.resampled_totals(n_resamples, seed):
         for name, score in wanted.items():
-            found[name].append(score.value(totals))
+            found[name].append(score.value(totals, occurring[name]) if isinstance(score, Mean) else score.value(totals))
     return {name: np.concatenate(values) for name, values in found.items()}
 
 

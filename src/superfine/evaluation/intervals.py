@@ -140,6 +140,8 @@ def percentile_interval(
     A score at a bound in every resample (all right, all wrong) has no spread to resample: its other end is Wilson's for n units.
     """
     defined = samples[~np.isnan(samples)]
+    if not np.isfinite(factor):
+        return Interval(value, *bounds)
     if not len(defined) or not np.isfinite(value):
         return Interval(value, value, value)
     if np.ptp(defined) == 0 and value in bounds:

@@ -2,6 +2,9 @@
 
 from superfine.names import NameTable
 
+NEEDS: dict[str, tuple[str, ...]] = {"torch": ("train", "torch", "transformers")}
+"""Predictors that need an extra: its name, and the modules that it brings."""
+
 PREDICTORS = NameTable(
     "predictor",
     {

@@ -15,8 +15,9 @@ from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
 from superfine.data.read import checksum
 from superfine.errors import ModelError
+from superfine.extras import require_installed
 from superfine.names import did_you_mean
-from superfine.predictors import PREDICTORS
+from superfine.predictors import NEEDS, PREDICTORS
 from superfine.records import Predictor
 from superfine.tasks.classification import Classification
 
@@ -129,6 +130,8 @@ def open_predictor(folder: Path | str, precision: Precision | None = None, basel
     bundle.verify()
     if precision is not None:
         bundle = Bundle(bundle.folder, bundle.manifest.model_copy(update={"precision": precision}))
+    if bundle.manifest.predictor in NEEDS:
+        require_installed(*NEEDS[bundle.manifest.predictor])
     predictor: Predictor = PREDICTORS.load(bundle.manifest.predictor).load(bundle)
     return predictor
 

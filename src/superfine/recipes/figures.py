@@ -125,11 +125,14 @@ def collect_metrics(
 
 def verdict(comparison: Comparison, baseline: FittedBaseline) -> str:
     """The comparison with a baseline in plain words."""
-    title = baseline.predictor.title
-    fitted = "" if baseline.n_rows is None else f" (fitted on {baseline.n_rows} rows)"
+    said = _said(comparison, baseline.predictor.title)
+    return said if baseline.n_rows is None else f"{said} (fitted on {baseline.n_rows} rows)"
+
+
+def _said(comparison: Comparison, title: str) -> str:
     if comparison.outcome == "undecided":
-        return f"not distinguishable from the baseline, {title}{fitted}"
-    return f"better than {title}{fitted}" if comparison.outcome == "better" else f"worse than {title}: use the baseline{fitted}"
+        return f"not distinguishable from the baseline, {title}"
+    return f"better than {title}" if comparison.outcome == "better" else f"worse than {title}: use the baseline"
 
 
 def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, Any]:

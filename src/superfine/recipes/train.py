@@ -14,6 +14,8 @@ from typing import Any
 from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import DataError
+from superfine.extras import require_installed
+from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
 from superfine.recipes.prepare import Parts, prepare
@@ -84,7 +86,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         save_model(request.folder, model, parts)
 
         telling.stage("evaluating")
-        scores = score(model, parts, baselines.fitted, inspection.leaked, telling)
+        scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
         metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
         write_outputs(request, parts, model, result, metrics, scores)
@@ -94,9 +96,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
 def check_training_installed() -> None:
     """Raises ConfigError with the command that installs the training part, where only the predicting part is there."""
-    from superfine.extras import require_installed
-
-    require_installed("train", "torch", "transformers")
+    require_installed(*NEEDS["torch"])
 
 
 def check_plug_ins(config: RunConfig) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superfine.records.arrays import FloatArray, IntArray
 
@@ -88,18 +89,23 @@ class Mean:
     occurs: Terms
     weights: Terms | None = None
 
-    def value(self, totals: Totals) -> FloatArray:
-        """(...) the mean over the last axis."""
+    def value(self, totals: Totals, occurring: NDArray[np.bool_] | None = None) -> FloatArray:
+        """(...) the mean over the last axis. occurring: (k,) the columns that count; absent: those that occur in each of the
+        totals."""
         ratios = np.nan_to_num(self.of.value(totals), nan=0.0)
-        weights = self.column_weights(totals)
+        weights = self.column_weights(totals, occurring)
         total = weights.sum(axis=-1)
         return np.asarray(
             np.divide((ratios * weights).sum(axis=-1), total, out=np.full(np.shape(total), np.nan), where=total > 0)
         )
 
-    def column_weights(self, totals: Totals) -> FloatArray:
+    def occurring(self, totals: Totals) -> NDArray[np.bool_]:
+        """(..., k) which columns count."""
+        return np.asarray(weighted_sum(totals, self.occurs) > 0)
+
+    def column_weights(self, totals: Totals, occurring: NDArray[np.bool_] | None = None) -> FloatArray:
         """(..., k) how much each column counts, before division by their sum."""
-        occurring = weighted_sum(totals, self.occurs) > 0
+        occurring = self.occurring(totals) if occurring is None else np.broadcast_to(occurring, np.shape(self.occurring(totals)))
         return np.asarray(occurring * (1.0 if self.weights is None else weighted_sum(totals, self.weights)))
 
 

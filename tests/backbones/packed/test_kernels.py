@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from superfine.backbones.packed import kernels
 from superfine.backbones.packed.kernels import flash, flash_backward, products, products_backward
 
 BOUNDS = {torch.float32: 2e-5, torch.bfloat16: 0.1}
@@ -21,13 +22,32 @@ def test_values_and_gradients_are_equal(dtype, width, query_length, length, mask
     if masked:
         mask = torch.zeros(2, 1, query_length, length, dtype=dtype)
         mask[1, :, :, length // 2 :] = float("-inf")
-    expected, kept = products(q, k, v, mask)
-    found, flash_kept = flash(q, k, v, mask)
+    expected, saved = products(q, k, v, mask)
+    found, flash_saved = flash(q, k, v, mask)
     pairs = zip(
-        (expected, *products_backward(kept, d_out)), (found, *flash_backward(flash_kept, d_out, mask)), (q, q, k, v), strict=True
+        (expected, *products_backward(saved, d_out)),
+        (found, *flash_backward(flash_saved, d_out, mask)),
+        (q, q, k, v),
+        strict=True,
     )
     for theirs, ours, like in pairs:
         assert theirs.shape == ours.shape == like.shape
         assert theirs.is_contiguous()
         assert ours.is_contiguous()
         assert float((theirs - ours).abs().max()) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize(
+    ("flags", "scoring", "training"),
+    [
+        ({"amx_bf16", "avx512f"}, (256, 128), (256, None)),
+        ({"avx512f"}, (256, None), (None, None)),
+        ({"avx2"}, (None, None), (None, None)),
+        (set(), (None, None), (None, None)),
+    ],
+)
+def test_the_processor_and_the_format_decide_the_kernel_and_no_stopwatch(flags, scoring, training, monkeypatch):
+    monkeypatch.setattr("superfine.backbones.processor.processor_flags", lambda: frozenset(flags))
+    for with_gradients, expected in ((False, scoring), (True, training)):
+        found = tuple(kernels.flash_from(dtype, with_gradients=with_gradients) for dtype in (torch.float32, torch.bfloat16))
+        assert found == expected

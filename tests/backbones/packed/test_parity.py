@@ -14,41 +14,49 @@ from superfine.backbones.packed.layout import ROUNDING
 from superfine.config import TrainingConfig
 from superfine.model import Model
 from superfine.records import Examples
-from superfine.tasks.classification import Classification
 from superfine.training.clock import Clock
-from superfine.training.loop import Part, Run, _train_step, obtain_gradients
-from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows
+from superfine.training.loop import Part, TrainingState, _train_step, obtain_gradients
+from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows, model_of
 
 TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 30]
 TARGETS = np.array([int(label == "good") for _, label in make_rows(24)] + [0, 1, 1])
 
 
-KERNELS = [pytest.param({}, id="products"), pytest.param({"training": 1, "scoring": 1}, id="flash")]
+KERNELS = ["products", "flash"]
 
 
-def build(folder, *, packed: bool, dropout: float = 0.0, flash_from: dict[str, int] | None = None) -> Model:
+def use_kernel(
+    monkeypatch, name: str, *, gradients: bool | None = None, dtype: torch.dtype | None = None, length: int = 1
+) -> None:
+    """Compute attention by that kernel on this processor, of that kind of work alone where it is named, from that length on."""
+    works = [(d, g) for d in (torch.float32, torch.bfloat16) for g in (False, True)]
+    chosen = [(d, g) for d, g in works if dtype in (None, d) and gradients in (None, g)] if name == "flash" else []
+    monkeypatch.setattr(kernels, "FLASH_FROM", {(kernels.instruction_set(), d, g): length for d, g in chosen})
+
+
+def build(folder, *, packed: bool, dropout: float = 0.0) -> Model:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         backbone = load_for_classification(str(folder), ["bad", "good"], dropout=dropout, attention_dropout=dropout)
     backbone.network.eval()
     if packed:
         assert backbone.pack_if_sound()
-        backbone.flash_from = flash_from or {}
     else:
         backbone.use_padding()
-    return Model(backbone, Classification(["bad", "good"]), 32)
+    return model_of(backbone)
 
 
 def encoded(model: Model):
     return model.encoder.encode(Examples.of_texts(TEXTS))
 
 
-@pytest.mark.parametrize("flash_from", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_packed_logits_equal_padded_logits(tiny_model, family, flash_from):
-    padded, packed = (build(tiny_model(family), packed=p, flash_from=flash_from) for p in (False, True))
+def test_packed_logits_equal_padded_logits(tiny_model, family, kernel, monkeypatch):
+    use_kernel(monkeypatch, kernel)
+    padded, packed = (build(tiny_model(family), packed=p) for p in (False, True))
     assert packed.backbone.is_packed
-    expected, logits = padded.encoded_logits(encoded(padded)), packed.encoded_logits(encoded(packed))
+    expected, logits = padded.outputs(encoded(padded)), packed.outputs(encoded(packed))
     assert np.ptp(expected) > 1e-3, "the texts must differ, or the comparison says nothing"
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
@@ -71,12 +79,13 @@ def test_empty_rows_that_round_a_batch_up_change_nothing(tiny_model, family, mon
         assert float((rounded - exact).norm()) <= 0.02 * float(exact.norm()) + 1e-4
 
 
-@pytest.mark.parametrize("flash_from", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_packed_gradients_equal_padded_gradients(tiny_model, family, flash_from):
+def test_packed_gradients_equal_padded_gradients(tiny_model, family, kernel, monkeypatch):
+    use_kernel(monkeypatch, kernel)
     gradients = []
     for packed in (False, True):
-        model = build(tiny_model(family), packed=packed, flash_from=flash_from)
+        model = build(tiny_model(family), packed=packed)
         batch = collate(encoded(model), np.arange(len(TEXTS)), TARGETS)
         model.task.loss(model.logits(batch), batch.targets).backward()
         gradients.append({n: p.grad for n, p in model.backbone.network.named_parameters() if p.grad is not None})
@@ -85,10 +94,12 @@ def test_packed_gradients_equal_padded_gradients(tiny_model, family, flash_from)
         torch.testing.assert_close(gradients[1][name], expected, atol=1e-5, rtol=1e-4, msg=name)
 
 
-def weights_after_20_steps(folder, *, packed: bool, flash_from: dict[str, int] | None) -> dict[str, torch.Tensor]:
-    model = build(folder, packed=packed, flash_from=flash_from)
+def weights_after_20_steps(folder, *, packed: bool) -> dict[str, torch.Tensor]:
+    model = build(folder, packed=packed)
     part = Part(encoded(model), TARGETS)
-    run = Run(model, part, part, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4), seed=0)
+    run = TrainingState(
+        model, part, part, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4), seed=0
+    )
     model.backbone.network.train()
     for step in range(20):
         start = 7 * (step % 3)
@@ -96,10 +107,11 @@ def weights_after_20_steps(folder, *, packed: bool, flash_from: dict[str, int] |
     return run.weights.snapshot()
 
 
-@pytest.mark.parametrize("flash_from", KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
-def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, family, flash_from):
-    expected, weights = (weights_after_20_steps(tiny_model(family), packed=p, flash_from=flash_from) for p in (False, True))
+def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, family, kernel, monkeypatch):
+    use_kernel(monkeypatch, kernel)
+    expected, weights = (weights_after_20_steps(tiny_model(family), packed=p) for p in (False, True))
     for name in expected:
         # Adam divides a gradient by its own size: where it is nothing but rounding (the bias of the keys, by which attention
         # does not change, above all), both ways move by the full rate in a direction that rounding decides.
@@ -108,12 +120,15 @@ def test_weights_after_20_optimiser_steps_are_equal_without_dropout(tiny_model, 
         assert rounding_alone or float(difference.max()) < 1e-5, name
 
 
-@pytest.mark.parametrize("flash_from", [*KERNELS, pytest.param({"scoring": 64}, id="flash among neighbours, products alone")])
-def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model, flash_from):
-    model = build(tiny_model("bert"), packed=True, flash_from=flash_from)
-    everything = model.encoded_logits(encoded(model))
+@pytest.mark.parametrize(
+    ("kernel", "length"), [("products", 1), ("flash", 1), pytest.param("flash", 64, id="flash among neighbours, products alone")]
+)
+def test_logits_do_not_depend_on_the_neighbours_in_the_batch(tiny_model, kernel, length, monkeypatch):
+    use_kernel(monkeypatch, kernel, length=length)
+    model = build(tiny_model("bert"), packed=True)
+    everything = model.outputs(encoded(model))
     for i in (0, 24, 26):
-        alone = model.encoded_logits(encoded(model).take(np.array([i])))
+        alone = model.outputs(encoded(model).take(np.array([i])))
         np.testing.assert_allclose(alone[0], everything[i], atol=1e-6)
 
 
@@ -139,25 +154,22 @@ def test_each_kind_of_work_has_its_own_kernel(tiny_model, monkeypatch):
             model.logits(collate(encoded(model), np.arange(len(TEXTS))))
         return set(used)
 
-    for work, grad, dtype in (
-        ("training", True, torch.float32),
-        ("scoring", False, torch.float32),
-        ("training_bfloat16", True, torch.bfloat16),
-        ("scoring_bfloat16", False, torch.bfloat16),
-    ):
-        model = build(tiny_model("bert"), packed=True, flash_from={work: 1})
+    for grad, dtype in ((True, torch.float32), (False, torch.float32), (True, torch.bfloat16), (False, torch.bfloat16)):
+        use_kernel(monkeypatch, "flash", gradients=grad, dtype=dtype)
+        model = build(tiny_model("bert"), packed=True)
         model.backbone.use_precision(dtype)
         assert kernel_of(model, grad=grad) == {"flash"}
         assert kernel_of(model, grad=not grad) == {"products"}
-    model = build(tiny_model("bert"), packed=True, dropout=0.1, flash_from={"training": 1})
+    use_kernel(monkeypatch, "flash")
+    model = build(tiny_model("bert"), packed=True, dropout=0.1)
     assert kernel_of(model, grad=True, drop=True) == {"products"}, "flash attention drops no weights"
 
 
 def test_a_family_without_a_packed_form_runs_padded(tiny_model):
     model = build(tiny_model("xlnet"), packed=False)
     assert not model.backbone.pack_if_sound()
-    logits = model.encoded_logits(encoded(model))
-    alone = model.encoded_logits(encoded(model).take(np.array([0])))
+    logits = model.outputs(encoded(model))
+    alone = model.outputs(encoded(model).take(np.array([0])))
     np.testing.assert_allclose(alone[0], logits[0], atol=1e-5)
 
 
@@ -165,7 +177,7 @@ def test_a_family_without_a_packed_form_runs_padded(tiny_model):
 def test_every_family_learns(tiny_model, family):
     model = build(tiny_model(family), packed=family != "xlnet")
     part = Part(encoded(model), TARGETS)
-    run = Run(model, part, part, TrainingConfig(epochs=40, batch_size=27, learning_rate=5e-3), seed=0)
+    run = TrainingState(model, part, part, TrainingConfig(epochs=40, batch_size=27, learning_rate=5e-3), seed=0)
     model.backbone.network.train()
     losses = [_train_step(run, np.arange(len(TEXTS)), Clock())[0] for _ in range(40)]
     assert losses[-1] < losses[0] - 0.05
@@ -173,17 +185,17 @@ def test_every_family_learns(tiny_model, family):
 
 def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypatch):
     model = build(tiny_model("bert"), packed=False)
-    expected = model.encoded_logits(encoded(model))
+    expected = model.outputs(encoded(model))
     monkeypatch.setattr(type(model.backbone), "_packed_states", lambda self, batch: self._padded_states(batch) + 1)
     assert not model.backbone.pack_if_sound()
     assert not model.backbone.is_packed
-    np.testing.assert_allclose(model.encoded_logits(encoded(model)), expected)
+    np.testing.assert_allclose(model.outputs(encoded(model)), expected)
 
 
 def test_gradients_are_collected_in_float32_under_bfloat16(tiny_model):
     model = build(tiny_model("bert"), packed=True)
     part = Part(encoded(model), TARGETS)
-    run = Run(model, part, part, TrainingConfig(epochs=1, precision="bfloat16"), seed=0)
+    run = TrainingState(model, part, part, TrainingConfig(epochs=1, precision="bfloat16"), seed=0)
     obtain_gradients(run, collate(part.encoded, np.arange(8), TARGETS))
     dtypes = {m.grad.dtype for m in run.weights.masters if m.grad is not None}
     assert dtypes == {torch.float32}
@@ -224,9 +236,9 @@ def test_the_last_layer_feeds_forward_only_what_is_read(tiny_model, family):
 @pytest.mark.parametrize("family", SHORTENED)
 def test_going_back_to_padding_gives_the_last_layer_back(tiny_model, family):
     model = build(tiny_model(family), packed=True)
-    expected = model.encoded_logits(encoded(model))
+    expected = model.outputs(encoded(model))
     model.backbone.use_padding()
     batch = collate(encoded(model), np.arange(len(TEXTS)))
     hidden = model.backbone.network.base_model(input_ids=batch.layout.pad(batch.input_ids)).last_hidden_state
     assert hidden.shape[:2] == (len(TEXTS), int(batch.layout.lengths.max()))
-    np.testing.assert_allclose(model.encoded_logits(encoded(model)), expected, atol=1e-5)
+    np.testing.assert_allclose(model.outputs(encoded(model)), expected, atol=1e-5)

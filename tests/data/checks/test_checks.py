@@ -1,5 +1,7 @@
 """Each check finds what it is for, names the rows, and is silent on sound data."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from superfine.data.checks.inspection import Inspection, run_checks
@@ -72,3 +74,16 @@ def test_classes_that_differ_only_in_spelling_are_said():
     assert '"Pos" = "pos"' in message
     assert '"1" = "1.0"' in message
     assert "neg" not in message
+
+
+def test_a_group_on_both_sides_is_a_leak_and_counted():
+    train = replace(SOUND, group=[f"author {i // 4}" for i in range(40)])
+    validation = replace(examples(("chosen by", "a"), start=90), group=["author 98"])
+    test = replace(
+        examples(("one", "a"), ("two", "b"), ("three", "a"), ("four", "b"), ("five", "a"), start=100),
+        group=["author 3", "author 99", "author 98", "", " author 3 "],
+    )
+    leak = found(Inspection(train, validation, test))["group_leak"]
+    assert (leak.count, leak.rows, leak.severity) == (3, (100, 102, 104), "blocking")
+    assert "leak" not in found(Inspection(train, validation, test)), "no text is repeated"
+    assert "group_leak" not in found(Inspection(train, validation, replace(test, group=["x", "y", "z", "", " "])))

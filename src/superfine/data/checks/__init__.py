@@ -9,6 +9,7 @@ CHECKS = NameTable(
     "check",
     {
         "leak": "superfine.data.checks.repeats:leak",
+        "group_leak": "superfine.data.checks.repeats:group_leak",
         "duplicate": "superfine.data.checks.repeats:duplicate",
         "contradiction": "superfine.data.checks.repeats:contradiction",
         "rare_class": "superfine.data.checks.balance:rare_class",

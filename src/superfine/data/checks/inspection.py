@@ -46,6 +46,15 @@ class Inspection:
             known |= set(same_text_keys(self.validation.text, self.validation.text_pair))
         return [i for i, key in enumerate(self.test_keys) if key in known]
 
+    @cached_property
+    def leaked_groups(self) -> list[int]:
+        """Positions in the test part of rows whose group also has rows that the model learns from or is chosen by."""
+        parts = [part for part in (self.train, self.validation) if part is not None]
+        if self.test is None or self.test.group is None:
+            return []
+        known = {group.strip() for part in parts for group in part.group or []} - {""}
+        return [i for i, group in enumerate(self.test.group) if group.strip() in known]
+
 
 def finding(name: str, severity: str, positions: list[int], examples: Examples, message: str, advice: str = "") -> list[Finding]:
     """One finding about the examples at `positions`, or none where there are none."""

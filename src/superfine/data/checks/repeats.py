@@ -21,6 +21,22 @@ def leak(inspection: Inspection) -> list[Finding]:
     )
 
 
+def group_leak(inspection: Inspection) -> list[Finding]:
+    """Test rows of a group that training or the choice of the epoch has seen: what is learned of the group counts as skill."""
+    if inspection.test is None or inspection.test.group is None:
+        return []
+    n = len(inspection.leaked_groups)
+    n_groups = len({inspection.test.group[i] for i in inspection.leaked_groups})
+    return finding(
+        "group_leak",
+        "blocking" if n > 0.01 * len(inspection.test) else "warning",
+        inspection.leaked_groups,
+        inspection.test,
+        f"{n} of {len(inspection.test)} test rows belong to {n_groups} groups that the training or validation part has too.",
+        "Keep each group in one file; the report gives the score with and without these rows.",
+    )
+
+
 def duplicate(inspection: Inspection) -> list[Finding]:
     """Training rows whose text stood in an earlier row."""
     seen: set[str] = set()
