@@ -118,10 +118,11 @@ def messages() -> dict[str, str]:
 
 def command_help() -> Iterator[str]:
     """The paragraphs of the commands' help, joined as they are looked up; fixed lines one by one."""
+    from superfine.cli.commands import COMMANDS
     from superfine.cli.help import help_paragraphs
     from superfine.cli.main import cli
 
-    for command in (cli, *cli.commands.values()):
+    for command in (cli, *map(COMMANDS.load, COMMANDS)):
         for paragraph in help_paragraphs(command.help or ""):
             if not paragraph.startswith("\b"):
                 yield " ".join(paragraph.split("\n"))

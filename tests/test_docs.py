@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from superfine.cli.main import cli
+from superfine.cli.commands import COMMANDS
 from tests.conftest import FAST, needs_embedded_model
 
 ROOT = Path(__file__).parent.parent
@@ -76,7 +76,7 @@ def test_every_command_line_in_the_documentation_is_understood(path):
     blocks = re.findall(r"```(?:bash|text)?\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
     for line in (match for block in blocks if "Usage:" not in block for match in COMMAND.finditer(block)):
         command, arguments = line[1], shlex.split(line[2].split(">")[0].split("|")[0], comments=True)
-        cli.commands[command].make_context(command, arguments, resilient_parsing=False)
+        COMMANDS.load(command).make_context(command, arguments, resilient_parsing=False)
 
 
 def test_files_that_the_documentation_links_to_exist():

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from superfine.cli.commands import COMMANDS
 from superfine.cli.main import cli
 from superfine.config import RunConfig
 
@@ -41,7 +42,8 @@ def command_line() -> str:
     parts = ["# Command line\n\nThis page is made by `docs/reference/make_reference.py` from `--help`.\n"]
     top = click.Context(cli, info_name="superfine", terminal_width=100, max_content_width=100, **cli.context_settings)
     parts.append(f"```text\n{cli.get_help(top)}\n```\n")
-    for name, command in cli.commands.items():
+    for name in COMMANDS:
+        command = COMMANDS.load(name)
         context = click.Context(command, info_name=name, parent=top, terminal_width=100, max_content_width=100)
         parts.append(f"## superfine {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

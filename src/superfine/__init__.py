@@ -8,11 +8,11 @@
 
 The map of the house, in the order in which the data travels (left makes, right uses; no import runs back):
 
-    errors names records metrics config    the base
-    data → tasks → predictors                     no torch up to here
-    backbones → model → training                  torch
-    evaluation, report                            predictions and saved records only
-    recipes → api, estimator, cli                 verbs, and the three ways to call them
+    errors extras names language records metrics config    the base
+    data → tasks → predictors → baselines                  no torch up to here
+    backbones → model → training                           torch
+    evaluation, report                                     statistics and saved records only
+    recipes → cli, api, estimator                          verbs, and the three ways to call them
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from superfine.cli.commands import COMMANDS
 from superfine.cli.help import language_of
-from superfine.cli.main import cli
 from tests.cli.test_main import superfine_command
 
 CHINESE = range(0x4E00, 0x9FFF)
@@ -19,7 +19,7 @@ def chinese_share(text):
     return sum(ord(c) in CHINESE for c in letters) / max(1, len(letters))
 
 
-@pytest.mark.parametrize("command", [None, *cli.commands])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_is_in_either_language_and_shows_examples(command, capsys):
     words = [command] if command else []
     assert superfine_command(*words, "--help", "--lang", "en") == 0
@@ -89,6 +89,7 @@ def test_the_shell_completes_commands():
         ("superfine train x.csv --test te", ["file,te"]),
         ("superfine predict runs/x ne", ["file,ne"]),
         ("superfine train x.csv --track te", ["plain,tensorboard"]),
+        ("superfine predict runs/x --with tf", ["plain,tfidf"]),
     ],
 )
 def test_the_shell_completes_files_and_trackers(words, offered):

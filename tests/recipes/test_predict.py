@@ -71,7 +71,7 @@ def test_large_input_is_predicted_in_chunks_with_the_same_result(trained, monkey
     texts = [text for text, _ in make_rows(50, seed=3)]
     model = trained.load()
     whole = model.predict(texts).probabilities
-    monkeypatch.setattr("superfine.model.CHUNK_TEXTS", 7)
+    monkeypatch.setattr("superfine.predictors.texts.CHUNK_TEXTS", 7)
     np.testing.assert_allclose(model.predict(texts).probabilities, whole, atol=1e-6)
 
 
