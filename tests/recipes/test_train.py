@@ -387,7 +387,7 @@ def grouped_rows(n_groups: int, size: int, seed: int = 0) -> list[tuple[str, str
 def test_groups_reach_the_split_the_intervals_the_comparison_and_the_leaks(tiny_model, tmp_path):
     header = ("text", "label", "author")
     train = grouped_rows(40, 6)
-    test = [*grouped_rows(10, 5, seed=9), *[(f"{text} again", label, train[0][2]) for text, label, _ in make_rows(5, seed=8)]]
+    test = [*grouped_rows(10, 5, seed=9), *[(f"{text} again", label, train[0][2]) for text, label in make_rows(5, seed=8)]]
     run = superfine.train(
         write_csv(tmp_path / "train.csv", train, header), test=write_csv(tmp_path / "test.csv", test, header), group="author",
         model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST | {"training.epochs": 1}, progress=False,

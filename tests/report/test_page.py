@@ -41,10 +41,32 @@ def test_what_data_holds_is_escaped(trained):
 def test_many_classes_show_the_most_frequent_confusions_instead_of_the_matrix(trained):
     metrics = copy.deepcopy(trained.metrics)
     metrics["labels"] = [f"class {i}" for i in range(30)]
-    metrics["test"]["confusion"] = [[5 * (i == j) + 7 * (i == 3 and j == 4) for j in range(30)] for i in range(30)]
+    metrics["test"]["confusion"] = [*([i, i, 5] for i in range(30)), [3, 4, 7]]
     page = render_page(metrics, [])
     assert 'class="matrix"' not in page
     assert '<td>class 3</td><td>class 4</td><td class="n">7</td>' in page
+
+
+def test_a_class_without_test_texts_has_a_dash_and_no_interval(trained):
+    metrics = copy.deepcopy(trained.metrics)
+    metrics["test"]["per_class"]["good"] = {"precision": None, "recall": None, "f1": None, "support": 0}
+    page = render_page(metrics, [])
+    row = page[page.index('<th scope="row">good</th>') :].partition("</tr>")[0]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["0", "—", "—", "—", "—"]
+    assert "| good | — | — | — | 0 |" in render_card(metrics)
+
+
+@pytest.mark.parametrize(("outcome", "kind"), [("better", "good"), ("worse", "bad"), ("undecided", "even")])
+def test_the_verdict_is_shown_as_the_comparison_says_and_a_better_baseline_with_its_command(trained, outcome, kind):
+    metrics = copy.deepcopy(trained.metrics)
+    metrics["comparison"] = {"tfidf": metrics["comparison"]["tfidf"] | {"outcome": outcome}}
+    page = render_page(metrics, [])
+    section = page[page.index('id="score"') :].partition("</section>")[0]
+    assert f'class="verdict {kind}"' in section
+    command = "superfine predict . texts.csv --with tfidf --out predictions.csv"
+    assert (command in section) == (outcome == "worse")
+    assert (command in render_card(metrics)) == (outcome == "worse")
+    assert command in page, "the report always says how the baseline is used"
 
 
 def test_the_page_speaks_chinese(trained):

@@ -27,7 +27,7 @@ METRICS = {
 def render_card(metrics: dict[str, Any]) -> str:
     """The card for the content of `metrics.json`, in Hugging Face's format."""
     env = jinja_environment()
-    env.filters |= {"cell": cell, "shares": shares, "numbers": numbers, "signed_points": signed_points}
+    env.filters |= {"cell": cell, "shares": shares, "numbers": numbers, "signed_points": signed_points, "p_value": p_value}
     per_class = metrics["test"]["per_class"]
     by_f1 = sorted(metrics["labels"], key=lambda label: value_of(per_class[label]["f1"]))
     shown = metrics["labels"] if len(by_f1) <= MOST_CLASSES else by_f1[:MOST_CLASSES]
@@ -89,6 +89,11 @@ def numbers(score: dict[str, float] | None) -> str:
     if score is None:
         return "—"
     return f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+
+
+def p_value(p: float) -> str:
+    """`p = 0.031`, or `p < 0.001`."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def signed_points(difference: dict[str, float]) -> str:
