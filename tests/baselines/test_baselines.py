@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from superfine.baselines import BASELINES, tfidf
+from superfine.baselines.features import is_unspaced
 from superfine.baselines.majority import Majority
-from superfine.baselines.tfidf import Tfidf, is_unspaced
+from superfine.baselines.tfidf import Tfidf
 from superfine.data.columns import ColumnChoice
 from superfine.predictors.bundle import Manifest, open_predictor
 from superfine.records import Examples
