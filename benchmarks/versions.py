@@ -23,7 +23,7 @@ from benchmarks.step_profile import SETS, WORK
 def milliseconds(checkout: Path, name: str, work: str, steps: int) -> float:
     command = [sys.executable, "-m", "benchmarks.step_profile", "--here", "--sets", name, "--work", work, "--steps", str(steps)]
     variables = {**os.environ, "PYTHONPATH": str(checkout / "src"), "SUPERFINE_DATA": str(datasets.FOLDER)}
-    shown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=checkout, env=variables).stdout
+    shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=checkout, env=variables).stdout
     return float(json.loads(shown.splitlines()[-1])["milliseconds"])
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from superfine.data.clean import add_cleaning, clean_all, cleaning_normalizer, is_clean, same_text_keys, split_cleaning
+from superfine.data.clean import clean_all, cleaning_normalizer, is_clean, same_text_keys, split_cleaning, with_cleaning
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_cleaned_text_has_no_control_characters_and_no_double_spaces(text):
 def test_the_tokenizer_cleans_in_the_same_way():
     tokenizer = Tokenizer(models.WordLevel({"good": 0, "bad": 1, "[UNK]": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    add_cleaning(tokenizer)
+    tokenizer = with_cleaning(tokenizer)
     assert tokenizer.encode("good<br />bad\u200b").tokens == ["good", "bad"]
 
 
@@ -99,7 +99,7 @@ def test_cleaning_before_tokenising_gives_the_tokens_of_the_saved_tokenizer(text
     saved = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
     saved.normalizer = normalizers.BertNormalizer()
     saved.pre_tokenizer = pre_tokenizers.ByteLevel()
-    add_cleaning(saved)
+    saved = with_cleaning(saved)
     bare, cleans = split_cleaning(saved)
     assert cleans
     assert bare.encode(clean_all([text])[0]).tokens == saved.encode(text).tokens

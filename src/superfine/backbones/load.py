@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from superfine.backbones.backbone import Backbone, quiet_transformers
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
 from superfine.backbones.families import FAMILIES, max_positions
-from superfine.data.clean import STEPS, add_cleaning
+from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
 from superfine.errors import ModelError
@@ -134,10 +134,9 @@ def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
     tokenizer = wrapper.backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    if cleaning and not _is_cleaned(location):
-        add_cleaning(tokenizer)
+    tokenizer = with_cleaning(tokenizer) if cleaning and not _is_cleaned(location) else Tokenizer.from_str(tokenizer.to_str())
     _settle_padding(config, wrapper)
-    return Pretrained(location, config, wrapper, Tokenizer.from_str(tokenizer.to_str()))
+    return Pretrained(location, config, wrapper, tokenizer)
 
 
 def load_for_classification(
@@ -156,7 +155,7 @@ def _load_config(location: ModelLocation) -> Any:
     from transformers import AutoConfig
 
     with _explained(location):
-        return AutoConfig.from_pretrained(location.path)
+        return AutoConfig.from_pretrained(location.path, trust_remote_code=False)
 
 
 def _load_tokenizer(location: ModelLocation) -> Any:
@@ -168,7 +167,7 @@ def _load_tokenizer(location: ModelLocation) -> Any:
             "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
         )
     with _explained(location):
-        wrapper = AutoTokenizer.from_pretrained(location.path)
+        wrapper = AutoTokenizer.from_pretrained(location.path, trust_remote_code=False)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
@@ -186,6 +185,7 @@ def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> 
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             attn_implementation=None,
+            trust_remote_code=False,
         )
     backbone_keys = [key for key in info["missing_keys"] if not _belongs_to_head(key, config)]
     mismatched = [str(m[0] if isinstance(m, tuple | list) else m) for m in info["mismatched_keys"]]
@@ -218,6 +218,17 @@ def _explained(location: ModelLocation) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError, ... for unusable files
+        text = str(error)
+        if "trust_remote_code" in text or "execute the" in text:
+            raise ModelError(
+                f"{location.name} can only be loaded by running code that it brings along, and that is never done.",
+                "Choose a model of a type that transformers has.",
+            ) from None
+        if "weights_only" in text or "pickle" in text.lower():
+            raise ModelError(
+                f"The weights of {location.name} are a pickle that holds more than tensors, and opening it could run code.",
+                "Save them as safetensors where you trust the file: model.save_pretrained(folder, safe_serialization=True).",
+            ) from None
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         if location.is_folder:
             raise ModelError(

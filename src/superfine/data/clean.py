@@ -27,7 +27,24 @@ ENTITIES = {
 }  # fmt: skip
 """HTML entities that occur in scraped text. `&amp;` comes last of all, so that `&amp;lt;` becomes the text `&lt;`."""
 
-TAG = r"<!--.{0,2000}?-->|</?[A-Za-z][A-Za-z0-9]{0,15}(\s[^<>]{0,500})?/?>"
+ELEMENTS = (
+    "abbr|acronym|address|applet|area|article|aside|audio|a|basefont|base|bdi|bdo|big|blink|blockquote|body|br|button|b|canvas|caption|"
+    "center|cite|code|colgroup|col|command|datalist|data|dd|del|details|dfn|dialog|dir|div|dl|dt|embed|em|fieldset|figcaption|figure|"
+    "font|footer|form|frameset|frame|h[1-6]|header|head|hgroup|hr|html|iframe|img|input|ins|i|kbd|keygen|label|legend|link|li|main|map|"
+    "mark|marquee|menu|meta|meter|nav|nobr|noframes|noscript|object|ol|optgroup|option|output|param|picture|pre|progress|p|q|rp|rt|ruby|"
+    "samp|script|section|select|small|source|span|strike|strong|style|sub|summary|sup|svg|s|table|tbody|td|template|textarea|tfoot|thead|"
+    "th|time|title|track|tr|tt|ul|u|var|video|wbr"
+)
+"""The elements of HTML, obsolete ones too (html.spec.whatwg.org). What stands between < and > by another name is the writer's
+own."""
+FLAGS = (
+    "async|autofocus|autoplay|checked|compact|controls|default|defer|disabled|hidden|ismap|loop|multiple|muted|noshade|novalidate|nowrap|"
+    "open|readonly|required|reversed|selected"
+)
+"""Attributes that stand without a value."""
+VALUE = r"""(?:"[^"<>]{0,500}"|'[^'<>]{0,500}'|[^\s"'<>]{1,500})"""
+ATTRIBUTE = rf"\s+(?:[A-Za-z_:@][\w:.\-]{{0,40}}\s?=\s?{VALUE}|(?:{FLAGS})(?=[\s/>]))"
+TAG = rf"(?i:<!--.{{0,2000}}?-->|<!doctype\s[^<>]{{0,200}}>|</?(?:{ELEMENTS})(?:{ATTRIBUTE}){{0,20}}\s?/?>)"
 CONTROL = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}\x{2060}\x{FEFF}]"
 
 PLAIN_WHITE_SPACE = re.compile(r"[ \t\n\r]+")
@@ -51,15 +68,25 @@ def cleaning_normalizer() -> normalizers.Normalizer:
     )
 
 
-def add_cleaning(tokenizer: FastTokenizer) -> None:
-    """Put the cleaning before whatever the tokenizer does already."""
-    own = tokenizer.normalizer
-    steps = [cleaning_normalizer()] if own is None else [cleaning_normalizer(), own]
-    tokenizer.normalizer = normalizers.Sequence(steps)
+def with_cleaning(tokenizer: FastTokenizer) -> FastTokenizer:
+    """A copy that cleans before whatever it does already.
+
+    tokenizers passes every added token that is stored as `normalized` through the normaliser and looks for the result. Cleaning
+    would empty `<s>` or a run of blanks, which then stand everywhere; such tokens are looked for in the raw text instead.
+    """
+    content = json.loads(tokenizer.to_str())
+    normalize = cleaning_normalizer().normalize_str
+    for token in content["added_tokens"]:
+        if token["normalized"] and normalize(token["content"]) != token["content"]:
+            token["normalized"] = False
+    cleaned = FastTokenizer.from_str(json.dumps(content))
+    own = cleaned.normalizer
+    cleaned.normalizer = normalizers.Sequence([cleaning_normalizer()] if own is None else [cleaning_normalizer(), own])
+    return cleaned
 
 
 def split_cleaning(tokenizer: FastTokenizer) -> tuple[FastTokenizer, bool]:
-    """A copy without the cleaning that `add_cleaning` put in, and whether there was any.
+    """A copy without the cleaning that `with_cleaning` put in, and whether there was any.
 
     Clean first, then tokenise: the same tokens, and texts that need no cleaning pass at once.
     """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from superfine.data.clean import clean_all, split_cleaning
 from superfine.records import Examples, IntArray
@@ -57,10 +58,13 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens."""
         self.tokenizer, self._cleans = split_cleaning(tokenizer)
+        self._whole = Tokenizer.from_str(tokenizer.to_str())
+        self._added = _pattern_of_added_tokens(tokenizer)
         self.max_length = max_length
         self.empty_id = empty_id
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_length)
+        for part in (self.tokenizer, self._whole):
+            part.no_padding()
+            part.enable_truncation(max_length)
         self._unknown_id = _unknown_id(self.tokenizer)
 
     def fingerprint(self) -> str:
@@ -92,15 +96,38 @@ class Encoder:
             unknown_share=unknown / max(1, unknown + known),
         )
 
+    def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
+        """Clean, then tokenise: as the saved tokenizer does, but texts that need no cleaning pass at once.
+
+        The saved tokenizer takes special tokens out of the raw text before it cleans. So where one stands in a text that cleaning
+        changes, or appears through it, the saved tokenizer itself reads it.
+        """
+        if not self._cleans:
+            return self.tokenizer.encode_batch_fast(_inputs(texts, pairs))
+        cleaned, cleaned_pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
+        encodings = self.tokenizer.encode_batch_fast(_inputs(cleaned, cleaned_pairs))
+        odd = self._holding_added_tokens(texts, cleaned)
+        if pairs is not None and cleaned_pairs is not None:
+            odd = sorted({*odd, *self._holding_added_tokens(pairs, cleaned_pairs)})
+        if odd:
+            raw = _inputs([texts[i] for i in odd], None if pairs is None else [pairs[i] for i in odd])
+            for i, encoding in zip(odd, self._whole.encode_batch_fast(raw), strict=True):
+                encodings[i] = encoding
+        return encodings
+
+    def _holding_added_tokens(self, raw: list[str], cleaned: list[str]) -> list[int]:
+        """Which texts that cleaning changes hold a special or added token, before or after."""
+        if self._added is None:
+            return []
+        found = self._added.search
+        return [i for i, (a, b) in enumerate(zip(raw, cleaned, strict=True)) if a is not b and (found(a) or found(b))]
+
     def _encode_chunk(self, examples: Examples, start: int) -> tuple[
         NDArray[np.int32], IntArray, NDArray[np.int8] | None, NDArray[np.bool_], int, int
     ]:  # fmt: skip
         texts = examples.text[start : start + CHUNK]
         pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
-        if self._cleans:
-            texts, pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
-        inputs: Sequence[str | tuple[str, str]] = texts if pairs is None else list(zip(texts, pairs, strict=True))
-        encodings = self.tokenizer.encode_batch_fast(inputs)
+        encodings = self._tokenise(texts, pairs)
         lengths = np.array([max(1, len(e)) for e in encodings], dtype=np.int64)
         ids = _flatten([e.ids or [self.empty_id] for e in encodings], lengths, np.int32)
         # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
@@ -112,12 +139,22 @@ class Encoder:
         return ids, lengths, type_ids, truncated, unknown, max(0, len(ids) - n_special - unknown)
 
 
+def _pattern_of_added_tokens(tokenizer: Tokenizer) -> re.Pattern[str] | None:
+    """What finds the special and added tokens in a text, or None where there are none."""
+    contents = sorted({token.content for token in tokenizer.get_added_tokens_decoder().values() if token.content})
+    return re.compile("|".join(map(re.escape, contents))) if contents else None
+
+
 def _unknown_id(tokenizer: Tokenizer) -> int | None:
     """The id of the token for what the vocabulary does not hold, or None where there is none (byte-level vocabularies)."""
     model = json.loads(tokenizer.to_str())["model"]
     if model.get("unk_id") is not None:
         return int(model["unk_id"])
     return tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else None
+
+
+def _inputs(texts: list[str], pairs: list[str] | None) -> Sequence[str | tuple[str, str]]:
+    return texts if pairs is None else list(zip(texts, pairs, strict=True))
 
 
 def _or_zeros(types: NDArray[np.int8] | None, n: int) -> NDArray[np.int8]:

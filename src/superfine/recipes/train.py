@@ -28,11 +28,16 @@ from superfine.records import Finding
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to. `interrupted` is True after Ctrl-C, with everything written that was finished."""
+    """What a run came to.
+
+    interrupted: after Ctrl-C, with everything written that was finished. differs: how the saved model differs in plain
+    transformers, or None where it does not.
+    """
 
     folder: Path
     metrics: dict[str, Any]
     interrupted: bool
+    differs: str | None = None
 
 
 def train(request: Request, reporter: Reporter) -> Outcome:
@@ -52,6 +57,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     from superfine.backbones.load import open_pretrained
     from superfine.recipes.encode import encode_parts
     from superfine.recipes.fine_tune import build_model, fine_tune
+    from superfine.recipes.parity import prove_bundle
     from superfine.recipes.tracking.tracked import tracked
 
     config, started = parts.config, time.perf_counter()
@@ -87,11 +93,15 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
         telling.stage("evaluating")
         scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
+        parity = prove_bundle(request.folder / "model", model, parts.test)
+        telling.findings(parity.findings())
+        findings = [*parity.findings(), *findings]
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
         metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
+        metrics["parity"] = parity.to_json()
         write_outputs(request, parts, model, result, metrics, scores)
         telling.result(metrics, str(request.folder))
-    return Outcome(request.folder, metrics, result.stopped == "interrupted")
+    return Outcome(request.folder, metrics, result.stopped == "interrupted", next(iter(parity.problems), None))
 
 
 def check_training_installed() -> None:

@@ -14,6 +14,7 @@ from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import complete_files, json_option, reading_options, source_of
 from superfine.cli.output import print_json
 
+EXIT_NO = 1
 EXIT_INTERRUPTED = 130
 
 
@@ -123,3 +124,5 @@ def train(
         print_json({"folder": str(outcome.folder), **outcome.metrics})
     if outcome.interrupted:
         sys.exit(EXIT_INTERRUPTED)
+    if outcome.differs is not None:
+        sys.exit(EXIT_NO)

@@ -1,0 +1,145 @@
+"""Is what was saved what was trained? The folder is opened again by plain transformers and asked for some of the test texts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from superfine.data.clean import clean_all, is_clean
+from superfine.model import Model
+from superfine.records import Examples, Finding, FloatArray, IntArray
+
+BOUND = 1e-4
+"""Probabilities may differ by so much: float32 rounds in another order where texts are padded."""
+N_TEXTS = 32
+N_LONGEST, N_DIRTY = 2, 8
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Parity:
+    """n_texts: how many were asked. largest_difference: of a probability. problems: what differs, in words; none where all
+    agrees."""
+
+    n_texts: int
+    largest_difference: float
+    problems: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"texts": self.n_texts, "largest_difference": self.largest_difference, "problems": list(self.problems)}
+
+    def findings(self) -> list[Finding]:
+        """What the report has to say of it."""
+        return [
+            Finding(
+                "parity",
+                "blocking",
+                self.n_texts,
+                1.0,
+                (),
+                f"The saved model differs in plain transformers: {problem}",
+                "Use it through Superfine alone, or choose another pretrained model; please report this one.",
+            )
+            for problem in self.problems[:1]
+        ]
+
+
+def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
+    """Open `folder` with plain transformers in float32, and compare ids and probabilities with those of the model that was saved.
+
+    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out.
+    """
+    chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
+    encoded = model.encoder.encode(chosen)
+    ours = model.predict_examples(chosen).probabilities
+    ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
+    try:
+        plain = _Plain(folder)
+        theirs = [plain.ids(chosen, i) for i in range(len(chosen))]
+        asked = [i for i, found in enumerate(theirs) if found]
+        wrong = [i for i in asked if theirs[i] != ids[i]]
+        if wrong:
+            row = int(chosen.row[wrong[0]])
+            return Parity(
+                len(asked), float("nan"), (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",)
+            )
+        difference, problems = 0.0, []
+        for how, batches in (
+            ("alone", [[i] for i in asked]),
+            ("in padded batches", [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]),
+        ):
+            found = np.concatenate([plain.probabilities(chosen, batch) for batch in batches]) if batches else ours[:0]
+            largest = float(np.abs(found - ours[asked]).max(initial=0.0))
+            difference = max(difference, largest)
+            if not largest <= BOUND:
+                problems.append(f"its probabilities for texts {how} differ by up to {largest:.2g}.")
+    except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
+        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        return Parity(len(chosen), float("nan"), (f"it cannot be used there ({first_line}).",))
+    return Parity(len(asked), difference, tuple(problems))
+
+
+class _Plain:
+    """The folder as anybody opens it."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        from superfine.backbones.backbone import quiet_transformers
+
+        with quiet_transformers():
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            network = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+        self.network = network.eval()
+
+    def ids(self, examples: Examples, i: int) -> list[int]:
+        pair = None if examples.text_pair is None else examples.text_pair[i]
+        found: list[int] = self.tokenizer(examples.text[i], pair, truncation=True)["input_ids"]
+        return found
+
+    def probabilities(self, examples: Examples, indices: list[int]) -> FloatArray:
+        """(n, K)."""
+        import torch
+
+        pairs = None if examples.text_pair is None else [examples.text_pair[i] for i in indices]
+        texts = [examples.text[i] for i in indices]
+        inputs = self.tokenizer(texts, pairs, return_tensors="pt", padding=len(indices) > 1, truncation=True)
+        with torch.inference_mode():
+            return np.asarray(self.network(**inputs).logits.double().softmax(-1).numpy())
+
+
+def _special_tokens(model: Model) -> list[str]:
+    return sorted(
+        {token.content for token in model.encoder.tokenizer.get_added_tokens_decoder().values() if token.content.strip()}
+    )
+
+
+def chosen_texts(examples: Examples, special_tokens: list[str]) -> IntArray:
+    """Positions of texts to ask: the longest, the dirtiest, one with each kind of special token, and others, the shorter half of
+    all."""
+    texts = [f"{a} {b}" for a, b in zip(examples.text, examples.text_pair or [""] * len(examples), strict=True)]
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    wanted: dict[int, None] = dict.fromkeys(np.argsort(-lengths, kind="stable")[:N_LONGEST].tolist())
+    dirty = [i for i, text in enumerate(texts) if not is_clean(text.strip())]
+    changed = {i: abs(len(texts[i]) - len(clean_all([texts[i]])[0])) for i in dirty[:2000]}
+    wanted |= dict.fromkeys(sorted(changed, key=lambda i: (-changed[i], i))[:N_DIRTY])
+    if special_tokens:
+        pattern = re.compile("|".join(map(re.escape, special_tokens)))
+        seen: dict[str, int] = {}
+        for i, text in enumerate(texts):
+            if (found := pattern.search(text)) is not None:
+                seen.setdefault(found[0], i)
+        wanted |= dict.fromkeys(seen.values())
+    others = np.argsort(lengths, kind="stable")
+    half = others[: max(N_TEXTS, len(others) // 2)]
+    wanted |= dict.fromkeys(half[np.linspace(0, len(half) - 1, min(N_TEXTS, len(half))).astype(int)].tolist())
+    for i in others.tolist():
+        if len(wanted) >= min(N_TEXTS, len(texts)):
+            break
+        wanted[i] = None
+    return np.array(list(wanted)[: max(N_TEXTS, N_LONGEST + N_DIRTY + len(special_tokens))], dtype=np.int64)
