@@ -11,6 +11,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import IO, Any
 
+from superfine.atomic import open_whole
 from superfine.data.table import BadRow
 from superfine.records import Choices, Examples
 
@@ -75,23 +76,19 @@ def write_predictions(path: Path, examples: Examples, answers: Choices) -> None:
 def open_predictions(
     path: Path, columns: Sequence[str], answers: Sequence[str], encoding: str = "utf-8"
 ) -> Iterator[PredictionWriter]:
-    """A writer to a file that is there whole afterwards, or not at all."""
-    is_plain = path.is_file() or not path.exists()
-    fresh = path.with_name(path.name + ".new") if is_plain else path
-    try:
-        with open(fresh, "w", encoding=encoding, newline="") as stream:
+    """A writer to a file that is there whole afterwards, or not at all. What is no regular file (a pipe, a device) is written
+    straight."""
+    if path.exists() and not path.is_file():
+        with open(path, "w", encoding=encoding, newline="") as stream:
             yield PredictionWriter(stream, columns, answers, path.suffix.lower())
-        if is_plain:
-            fresh.replace(path)
-    except BaseException:
-        if is_plain:
-            fresh.unlink(missing_ok=True)
-        raise
+        return
+    with open_whole(path, encoding, newline="") as stream:
+        yield PredictionWriter(stream, columns, answers, path.suffix.lower())
 
 
 def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:
     """The records that were left out: file, row, line, reason, and how each begins."""
-    with open(path, "w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
+    with open_whole(path, newline="", errors="backslashreplace") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(field.name for field in fields(BadRow))
         writer.writerows(astuple(bad) for bad in bad_rows)

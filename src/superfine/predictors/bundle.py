@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
 from superfine.data.read import checksum
@@ -22,6 +23,8 @@ from superfine.records import Predictor
 from superfine.tasks.classification import Classification
 
 MANIFEST = "superfine.json"
+UNFINISHED = "unfinished"
+"""In the folder of a run: all that it has written, until it is whole."""
 BASELINES_FOLDER = "baselines"
 """In the folder of a run: one bundle for each baseline."""
 
@@ -87,6 +90,8 @@ def open_bundle(folder: Path | str, baseline: str | None = None) -> Bundle:
     for candidate in (folder / "model", folder):
         if (candidate / MANIFEST).exists():
             return _read_bundle(candidate)
+    if (folder / UNFINISHED).is_dir():
+        raise ModelError(f"The run in {folder} was broken off.", f"Go on with it: superfine train DATA --resume {folder}")
     if not folder.exists():
         raise ModelError(f"The folder {folder} does not exist.", "Name the folder that `superfine train` wrote.")
     raise ModelError(f"{folder} holds no model that Superfine trained.", "Name the folder that `superfine train` wrote.")
@@ -140,4 +145,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `superfine.json` with the checksums of every other file in the folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     manifest = manifest.model_copy(update={"sha256": {path.name: checksum(path) for path in files}})
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    mode = (folder / MANIFEST).stat().st_mode & 0o777
+    for path in files:  # libraries write some of them for the owner alone
+        path.chmod(mode)
+    sync_files(folder)

@@ -18,6 +18,7 @@ from superfine.model import Model, default_device
 from superfine.recipes.encode import EncodedParts
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
+from superfine.recipes.run_folder import unfinished
 from superfine.tasks.classification import Classification, chosen_weights
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
@@ -55,7 +56,7 @@ def build_model(pretrained: Pretrained, task: Classification, encoded: EncodedPa
 def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
     identity = _identity(encoded, config)
-    checkpointer = Checkpointer(request.folder / "checkpoint", identity)
+    checkpointer = Checkpointer(unfinished(request.folder) / "checkpoint", identity)
     with isolated_seed(config.seed + 1):
         state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
         if request.resume:
@@ -102,7 +103,7 @@ def _identity(encoded: EncodedParts, config: RunConfig) -> str:
 
 
 def _resume(state: TrainingState, identity: str, folder: Path, reporter: Reporter) -> None:
-    checkpoint = find_checkpoint(folder / "checkpoint")
+    checkpoint = find_checkpoint(unfinished(folder) / "checkpoint")
     if checkpoint is None:
         reporter.note("There is no checkpoint yet: the run starts from the beginning.")
         return

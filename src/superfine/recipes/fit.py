@@ -5,15 +5,15 @@ from __future__ import annotations
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
-from superfine.recipes.run_folder import begin_run, claimed_folder, save_model
+from superfine.recipes.run_folder import begin_run, claimed_folder, finish_run, save_model
 from superfine.recipes.train import check_training_installed
 
 
 def fit(request: Request, reporter: Reporter) -> None:
     """Read, fine-tune, and write `model/` into the request's folder."""
     check_training_installed()
-    with claimed_folder(request):
-        _fit(request, reporter)
+    with claimed_folder(request) as claimed:
+        _fit(claimed, reporter)
 
 
 def _fit(request: Request, reporter: Reporter) -> None:
@@ -32,3 +32,4 @@ def _fit(request: Request, reporter: Reporter) -> None:
     begin_run(request, config, parts.bad_rows)
     fine_tune(model, encoded, config, request, reporter)
     save_model(request.folder, model, parts)
+    finish_run(request.folder)

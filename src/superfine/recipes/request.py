@@ -13,6 +13,7 @@ import yaml
 from superfine.config import RunConfig, build_config, read_config_file
 from superfine.data.read import DataSource
 from superfine.errors import ConfigError, OutputError
+from superfine.predictors.bundle import UNFINISHED
 
 MARKER = "run.yaml"
 LONGEST_STEM = 200
@@ -23,7 +24,8 @@ LONGEST_STEM = 200
 class Request:
     """One call of `train`. `started` is on `time.monotonic`'s scale and is what a time limit counts from.
 
-    notes: what the user should know of the configuration, such as keys that have a new name.
+    notes: what the user should know of the configuration, such as keys that have a new name. is_named: whether the user chose
+    the folder.
     """
 
     data: DataSource
@@ -37,6 +39,7 @@ class Request:
     started: float = 0.0
     language: str = "en"
     notes: tuple[str, ...] = ()
+    is_named: bool = True
 
 
 def make_request(
@@ -63,17 +66,27 @@ def make_request(
         tree = read_config_file(config) if isinstance(config, Path) else dict(config or {})
         folder = out if out is not None else default_folder(data)
         settings = build_config(tree, overrides, notes)
-        return Request(data, validation, test, settings, folder, force, False, strict, started, language, tuple(notes))
+        named = out is not None
+        return Request(data, validation, test, settings, folder, force, False, strict, started, language, tuple(notes), named)
     if config is not None or out is not None:
         raise ConfigError("--resume takes configuration and folder from the run.", "Leave out --config and --out.")
-    if not (resume / MARKER).exists():
-        raise OutputError(f"{resume} holds no run to resume.", "Name the folder of a run that was broken off.")
-    if (resume / "metrics.json").exists():
-        raise OutputError(f"The run in {resume} is finished.", "Start a new one without --resume.")
-    settings = build_config(read_config_file(resume / MARKER), overrides, notes)
-    asked = yaml.safe_load((resume / MARKER).read_text(encoding="utf-8")).get("request") or {}
+    marker = _marker_to_resume(resume)
+    settings = build_config(read_config_file(marker), overrides, notes)
+    asked = yaml.safe_load(marker.read_text(encoding="utf-8")).get("request") or {}
     validation, test = validation or asked.get("validation"), test or asked.get("test")
     return Request(data, validation, test, settings, resume, force, True, strict, started, language, tuple(notes))
+
+
+def _marker_to_resume(folder: Path) -> Path:
+    """The configuration of the run that was broken off there. Raises OutputError where there is none."""
+    for marker in (folder / UNFINISHED / MARKER, folder / MARKER):
+        if marker.exists():
+            break
+    else:
+        raise OutputError(f"{folder} holds no run to resume.", "Name the folder of a run that was broken off.")
+    if (folder / "metrics.json").exists() and not (folder / UNFINISHED).is_dir():
+        raise OutputError(f"The run in {folder} is finished.", "Start a new one without --resume.")
+    return marker
 
 
 def default_folder(data: DataSource) -> Path:

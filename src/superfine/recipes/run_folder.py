@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import BaseFileLock, FileLock, Timeout
 from safetensors import SafetensorError
 
+from superfine.atomic import remove, sync_folder, write_text
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.table import BadRow
 from superfine.data.write import write_bad_rows, write_predictions
 from superfine.errors import OutputError
-from superfine.predictors.bundle import BASELINES_FOLDER, Manifest
+from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.figures import Scores, most_confident_errors
 from superfine.recipes.prepare import Parts
@@ -29,6 +32,17 @@ if TYPE_CHECKING:
     from superfine.training.loop import FitResult
 
 BAD_ROWS = "bad_rows.csv"
+METRICS = "metrics.json"
+LOCK = ".lock"
+COMPLETE = "complete.json"
+"""In the unfinished part: everything is written, and these are the names that are to be moved to their places."""
+OUTPUTS = ("model", BASELINES_FOLDER, "predictions.csv", "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
+"""What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
+
+
+def unfinished(folder: Path) -> Path:
+    """Where a run writes until it is whole. What an earlier run left beside it stays until then."""
+    return folder / UNFINISHED
 
 
 def check_folder(request: Request) -> None:
@@ -43,53 +57,120 @@ def check_folder(request: Request) -> None:
 def _refuse_foreign(request: Request, folder: Path) -> None:
     if folder.is_file():
         raise OutputError(f"{folder} is a file; the run needs a folder.", "Choose another one with --out.")
-    if request.resume:
+    if request.resume or not folder.is_dir():
         return
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise OutputError(f"The folder {folder} exists and holds no run of Superfine.", "Choose another one with --out.")
-        if not request.force:
-            raise OutputError(
-                f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force."
-            )
+    if not any(path.name != LOCK for path in folder.iterdir()):
+        return
+    is_broken_off = unfinished(folder).is_dir()
+    if not (folder / MARKER).exists() and not is_broken_off:
+        raise OutputError(f"The folder {folder} exists and holds no run of Superfine.", "Choose another one with --out.")
+    if request.force:
+        return
+    if is_broken_off:
+        raise OutputError(
+            f"The folder {folder} holds a run that was broken off.",
+            f"Go on with --resume {folder}, choose another folder with --out, or start anew with --force.",
+        )
+    raise OutputError(f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force.")
 
 
 @contextmanager
-def claimed_folder(request: Request) -> Iterator[None]:
-    """Make the output folder, and take it away if what is done inside fails before it holds anything.
+def claimed_folder(request: Request) -> Iterator[Request]:
+    """Make the output folder and hold it against other runs; the request comes back with the folder that it got.
 
-    Raises OutputError for one that cannot be used.
+    A folder that nobody named gets another name where it is taken. It goes again if what is done inside fails before it holds
+    anything. Raises OutputError for a folder that cannot be used, or that another run holds.
     """
-    _claim_folder(request)
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # one that holds something stays
-            request.folder.rmdir()
-        raise
-
-
-def _claim_folder(request: Request) -> None:
     check_folder(request)
+    request = replace(request, folder=_made_folder(request))
+    folder = request.folder
+    lock = _locked(folder)
+    try:
+        check_folder(request)  # another run may have ended there in the meantime
+        finish_moving(folder)
+        yield request
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+        for empty in (unfinished(folder), folder):
+            with suppress(OSError):  # one that holds something stays
+                empty.rmdir()
+
+
+def _made_folder(request: Request) -> Path:
+    """The folder, made by this process, or one that is there already and was named."""
     folder = request.folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for n in count(2):
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                if request.is_named:
+                    break
+                folder = request.folder.with_name(f"{request.folder.name}-{n}")
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another one with --out.") from None
     if not os.access(folder, os.W_OK):
         raise OutputError(f"The folder {folder} cannot be written to.", "Choose another one with --out.")
+    return folder
+
+
+def _locked(folder: Path) -> BaseFileLock:
+    """The system's own lock on a file, which ends with the process that holds it, however that ends."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            f"Another run is writing to {folder}.", "Wait until it ends, or choose another folder with --out."
+        ) from None
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be locked: {error.strerror}.", "Choose another one with --out.") from None
+    return lock
 
 
 def begin_run(request: Request, config: RunConfig, bad_rows: Sequence[BadRow] = ()) -> None:
-    """Mark the folder as this run's. What an earlier run left there goes, unless this one resumes it."""
+    """Mark the folder as one with a run under way. What an earlier run left there stays until this one is whole."""
+    part = unfinished(request.folder)
     if not request.resume:
-        for name in ("model", BASELINES_FOLDER, "checkpoint", "checkpoint.new"):
-            shutil.rmtree(request.folder / name, ignore_errors=True)
-        for name in ("metrics.json", "predictions.csv", "report.html", "README.md", "log.jsonl", BAD_ROWS):
-            (request.folder / name).unlink(missing_ok=True)
+        remove(part)
+    part.mkdir(exist_ok=True)
     write_run_file(request, config)
     if bad_rows:
-        write_bad_rows(request.folder / BAD_ROWS, bad_rows)
+        write_bad_rows(part / BAD_ROWS, bad_rows)
+
+
+def finish_run(folder: Path) -> None:
+    """Everything is written: say so, and move it to its place."""
+    part = unfinished(folder)
+    names = [name for name in OUTPUTS if (part / name).exists()]
+    write_text(part / COMPLETE, json.dumps(names))
+    finish_moving(folder)
+
+
+def finish_moving(folder: Path) -> bool:
+    """Move the outputs of a run that is whole to their places. May be repeated after a crash at any point. Says whether there
+    was one."""
+    part = unfinished(folder)
+    if not (part / COMPLETE).exists():
+        return False
+    names = json.loads((part / COMPLETE).read_text(encoding="utf-8"))
+    if (part / METRICS).exists():
+        remove(folder / METRICS)  # from here on until the end the folder holds no whole run
+    for name in OUTPUTS:
+        if (part / name).exists():
+            remove(folder / name)
+            (part / name).replace(folder / name)
+        elif name not in names:
+            remove(folder / name)
+    sync_folder(folder)
+    for path in sorted(part.iterdir(), key=lambda path: path.name == COMPLETE):
+        remove(path)
+    part.rmdir()
+    return True
 
 
 def write_run_file(request: Request, config: RunConfig, choices: dict[str, Any] | None = None) -> None:
@@ -98,7 +179,7 @@ def write_run_file(request: Request, config: RunConfig, choices: dict[str, Any] 
     content["request"] = {name: _source_name(getattr(request, name)) for name in ("data", "validation", "test")}
     if choices is not None:
         content["choices"] = choices
-    write_text(request.folder / MARKER, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    write_text(unfinished(request.folder) / MARKER, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def _source_name(source: object) -> str | list[str] | None:
@@ -109,21 +190,22 @@ def _source_name(source: object) -> str | list[str] | None:
 
 def save_model(folder: Path, model: Model, parts: Parts) -> None:
     """Write `model/`, whole or not at all."""
-    fresh = folder / "model.new"
-    with _written(folder, "Free some space; --resume goes on from the last checkpoint, if there is one."):
-        shutil.rmtree(fresh, ignore_errors=True)
+    target = unfinished(folder) / "model"
+    fresh = target.with_name("model.new")
+    with _written(folder, f"Free some space; --resume {folder} goes on from the last checkpoint, if there is one."):
+        remove(fresh)
         model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning)
-        shutil.rmtree(folder / "model", ignore_errors=True)
-        fresh.replace(folder / "model")
+        remove(target)
+        fresh.replace(target)
 
 
 def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts: Parts) -> None:
     """Write `baselines/NAME/` for each, so that the verdict "use the baseline" can be followed."""
     cleaning = list(STEPS) if parts.config.data.cleaning else []
-    with _written(folder, "Free some space, then go on with --resume."):
+    with _written(folder, f"Free some space, then go on with --resume {folder}."):
         for name, baseline in baselines.items():
-            target = folder / BASELINES_FOLDER / name
-            shutil.rmtree(target, ignore_errors=True)
+            target = unfinished(folder) / BASELINES_FOLDER / name
+            remove(target)
             manifest = Manifest.of(parts.task, parts.columns, predictor=name, cleaning=cleaning)
             baseline.predictor.save(target, manifest)
 
@@ -131,20 +213,19 @@ def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts:
 def write_outputs(
     request: Request, parts: Parts, model: Model, result: FitResult, metrics: dict[str, Any], scores: Scores
 ) -> None:
-    """Write everything but the models, which are there already; the checkpoint goes when all is written."""
+    """Write everything but the models, which are there already."""
     from superfine.report.card import render_card
     from superfine.report.page import render_page
 
-    folder = request.folder
-    with _written(folder, "The model is in its folder model/; free some space and use `superfine evaluate`."):
-        write_text(folder / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
-        write_predictions(folder / "predictions.csv", parts.test, scores.answers)
-        write_text(folder / "README.md", render_card(metrics))
+    part = unfinished(request.folder)
+    with _written(request.folder, f"Free some space, then go on with --resume {request.folder}."):
+        write_predictions(part / "predictions.csv", parts.test, scores.answers)
+        write_text(part / "README.md", render_card(metrics))
         errors = most_confident_errors(parts.scored_test, scores.answers.take(parts.scored))
-        write_text(folder / "report.html", render_page(metrics, errors, request.language))
-        write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
+        write_text(part / "report.html", render_page(metrics, errors, request.language))
+        write_text(part / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         write_run_file(request, parts.config, _choices(parts, model, result))
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+        write_text(part / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
 
 def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
@@ -170,10 +251,3 @@ def _written(folder: Path, advice: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise OutputError(f"Writing to {folder} failed: {error}.", advice) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)

@@ -6,6 +6,7 @@ read, choose columns, learn the task, hold out → open the pretrained model →
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,17 @@ from superfine.recipes.figures import Timing, collect_metrics, score, sizes
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
-from superfine.recipes.run_folder import BAD_ROWS, begin_run, claimed_folder, save_baselines, save_model, write_outputs
+from superfine.recipes.run_folder import (
+    BAD_ROWS,
+    METRICS,
+    begin_run,
+    claimed_folder,
+    finish_run,
+    save_baselines,
+    save_model,
+    unfinished,
+    write_outputs,
+)
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding
 
@@ -44,8 +55,16 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     """Read, check, fine-tune, evaluate, write. Raises a SuperfineError for anything the user can correct."""
     check_training_installed()
     check_plug_ins(request.config)
-    with claimed_folder(request):
-        return _train(request, reporter)
+    with claimed_folder(request) as claimed:
+        return _finished_before(claimed) or _train(claimed, reporter)
+
+
+def _finished_before(request: Request) -> Outcome | None:
+    """What a resumed run came to that had only to be moved to its place, or None where there is more to do."""
+    if not request.resume or unfinished(request.folder).exists():
+        return None
+    metrics = json.loads((request.folder / METRICS).read_text(encoding="utf-8"))
+    return Outcome(request.folder, metrics, metrics["training"]["stopped"] == "interrupted")
 
 
 def _train(request: Request, reporter: Reporter) -> Outcome:
@@ -93,13 +112,14 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
         telling.stage("evaluating")
         scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
-        parity = prove_bundle(request.folder / "model", model, parts.test)
+        parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test)
         telling.findings(parity.findings())
         findings = [*parity.findings(), *findings]
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
         metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
         metrics["parity"] = parity.to_json()
         write_outputs(request, parts, model, result, metrics, scores)
+        finish_run(request.folder)
         telling.result(metrics, str(request.folder))
     return Outcome(request.folder, metrics, result.stopped == "interrupted", next(iter(parity.problems), None))
 

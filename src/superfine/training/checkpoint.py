@@ -6,7 +6,6 @@ A checkpoint is written beside the old one and then takes its place, so that a c
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from superfine.atomic import remove, sync_files, write_text
+from superfine.data.read import checksum
 from superfine.errors import ModelError, OutputError
 from superfine.training.loop import Progress, TrainingState
 
+STATE = "state.json"
 ROW_STATE = ("exp_avg", "exp_avg_sq", "steps")
 SECONDS_BETWEEN = 30.0
 COST_FACTOR = 20.0
@@ -51,34 +53,62 @@ class Checkpointer:
 
 
 def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> None:
-    """Masters, kept masters, optimiser moments, random state, progress. identity: what data and settings it belongs to."""
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    """Masters, kept masters, optimiser moments, random state, progress. identity: what data and settings it belongs to.
+
+    At every moment a whole checkpoint is there under one of three names: `folder`, with `.new`, or with `.old`.
+    """
+    fresh, old = (folder.with_name(folder.name + ending) for ending in (".new", ".old"))
+    remove(fresh)
     fresh.mkdir(parents=True)
     save_file(state.weights.snapshot(), fresh / "weights.safetensors")
     if state.kept:
         save_file(state.kept, fresh / "kept.safetensors")
     save_file(_optimiser_tensors(state), fresh / "optimiser.safetensors")
     save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
-    # Written last: its presence says that the checkpoint is whole.
-    content = {"identity": identity, "progress": state.progress.to_json()}
-    (fresh / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
+    # Written last: its presence says that the checkpoint is whole, and its checksums that it still is.
+    content = {
+        "identity": identity,
+        "progress": state.progress.to_json(),
+        "sha256": {path.name: checksum(path) for path in sorted(fresh.iterdir())},
+    }
+    write_text(fresh / STATE, json.dumps(content))
+    sync_files(fresh)
+    if folder.exists():
+        remove(old)
+        folder.replace(old)
     fresh.replace(folder)
+    remove(old)
 
 
 def find_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint under this name, or None. A crash while writing leaves the old one, or the new one whole."""
-    for candidate in (folder, folder.with_name(folder.name + ".new")):
-        if (candidate / "state.json").exists():
-            return candidate
-    return None
+    """The whole checkpoint that is furthest on, under any of its three names, or None.
+
+    Raises ModelError where there are some and all of them are damaged.
+    """
+    candidates = [path for ending in ("", ".new", ".old") if (path := folder.with_name(folder.name + ending)).is_dir()]
+    whole = [(step, path) for path in candidates if (step := _step_of(path)) is not None]
+    if candidates and not whole and any((path / STATE).exists() for path in candidates):
+        raise ModelError(
+            f"The checkpoint {folder} is damaged: its files are not those that were written.", "Start again without --resume."
+        )
+    return max(whole, key=lambda pair: pair[0])[1] if whole else None
+
+
+def _step_of(folder: Path) -> int | None:
+    """At which step the checkpoint was written, or None where a file is missing or has changed since."""
+    try:
+        content = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if any(checksum(folder / name) != expected for name, expected in content["sha256"].items()):
+            return None
+        return int(content["progress"]["step"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def belongs_to(folder: Path) -> str:
     """The identity that the checkpoint was written with. Raises ModelError when it cannot be read."""
     try:
-        return str(json.loads((folder / "state.json").read_text(encoding="utf-8"))["identity"])
+        return str(json.loads((folder / STATE).read_text(encoding="utf-8"))["identity"])
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
 
@@ -86,7 +116,7 @@ def belongs_to(folder: Path) -> str:
 def read_checkpoint(state: TrainingState, folder: Path) -> None:
     """Put a freshly built run where the checkpoint was written. Raises ModelError when it cannot be read."""
     try:
-        content: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
