@@ -12,7 +12,7 @@ import click
 
 from superfine.cli.commands import COMMANDS
 from superfine.cli.help import TranslatedGroup, language_of, speaking
-from superfine.cli.output import tell
+from superfine.cli.output import end_orderly, tell, write_utf8
 from superfine.errors import SuperfineError
 
 EXIT_UNUSABLE = 2
@@ -46,7 +46,9 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 done, 1 the answer is no, 2 unusable input, 130 interrupted."""
     language = speaking.set(language_of(sys.argv[1:] if arguments is None else arguments))
+    write_utf8()
     try:
+        end_orderly()
         sys.exit(run(lambda: cli.main(arguments, standalone_mode=False)))
     finally:
         speaking.reset(language)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,25 @@ def tell_reading(notes: Sequence[str], bad_rows: Sequence[BadRow]) -> None:
         tell(note)
     for bad in bad_rows:
         tell(f"Left out: {bad.source} row {bad.row} (line {bad.line}) {bad.reason}")
+
+
+def write_utf8() -> None:
+    """Standard output is UTF-8 where it is no terminal, and never breaks off at a character that its encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="backslashreplace")
+
+
+def end_orderly() -> None:
+    """SIGTERM and SIGHUP are what Ctrl-C is, so that nothing is left half-written."""
+
+    def interrupt(_signum: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            signum = getattr(signal, name, None)
+            if signum is not None and signal.getsignal(signum) == signal.SIG_DFL:
+                signal.signal(signum, interrupt)
 
 
 def print_json(document: dict[str, Any]) -> None:

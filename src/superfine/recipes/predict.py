@@ -93,6 +93,12 @@ class PredictJob:
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
             yield examples, predictor.predict_examples(examples, on_batch)
 
+    def _refuse_input(self, out: Path) -> None:
+        """Raises OutputError where writing would destroy what is read."""
+        parts = self._data if isinstance(self._data, list | tuple) else [self._data]
+        if any(_same_file(out, part) for part in parts):
+            raise OutputError(f"{out} is the file that is read.", "Name another file with --out.")
+
     def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8") -> None:
         """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
         codec = codec_of(encoding)
@@ -104,6 +110,7 @@ class PredictJob:
             raise OutputError(
                 f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
             )
+        self._refuse_input(out)
         try:
             with open_predictions(out, self.survey.columns, self.answer_columns, codec) as writer:
                 for examples, predictions in self.pieces(reporter):
@@ -115,6 +122,14 @@ class PredictJob:
             ) from None
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror}.") from None
+
+
+def _same_file(out: Path, part: object) -> bool:
+    """Whether both lead to one file, whatever links stand between."""
+    try:
+        return isinstance(part, str | Path) and out.samefile(part)
+    except OSError:
+        return False
 
 
 def _is_no_file(out: Path) -> bool:

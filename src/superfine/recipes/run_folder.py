@@ -59,9 +59,11 @@ def _refuse_foreign(request: Request, folder: Path) -> None:
         raise OutputError(f"{folder} is a file; the run needs a folder.", "Choose another one with --out.")
     if request.resume or not folder.is_dir():
         return
-    if not any(path.name != LOCK for path in folder.iterdir()):
+    part = unfinished(folder)
+    is_broken_off = (part / MARKER).exists() or (part / COMPLETE).exists()
+    # A process that ended before its first mark leaves an unfinished part with nothing in it to go on with.
+    if not is_broken_off and all(path.name in (LOCK, UNFINISHED) for path in folder.iterdir()):
         return
-    is_broken_off = unfinished(folder).is_dir()
     if not (folder / MARKER).exists() and not is_broken_off:
         raise OutputError(f"The folder {folder} exists and holds no run of Superfine.", "Choose another one with --out.")
     if request.force:
@@ -89,13 +91,22 @@ def claimed_folder(request: Request) -> Iterator[Request]:
         check_folder(request)  # another run may have ended there in the meantime
         finish_moving(folder)
         yield request
+    except BaseException:
+        if not _is_worth_resuming(unfinished(folder)):
+            remove(unfinished(folder))
+        raise
     finally:
-        with suppress(OSError):
+        try:
             (folder / LOCK).unlink(missing_ok=True)
-        lock.release()
-        for empty in (unfinished(folder), folder):
-            with suppress(OSError):  # one that holds something stays
-                empty.rmdir()
+        finally:
+            lock.release()
+        with suppress(OSError):  # one that holds something stays
+            folder.rmdir()
+
+
+def _is_worth_resuming(part: Path) -> bool:
+    """Whether something was learned: a model or a checkpoint is there."""
+    return part.is_dir() and any(path.name.startswith(("checkpoint", "model")) for path in part.iterdir())
 
 
 def _made_folder(request: Request) -> Path:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Literal
 
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that ask a run to end; Windows has no SIGHUP."""
 StopReason = Literal["interrupted", "time_limit"]
 
 
@@ -39,19 +41,23 @@ class Clock:
 
     @contextmanager
     def listening(self, on_interrupt: Callable[[], None] | None = None) -> Iterator[None]:
-        """Inside, the first Ctrl-C asks for an orderly end; the second one is a KeyboardInterrupt as usual."""
+        """Inside, the first Ctrl-C (or SIGTERM, or SIGHUP) asks for an orderly end; the second one does what it did before."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def first_time(_signum: int, _frame: FrameType | None) -> None:
             self.interrupted = True
-            signal.signal(signal.SIGINT, previous)
+            restore()
             if on_interrupt is not None:
                 on_interrupt()
 
-        previous = signal.signal(signal.SIGINT, first_time)
+        def restore() -> None:
+            for signum, handler in previous.items():
+                signal.signal(signum, handler)
+
+        previous = {signum: signal.signal(signum, first_time) for signum in ENDING}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, previous)
+            restore()
