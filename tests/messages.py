@@ -25,6 +25,8 @@ FUNCTIONS = {
     "describe",
     "verdict",
     "_said",
+    "prove_bundle",
+    "_differing",
     "_renamed",
     "_ignored",
     "duration",

@@ -34,6 +34,8 @@ def test_plain_transformers_gives_our_probabilities_on_raw_text(tiny_model, revi
     run = superfine.train(reviews, model=str(tiny_model(family)), out=tmp_path / "run", settings=FAST, progress=False)
     # In a family without special tokens an empty text has no token: plain transformers classifies its padding, so it is left out.
     texts = DIRTY if family not in {"gpt2", "llama", "qwen2"} else [text for text in DIRTY if text]
+    assert run.metrics["parity"]["problems"] == [], "the run has proved it itself"
+    assert run.metrics["parity"]["texts"] >= 32
     ours = run.load().predict(texts).probabilities
     assert np.ptp(ours[:, 0]) > 1e-4, "the texts must differ, or the comparison says nothing"
     np.testing.assert_allclose(plain_probabilities(run.folder / "model", texts), ours, atol=1e-5)

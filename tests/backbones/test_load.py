@@ -100,3 +100,24 @@ def test_a_folder_without_a_tokenizer_is_refused(tiny_model, tmp_path):
             path.unlink()
     with pytest.raises(ModelError, match="holds no tokenizer"):
         load_for_classification(str(folder), ["no", "yes"])
+
+
+def test_code_that_a_model_folder_brings_along_never_runs(tiny_model, tmp_path, monkeypatch):
+    import json
+    import shutil
+
+    from superfine.backbones.load import open_pretrained
+
+    folder = tmp_path / "custom"
+    shutil.copytree(tiny_model("bert"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {
+        "model_type": "my_own",
+        "auto_map": {"AutoConfig": "code.Mine", "AutoModelForSequenceClassification": "code.Model"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(ModelError, match="running code that it brings along"):
+        open_pretrained(str(folder))
+    assert not (tmp_path / "ran").exists()

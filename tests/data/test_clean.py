@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from superfine.data.clean import clean_all, cleaning_normalizer, is_clean, same_text_keys, split_cleaning, with_cleaning
 
@@ -19,6 +19,11 @@ from superfine.data.clean import clean_all, cleaning_normalizer, is_clean, same_
         ("  many \t\n spaces\u00a0here ", "many spaces here"),
         ("1 < 2 and 3 > 2, i <3 you", "1 < 2 and 3 > 2, i <3 you"),
         ("write to <me@example.com>", "write to <me@example.com>"),
+        ("call <target>phone</target> <NAME>", "call <target>phone</target> <NAME>"),
+        ("x < y and z > w, a <b and c>", "x < y and z > w, a <b and c>"),
+        ("List<String> of std::vector<int>", "List<String> of std::vector<int>"),
+        ('<P CLASS="x">one</P><img src=a.png alt="a b" hidden>two<!doctype html>', "one two"),
+        ("<input checked>a<INPUT disabled/>b", "a b"),
         ("质量很好&nbsp;<b>推荐</b>", "质量很好 推荐"),
     ],
 )
@@ -39,6 +44,23 @@ def test_the_tokenizer_cleans_in_the_same_way():
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = with_cleaning(tokenizer)
     assert tokenizer.encode("good<br />bad\u200b").tokens == ["good", "bad"]
+
+
+@pytest.mark.parametrize("content", ["<s>", "<pad>", "  ", "\u200b", "<br>"])
+def test_an_added_token_that_cleaning_would_empty_stands_nowhere_else(content):
+    tokenizer = Tokenizer(models.WordLevel({"good": 0, "bad": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_tokens([AddedToken(content, normalized=True)])
+    cleaned = with_cleaning(tokenizer)
+    assert cleaned.encode("good bad").tokens == ["good", "bad"]
+    assert cleaned.encode(f"good{content}bad").tokens == ["good", content, "bad"]
+
+
+def test_an_added_token_that_cleaning_leaves_alone_is_still_found_whatever_its_case():
+    tokenizer = Tokenizer(models.WordLevel({"good": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.add_tokens([AddedToken("NEWTOKEN", normalized=True)])
+    assert with_cleaning(tokenizer).encode("a NewToken").ids[-1] == tokenizer.token_to_id("NEWTOKEN")
 
 
 def test_texts_that_differ_in_case_markup_and_spaces_are_the_same_text():

@@ -64,3 +64,29 @@ def test_unknown_tokens_of_a_unigram_vocabulary_are_counted():
 
     tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0), ("b", -1.0)], unk_id=0, byte_fallback=False))
     assert Encoder(tokenizer, 8).encode(Examples.of_texts(["ab", "a好"])).unknown_share == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_texts_with_special_tokens_and_dirt_become_what_the_saved_tokenizer_makes_of_them(tiny_model, tmp_path, family):
+    from transformers import AutoTokenizer
+
+    backbone = load_for_classification(str(tiny_model(family)), ["a", "b"])
+    backbone.save(tmp_path, 24)
+    special = {"bert": "[SEP]", "roberta": "<s>"}[family]
+    escaped = special.replace("<", "&lt;").replace(">", "&gt;")
+    texts = [
+        f"a {special} b",
+        f"a<br/>{special}b",
+        f"<p>{escaped}</p>",
+        f"{special}",
+        f"  {special}  <b>x</b>",
+        "plain",
+        "",
+        "<s>strike</s>",
+    ]
+    encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(texts))
+    plain = AutoTokenizer.from_pretrained(tmp_path)(texts, truncation=True)["input_ids"]
+    assert [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)] == plain
+    pairs = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(texts, texts[::-1]))
+    plain = AutoTokenizer.from_pretrained(tmp_path)(texts, texts[::-1], truncation=True)["input_ids"]
+    assert [pairs.ids[a:b].tolist() for a, b in zip(pairs.starts, pairs.starts[1:], strict=False)] == plain

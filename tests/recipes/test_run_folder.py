@@ -161,7 +161,7 @@ def test_a_kill_while_a_run_replaces_another_leaves_one_of_the_two_whole(trained
     n_operations = operations.n
     second = content(tmp_path / "whole" / "model")
     assert first != second
-    for last in range(0, n_operations, 2):
+    for last in range(0, n_operations, 5):
         folder = tmp_path / f"killed-{last}"
         shutil.copytree(trained.folder, folder)
         operations.watch(folder, last)

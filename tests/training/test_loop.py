@@ -10,10 +10,11 @@ import torch
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
 from superfine.config import TrainingConfig
+from superfine.errors import ModelError
 from superfine.recipes.fine_tune import isolated_seed
 from superfine.recipes.reporter import Reporter
 from superfine.records import Examples
-from superfine.training.checkpoint import read_checkpoint, write_checkpoint
+from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import Part, TrainingState, fit, is_kept, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
@@ -159,6 +160,37 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tiny_model, tmp_path, precisi
         assert resumed.progress.step == 8
         fit(resumed, Clock(), Reporter())
     assert equal(expected, dict(resumed.model.backbone.network.named_parameters()))
+
+
+def damaged(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimiser.safetensors", "random.safetensors"])
+def test_a_flipped_bit_in_a_checkpoint_is_noticed(tiny_model, tmp_path, name):
+    write_checkpoint(new_run(tiny_model("bert")), tmp_path / "checkpoint")
+    assert find_checkpoint(tmp_path / "checkpoint") == tmp_path / "checkpoint"
+    damaged(tmp_path / "checkpoint", name)
+    with pytest.raises(ModelError, match="is damaged"):
+        find_checkpoint(tmp_path / "checkpoint")
+
+
+def test_the_furthest_whole_checkpoint_is_read_whichever_name_it_has(tiny_model, tmp_path):
+    state = new_run(tiny_model("bert"))
+    folder = tmp_path / "checkpoint"
+    for step, name in ((3, ".old"), (5, ""), (8, ".new")):
+        state.progress.step = step
+        write_checkpoint(state, tmp_path / f"{step}")
+        (tmp_path / f"{step}").rename(folder.with_name(folder.name + name))
+    assert find_checkpoint(folder).name == "checkpoint.new"
+    damaged(tmp_path / "checkpoint.new", "weights.safetensors")
+    assert find_checkpoint(folder).name == "checkpoint"
+    (folder / "optimiser.safetensors").unlink()
+    assert find_checkpoint(folder).name == "checkpoint.old"
+    write_checkpoint(state, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"], "a new one clears the others away"
 
 
 def test_a_checkpoint_holds_no_pickle(tiny_model, tmp_path):

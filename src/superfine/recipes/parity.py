@@ -76,11 +76,15 @@ def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
             largest = float(np.abs(found - ours[asked]).max(initial=0.0))
             difference = max(difference, largest)
             if not largest <= BOUND:
-                problems.append(f"its probabilities for texts {how} differ by up to {largest:.2g}.")
+                problems.append(_differing(how, largest))
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         return Parity(len(chosen), float("nan"), (f"it cannot be used there ({first_line}).",))
     return Parity(len(asked), difference, tuple(problems))
+
+
+def _differing(how: str, largest: float) -> str:
+    return f"its probabilities for texts {how} differ by up to {largest:.2g}."
 
 
 class _Plain:
