@@ -83,6 +83,12 @@ class Model(TextModel):
                 f"{bundle.folder / MANIFEST} names {len(manifest.labels)} classes, the network has {n_outputs}.",
                 "Copy the bundle again, or train again.",
             )
+        named = [str(backbone.network.config.id2label[i]) for i in range(n_outputs)]
+        if named != manifest.labels:
+            raise ModelError(
+                f"{bundle.folder / MANIFEST} names other classes than config.json, or the same in another order.",
+                "Copy the bundle again, or train again.",
+            )
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)

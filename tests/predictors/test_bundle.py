@@ -1,12 +1,14 @@
 """The bundle: plain files with checksums, opened without surprises."""
 
 import json
+import os
 import shutil
 
+import numpy as np
 import pytest
 
-from superfine.errors import ModelError
-from superfine.predictors.bundle import open_bundle, open_predictor
+from superfine.errors import InputError, ModelError
+from superfine.predictors.bundle import digest_of, open_bundle, open_predictor
 
 
 def test_a_bundle_opens_from_the_runs_folder_and_from_its_model(trained):
@@ -49,12 +51,105 @@ def test_the_manifest_says_what_prediction_needs(trained):
 def test_a_manifest_that_does_not_fit_the_weights_is_refused(trained, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(trained.folder / "model", copy)
-    path = copy / "superfine.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"labels": ["a", "b", "c"], "sha256": {}}))
+    change(copy, labels=["a", "b", "c"])
     with pytest.raises(ModelError, match="names 3 classes, the network has 2"):
         open_predictor(copy)
-    path.write_text(json.dumps(manifest | {"format": 9}))
+    change(copy, labels=["good", "bad"])
+    with pytest.raises(ModelError, match="names other classes than config"):
+        open_predictor(copy)
+    change(copy, format=9)
     with pytest.raises(ModelError, match="format") as error:
         open_predictor(copy)
     assert "pydantic" not in str(error.value)
+
+
+def change(folder, **facts):
+    """Write other facts into a manifest, with a digest that fits."""
+    path = folder / "superfine.json"
+    content = json.loads(path.read_text(encoding="utf-8")) | facts
+    path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    shutil.copytree(trained.folder / "model", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_manifest_that_was_edited_is_refused(copied):
+    path = copied / "superfine.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"max_length": 32', '"max_length": 16'), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"superfine\.json has changed"):
+        open_predictor(copied)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"max_length": -5}, "max_length"),
+        ({"max_length": 10**12}, "max_length"),
+        ({"max_length": None}, "how much the model reads"),
+        ({"text": []}, "text"),
+        ({"text": [""]}, "text"),
+        ({"labels": ["bad", "bad"]}, "same name"),
+        ({"labels": []}, "labels"),
+        ({"sha256": {}}, "lists no checksums"),
+        ({"sha256": {"../../etc/passwd": "0"}}, "sha256"),
+        ({"sha256": {"..": "0"}}, "not a file of the bundle"),
+        ({"predictor": "nobody"}, 'no predictor "nobody"'),
+        ({"task": "nothing"}, 'no task "nothing"'),
+    ],
+)
+def test_nonsense_in_a_manifest_is_refused_even_with_a_digest_that_fits(copied, facts, message):
+    change(copied, **facts)
+    with pytest.raises(InputError, match=message):
+        open_predictor(copied)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\x00", "[" * 5000, '{"format": 1}'])
+def test_what_is_no_manifest_is_refused(copied, content):
+    (copied / "superfine.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"superfine\.json"):
+        open_predictor(copied)
+
+
+def test_an_added_file_that_something_might_read_is_refused_and_a_readme_is_not(copied):
+    (copied / "README.md").write_text("mine")
+    assert open_predictor(copied).labels == ("bad", "good")
+    (copied / "special_tokens_map.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"special_tokens_map\.json was added"):
+        open_predictor(copied)
+
+
+def test_links_and_devices_are_refused(copied, tmp_path):
+    weights = copied / "model.safetensors"
+    weights.rename(tmp_path / "elsewhere")
+    weights.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="is a link or a device"):
+        open_predictor(copied)
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(ModelError, match="is a link or a device"):
+        open_predictor(copied)
+    (copied / "superfine.json").unlink()
+    (copied / "superfine.json").symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match="no plain file"):
+        open_predictor(copied)
+
+
+def test_a_head_that_is_no_number_is_an_error_and_never_nan_in_json(copied, capsys, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    from superfine.data.read import checksum
+    from tests.conftest import make_rows, write_csv
+    from tests.recipes.test_predict import superfine_command
+
+    weights = load_file(copied / "model.safetensors")
+    weights["classifier.bias"] = weights["classifier.bias"] * np.nan
+    save_file(weights, copied / "model.safetensors", metadata={"format": "pt"})
+    listed = json.loads((copied / "superfine.json").read_text())["sha256"]
+    change(copied, sha256=listed | {"model.safetensors": checksum(copied / "model.safetensors")})
+    assert superfine_command("predict", copied, write_csv(tmp_path / "new.csv", make_rows(3)), "--json") == 2
+    output = capsys.readouterr()
+    assert "NaN" not in output.out
+    assert "no number" in output.err

@@ -6,10 +6,13 @@ tokenizer. One fact, one place: prediction, export and serving read maximum leng
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
@@ -29,23 +32,40 @@ BASELINES_FOLDER = "baselines"
 """In the folder of a run: one bundle for each baseline."""
 
 
+MOST_BYTES = 64 << 20
+"""A manifest is larger than a few kilobytes only with very many classes."""
+LONGEST = 1 << 20
+OTHERS = {"README.md", "LICENSE", ".gitattributes", ".gitignore"}
+"""Files that may stand in a bundle without being listed: nothing that opens a model reads them."""
+Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
+Column = Annotated[str, Field(min_length=1)]
+
+
 class Manifest(BaseModel):
-    """What `superfine.json` holds. `sha256` is by file name, relative to the manifest's folder."""
+    """What `superfine.json` holds. `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself."""
 
     model_config = ConfigDict(extra="ignore")
 
     format: Literal[1] = 1
     predictor: str = "torch"
     task: str
-    labels: list[str]
-    max_length: int | None = None
+    labels: list[str] = Field(min_length=1)
+    max_length: int | None = Field(None, gt=0, le=LONGEST)
     precision: Precision = "float32"
     cleaning: list[str]
-    text: list[str]
-    text_pair: str | None = None
-    label: str | None = None
-    group: str | None = None
-    sha256: dict[str, str] = {}
+    text: list[Column] = Field(min_length=1)
+    text_pair: Column | None = None
+    label: Column | None = None
+    group: Column | None = None
+    sha256: dict[Name, str] = {}
+    digest: str = ""
+
+    @field_validator("labels")
+    @classmethod
+    def _different(cls, labels: list[str]) -> list[str]:
+        if len(set(labels)) < len(labels):
+            raise ValueError("two classes have the same name")
+        return labels
 
     @classmethod
     def of(
@@ -73,13 +93,23 @@ class Bundle:
         self.manifest = manifest
 
     def verify(self) -> None:
-        """Raises ModelError for a file that is missing or has changed since the bundle was written."""
+        """Raises ModelError for a file that is missing, has changed since the bundle was written, was added, or is no plain
+        file."""
+        again = "Copy the bundle again, or train again."
+        if not self.manifest.sha256:
+            raise ModelError(f"{self.folder / MANIFEST} lists no checksums.", again)
         for name, expected in self.manifest.sha256.items():
             path = self.folder / name
             if not path.exists():
                 raise ModelError(f"{path} is missing.", "The bundle is incomplete: copy the whole folder, or train again.")
+            if path.is_symlink() or not path.is_file():
+                raise ModelError(f"{path} is a link or a device, not a file of the bundle.", again)
             if checksum(path) != expected:
-                raise ModelError(f"{path} has changed since the model was saved.", "Copy the bundle again, or train again.")
+                raise ModelError(f"{path} has changed since the model was saved.", again)
+        listed = {*self.manifest.sha256, MANIFEST, *OTHERS}
+        added = sorted(path.name for path in self.folder.iterdir() if path.name not in listed and not path.is_dir())
+        if added:
+            raise ModelError(f"{self.folder / added[0]} was added since the model was saved.", f"Remove it. {again}")
 
 
 def open_bundle(folder: Path | str, baseline: str | None = None) -> Bundle:
@@ -112,17 +142,31 @@ def _open_baseline(folder: Path, name: str) -> Bundle:
 
 def _read_bundle(folder: Path) -> Bundle:
     path = folder / MANIFEST
+    again = "Copy the bundle again, or train again."
     try:
-        return Bundle(folder, Manifest.model_validate_json(path.read_text(encoding="utf-8")))
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise ModelError(f"{path} is no plain file of a usual size.", again)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest.model_validate(content)
+        if manifest.digest != digest_of(content):
+            raise ModelError(f"{path} has changed since the model was saved.", again)
+        return Bundle(folder, manifest)
     except ValidationError as error:
         mistake = error.errors()[0]
         where = ".".join(map(str, mistake["loc"])) or "its content"
+        what = mistake["msg"].removeprefix("Value error, ")
         raise ModelError(
-            f"{path} cannot be used: {where}: {mistake['msg']}.",
+            f"{path} cannot be used: {where}: {what}.",
             "Copy the bundle again, train again, or update Superfine.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}.", "Copy the bundle again, or train again.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}.", again) from None
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says, but for the digest itself."""
+    said = {key: value for key, value in content.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def open_predictor(folder: Path | str, precision: Precision | None = None, baseline: str | None = None) -> Predictor:
@@ -144,8 +188,9 @@ def open_predictor(folder: Path | str, precision: Precision | None = None, basel
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `superfine.json` with the checksums of every other file in the folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    manifest = manifest.model_copy(update={"sha256": {path.name: checksum(path) for path in files}})
-    write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    content = manifest.model_copy(update={"sha256": {path.name: checksum(path) for path in files}}).model_dump(mode="json")
+    content["digest"] = digest_of(content)
+    write_text(folder / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     mode = (folder / MANIFEST).stat().st_mode & 0o777
     for path in files:  # libraries write some of them for the owner alone
         path.chmod(mode)

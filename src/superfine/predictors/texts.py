@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from superfine.data.encode import Encoded, Encoder
+from superfine.errors import ModelError
 from superfine.records import Choices, Examples, FloatArray
 from superfine.tasks.classification import Classification
 
@@ -72,4 +73,7 @@ class TextModel(TextPredictor):
         starts = range(0, len(examples), CHUNK_TEXTS)
         chunks = (examples.take(range(start, min(start + CHUNK_TEXTS, len(examples)))) for start in starts)
         parts = [self.outputs(self.encoder.encode(chunk), on_batch) for chunk in chunks]
-        return self.task.decode(examples.row, np.concatenate(parts) if parts else np.zeros((0, len(self.labels))))
+        outputs = np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+        if not np.isfinite(outputs).all():
+            raise ModelError("What the model computes is no number (nan): its weights are damaged.", "Train again.")
+        return self.task.decode(examples.row, outputs)
