@@ -38,9 +38,11 @@ def main() -> None:
     print("| work | set | other, ms | this, ms | ratio (each round) |\n|---|---|---|---|---|", flush=True)
     for work in a.work:
         for name in a.sets:
-            times = [
-                [milliseconds(c.resolve(), name, work, a.steps) for c in (a.other, datasets.REPOSITORY)] for _ in range(a.rounds)
-            ]
+            times = []
+            for i in range(a.rounds):  # each goes first as often as the other: a machine slows down as it warms up
+                turns = [a.other, datasets.REPOSITORY]
+                found = {c: milliseconds(c.resolve(), name, work, a.steps) for c in (turns if i % 2 else turns[::-1])}
+                times.append([found[c] for c in turns])
             other, this = np.median(times, axis=0)
             ratios = [theirs / ours for theirs, ours in times]
             shown = ", ".join(f"{ratio:.3f}" for ratio in ratios)

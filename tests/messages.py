@@ -25,6 +25,7 @@ FUNCTIONS = {
     "describe",
     "verdict",
     "_said",
+    "_enlarged",
     "prove_bundle",
     "_differing",
     "_renamed",

@@ -81,3 +81,52 @@ def test_the_embedded_model_keeps_no_truncation_or_padding_of_its_own(tmp_path):
     assert saved.truncation is None
     assert len(saved.encode("word " * 300).ids) == 302
     np.testing.assert_allclose(plain_probabilities(tmp_path, DIRTY).sum(axis=1), 1.0, atol=1e-5)  # it loads in plain transformers
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "qwen2"])
+def test_a_decoder_reads_the_token_that_transformers_reads_where_the_end_token_pads(tiny_model, tmp_path, family):
+    import shutil
+
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model(family), folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = "</s>"
+    tokenizer.save_pretrained(folder)
+    odd = ["this pan is lovely</s>", "awful</s></s>", "</s>", "a </s> in the middle", "</s></s></s>"]
+    rows = [*make_rows(120), *((text, "good" if i % 2 else "bad") for i, text in enumerate(odd))]
+    columns = {"text": [text for text, _ in rows], "label": [label for _, label in rows]}
+    run = superfine.train(columns, test=columns, model=str(folder), out=tmp_path / "run", settings=FAST, progress=False)
+    assert run.metrics["parity"]["problems"] == []
+    ours = run.load().predict(odd).probabilities
+    assert np.ptp(ours[:, 0]) > 1e-4
+    np.testing.assert_allclose(plain_probabilities(run.folder / "model", odd), ours, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "gpt2"])
+def test_tokens_that_were_added_without_a_row_in_the_table_get_one(tiny_model, reviews, tmp_path, family):
+    import shutil
+
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model(family), folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([f"newword{i}" for i in range(50)])
+    tokenizer.save_pretrained(folder)
+    said = []
+
+    from superfine.backbones.load import open_pretrained
+
+    pretrained = open_pretrained(str(folder))
+    said += pretrained.notes
+    assert pretrained.n_missing_rows > 0
+    assert "the table is enlarged" in said[0]
+    texts = ["newword49 is lovely", "plain words", "newword0 newword1"]
+    run = superfine.train(reviews, model=str(folder), out=tmp_path / "run", settings=FAST, progress=False)
+    assert run.metrics["parity"]["problems"] == []
+    np.testing.assert_allclose(
+        plain_probabilities(run.folder / "model", texts), run.load().predict(texts).probabilities, atol=1e-5
+    )
+    assert open_pretrained(str(run.folder / "model")).n_missing_rows == 0

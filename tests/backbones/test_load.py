@@ -121,3 +121,31 @@ def test_code_that_a_model_folder_brings_along_never_runs(tiny_model, tmp_path, 
     with pytest.raises(ModelError, match="running code that it brings along"):
         open_pretrained(str(folder))
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_vocabulary_of_another_kind_than_the_configuration_asks_for_is_refused_with_the_true_cause(tmp_path):
+    from transformers import AlbertConfig, AlbertModel
+
+    AlbertModel(AlbertConfig(**FAMILIES["albert"])).save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{i}" for i in range(155))]))
+    with pytest.raises(ModelError, match=r"of the 160 tokens in vocab.txt: that is BERT's kind"):
+        load_for_classification(str(tmp_path), ["a", "b"])
+
+
+def test_a_padding_token_that_nobody_names_is_found_in_the_vocabulary(tiny_model):
+    from superfine.backbones.load import open_pretrained
+
+    pretrained = open_pretrained(str(tiny_model("gpt2")))
+    assert pretrained.wrapper.pad_token == "<pad>"
+    assert pretrained.config.pad_token_id == pretrained.wrapper.pad_token_id
+
+
+def test_where_tokenizer_and_configuration_name_different_padding_tokens_the_tokenizer_is_right(tiny_model, tmp_path):
+    from superfine.backbones.load import open_pretrained
+
+    for family, expected in (("bert", 0), ("roberta", 1)):
+        folder = tmp_path / family
+        shutil.copytree(tiny_model(family), folder)
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | ({"pad_token_id": 7} if family == "bert" else {})))
+        assert open_pretrained(str(folder)).config.pad_token_id == expected

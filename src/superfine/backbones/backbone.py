@@ -146,7 +146,7 @@ class Backbone:
         for layer in layers:
             is_last = layer is layers[-1]
             if family.layers is not None and (is_last or family.layers.every):
-                patch_layer(layer, family.layers.computed, family.reads if is_last else None)
+                patch_layer(layer, family.layers.computed, is_last=is_last)
 
     def _layers(self) -> list[nn.Module]:
         if self.family is None or self.family.layers is None:
@@ -175,19 +175,36 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled())):
+        read = self._read_tokens(batch)
+        with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled()), read):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
         if family.layers is not None:
             return states
-        return states.index_select(0, batch.layout.first if family.reads == "first" else batch.layout.last)
+        return states.index_select(0, read)
+
+    def _read_tokens(self, batch: Batch) -> Tensor:
+        """(n,) which token of each text is read, counted through the packed batch.
+
+        A decoder's is the last one that is not the padding token, as transformers reads it: a text may end with the token that
+        pads, where the end token does both. In a text of nothing else it is the first one.
+        """
+        first = batch.layout.first
+        if cast(Family, self.family).reads == "first":
+            return first
+        padding = self.network.config.pad_token_id
+        if padding is None:
+            return batch.layout.last
+        places = torch.where(batch.input_ids == padding, 0, batch.layout.positions)
+        last = torch.zeros_like(first).scatter_reduce_(0, batch.layout.text_of_token, places, "amax")
+        return first + last
 
     def _padded_states(self, batch: Batch) -> Tensor:
         """(n, width) the same from a padded rectangle."""
         family = cast(Family, self.family)
         rectangle = self._rectangle(batch.with_embeddings(self._body_embeddings(batch)), "right", family.has_token_types)
         output = self.network.base_model(**rectangle, **self._no_cache())
-        place = torch.zeros_like(batch.layout.lengths) if family.reads == "first" else batch.layout.lengths - 1
+        place = self._read_tokens(batch) - batch.layout.first
         states: Tensor = output.last_hidden_state
         return states[torch.arange(batch.n_texts, device=states.device), place]
 

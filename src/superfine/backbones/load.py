@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -91,11 +93,24 @@ class Pretrained:
     config: Any
     wrapper: Any
     tokenizer: Tokenizer
+    cleans: bool
 
     @property
     def max_positions(self) -> int | None:
         """How many tokens the network can read, or None where there is no bound."""
         return max_positions(self.config)
+
+    @property
+    def n_missing_rows(self) -> int:
+        """How many tokens the tokenizer knows beyond the model's table: some were added, and the table was not enlarged."""
+        n_rows = getattr(self.config, "vocab_size", None)
+        largest = max(self.tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+        return max(0, largest + 1 - n_rows) if isinstance(n_rows, int) else 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the model."""
+        return [_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else []
 
     def encoder(self, max_length: int) -> Encoder:
         """From texts to at most so many tokens."""
@@ -119,6 +134,8 @@ class Pretrained:
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
             network = _load_network(self.location, config, fresh_head=labels is not None)
+            if self.n_missing_rows:
+                network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         return Backbone(network, self.tokenizer, self.wrapper, FAMILIES.get(config.model_type))
 
 
@@ -134,9 +151,10 @@ def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
     tokenizer = wrapper.backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    tokenizer = with_cleaning(tokenizer) if cleaning and not _is_cleaned(location) else Tokenizer.from_str(tokenizer.to_str())
+    cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
+    tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else Tokenizer.from_str(tokenizer.to_str())
     _settle_padding(config, wrapper)
-    return Pretrained(location, config, wrapper, tokenizer)
+    return Pretrained(location, config, wrapper, tokenizer, cleans)
 
 
 def load_for_classification(
@@ -168,9 +186,26 @@ def _load_tokenizer(location: ModelLocation) -> Any:
         )
     with _explained(location):
         wrapper = AutoTokenizer.from_pretrained(location.path, trust_remote_code=False)
+    _refuse_other_vocabulary(location, wrapper)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
+
+
+def _refuse_other_vocabulary(location: ModelLocation, wrapper: Any) -> None:
+    """Raises ModelError where the tokenizer that the configuration asks for reads next to nothing of the vocabulary in the
+    folder."""
+    path = Path(location.path) / "vocab.txt"
+    if not location.is_folder or not path.exists() or (path.parent / "tokenizer.json").exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        n_lines = sum(1 for _ in stream)
+    if len(wrapper) < n_lines // 2:
+        raise ModelError(
+            f"The tokenizer of {location.name} reads {len(wrapper)} of the {n_lines} tokens in vocab.txt: that is BERT's kind of "
+            f"vocabulary, and {type(wrapper).__name__}, which config.json asks for, reads another.",
+            "Save the right tokenizer into the folder: BertTokenizerFast.from_pretrained(folder).save_pretrained(folder).",
+        )
 
 
 def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> Any:
@@ -256,9 +291,49 @@ def _is_cleaned(location: ModelLocation) -> bool:
         return False
 
 
+@cache
+def keeps_cleaning(model_type: str) -> bool:
+    """Whether AutoTokenizer reads a saved normaliser for this type of model: for some types it builds one of its own (Qwen2's).
+
+    Asked by a folder with a tokenizer of one word, which takes milliseconds.
+    """
+    from tokenizers import models
+    from transformers import AutoTokenizer
+
+    tokenizer = with_cleaning(Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]")))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+        (folder / "config.json").write_text(json.dumps({"model_type": model_type}), encoding="utf-8")
+        try:
+            with quiet_transformers():
+                opened = AutoTokenizer.from_pretrained(folder, trust_remote_code=False).backend_tokenizer
+        except Exception:  # a class of its own that this stub does not suit
+            return False
+    return bool(opened.normalizer is not None and opened.normalizer.normalize_str("a<br/>&amp;  b") == "a & b")
+
+
+def _enlarged(name: str, n_rows: int) -> str:
+    return f"The tokenizer of {name} knows {n_rows} tokens more than its table of embeddings: the table is enlarged."
+
+
+PADDING_TOKENS = ("[PAD]", "<pad>", "<|pad|>")
+
+
 def _settle_padding(config: Any, wrapper: Any) -> None:
-    """Decoders often name no padding token, but plain transformers needs one to classify batches: take the end token."""
+    """One padding token for tokenizer and network, which plain transformers needs to classify batches.
+
+    Decoders often name none: it is the one that their vocabulary has under a usual name, or the end token. Where the two name
+    different ones, the tokenizer pads, so it is right; but where positions are counted from the padding token, the network's own
+    must stay.
+    """
     if wrapper.pad_token is None:
-        wrapper.pad_token = wrapper.eos_token or wrapper.unk_token
-    if getattr(config, "pad_token_id", None) is None:
+        known = wrapper.get_vocab()
+        usual = next((token for token in PADDING_TOKENS if token in known), None)
+        wrapper.pad_token = usual or wrapper.eos_token or wrapper.unk_token
+    family = FAMILIES.get(config.model_type)
+    counts_from_padding = family is not None and family.positions_after_padding
+    if getattr(config, "pad_token_id", None) is None or not counts_from_padding:
         config.pad_token_id = wrapper.pad_token_id

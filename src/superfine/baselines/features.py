@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from superfine.errors import DataError
 from superfine.records import Examples, FloatArray
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Features:
         """most: features in all; the ones that most texts have are taken. None: all."""
         texts = [*_cut(examples.text), *_cut(examples.text_pair or [])]
         names = ["characters"] if is_unspaced(texts) else ["words", "pieces"]
-        features = cls({name: vectoriser_of(name).fit(texts) for name in names})
+        features = cls({name: fitted for name in names if (fitted := _fitted(name, texts)) is not None})
+        if not features.vectorisers:
+            raise DataError("TF-IDF finds nothing to count in these texts.", "Are they empty, or the wrong column?")
         return features if most is None or features.n_columns(examples) <= most else features._most_frequent(most, examples)
 
     def n_columns(self, examples: Examples) -> int:
@@ -72,8 +75,8 @@ class Features:
         for name, vectoriser in self.vectorisers.items():
             size = len(vectoriser.vocabulary_)
             own = chosen[(chosen >= start) & (chosen < start + size)] - start
-            terms = vectoriser.get_feature_names_out()
-            smaller[name] = vectoriser_of(name, terms[own].tolist(), vectoriser.idf_[own])
+            if len(own):
+                smaller[name] = vectoriser_of(name, vectoriser.get_feature_names_out()[own].tolist(), vectoriser.idf_[own])
             start += size
         return type(self)(smaller)
 
@@ -96,6 +99,16 @@ class Features:
         return hstack([v.transform(cut) for v in self.vectorisers.values()], format="csr", dtype=np.float32)
 
 
+def _fitted(name: str, texts: list[str]) -> TfidfVectorizer | None:
+    """A vectoriser of these texts; where no feature stands in two of them, of all features; None where there is none."""
+    for rarest in (None, 1):
+        try:
+            return vectoriser_of(name, rarest=rarest).fit(texts)
+        except ValueError:  # scikit-learn's word for an empty vocabulary
+            continue
+    return None
+
+
 def n_columns(n_features: int, *, pairs: bool) -> int:
     """How many columns there are for so many features of a text."""
     return 4 * n_features + 1 if pairs else n_features
@@ -105,11 +118,18 @@ def _cut(texts: Sequence[str]) -> list[str]:
     return [text[:MOST_CHARACTERS] for text in texts]
 
 
-def vectoriser_of(name: str, terms: list[str] | None = None, idf: FloatArray | None = None) -> TfidfVectorizer:
-    """One that is to be fitted, or with terms and their inverse document frequencies one that is."""
+def vectoriser_of(
+    name: str, terms: list[str] | None = None, idf: FloatArray | None = None, rarest: int | None = None
+) -> TfidfVectorizer:
+    """One that is to be fitted, or with terms and their inverse document frequencies one that is.
+
+    rarest: how many texts a feature must stand in at least; None: as usual.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     options = ANALYSERS[name]
+    if rarest is not None:
+        options = options | {"min_df": rarest}
     if terms is None:
         return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **options)
     options = {key: value for key, value in options.items() if key != "min_df"}

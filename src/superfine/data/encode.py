@@ -69,7 +69,7 @@ class Encoder:
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
-        return hashlib.sha256(f"{self.tokenizer.to_str()} {self._cleans} {self.max_length} {self.empty_id}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id}".encode()).hexdigest()
 
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
         """Tokenise every example; texts too long are cut at the end (of the longer one of a pair).
@@ -99,8 +99,8 @@ class Encoder:
     def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
         """Clean, then tokenise: as the saved tokenizer does, but texts that need no cleaning pass at once.
 
-        The saved tokenizer takes special tokens out of the raw text before it cleans. So where one stands in a text that cleaning
-        changes, or appears through it, the saved tokenizer itself reads it.
+        The saved tokenizer takes added tokens out of the raw text first, and then cleans each piece between them. So a text that
+        holds one, before cleaning or through it, is read by the saved tokenizer itself.
         """
         if not self._cleans:
             return self.tokenizer.encode_batch_fast(_inputs(texts, pairs))
@@ -116,11 +116,11 @@ class Encoder:
         return encodings
 
     def _holding_added_tokens(self, raw: list[str], cleaned: list[str]) -> list[int]:
-        """Which texts that cleaning changes hold a special or added token, before or after."""
+        """Which texts hold a special or added token, before cleaning or after."""
         if self._added is None:
             return []
         found = self._added.search
-        return [i for i, (a, b) in enumerate(zip(raw, cleaned, strict=True)) if a is not b and (found(a) or found(b))]
+        return [i for i, (a, b) in enumerate(zip(raw, cleaned, strict=True)) if found(a) or (a is not b and found(b))]
 
     def _encode_chunk(self, examples: Examples, start: int) -> tuple[
         NDArray[np.int32], IntArray, NDArray[np.int8] | None, NDArray[np.bool_], int, int

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from superfine.data.encode import Encoded, Encoder
 from superfine.records import Examples
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when Encoded or the way of tokenising changes."""
 FEWEST_TEXTS = 20_000
 """Fewer are tokenised in a second or two, and kept in memory alone."""

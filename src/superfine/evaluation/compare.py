@@ -237,7 +237,8 @@ def _compare_means(score: Ratio, a: Units, b: Units, seed: int, n_swaps: int) ->
         effect += sign * (over - ratio * under) / under.sum()
         share += sign * over / under.sum()
     quantile = NORMAL if a.n_groups is None else float(student(len(a)))
-    half = quantile * float(np.sqrt(np.square(effect).sum())) if np.any(effect) else 0.0
+    half = quantile * float(np.sqrt(np.square(effect).sum())) if len(effect) > 1 else np.inf
+    half = 0.0 if np.isnan(half) else half
     # Swapping a unit turns the sign of its share in the difference.
     rng, large = np.random.default_rng(seed + 1), 0
     for _ in range(n_swaps):

@@ -16,6 +16,7 @@ from superfine.records import SHARE, Bounds, FloatArray, Interval, Mean, Ratio, 
 COVERAGE = 0.95
 NORMAL = 1.959963984540054
 """The normal quantile of 97.5 %."""
+ROUNDING = 1e-12
 
 
 class Parts(NamedTuple):
@@ -72,14 +73,18 @@ def ratio_parts(score: Ratio, units: Units) -> Parts:
     ratio = np.divide(total, n, out=np.zeros_like(total), where=defined)
     residual = _product(over, over) - 2 * ratio * _product(over, under) + np.square(ratio) * _product(under, under)
     variance = np.divide(np.maximum(residual, 0), np.square(n), out=np.zeros_like(total), where=defined)
+    # Where all units have the same ratio, what is left is rounding.
+    variance = np.where(variance > ROUNDING * np.abs(ratio) / np.maximum(np.abs(n), 1), variance, 0.0)
     contributing = _count(under)
     quantile: FloatArray = np.full(len(n), NORMAL)
     if units.n_groups is not None:
         quantile = student(contributing)
         variance = variance * np.divide(contributing, contributing - 1, out=np.ones_like(n), where=contributing > 1)
     if score.bounds != SHARE:
-        half = np.where(variance > 0, quantile, 0.0) * np.sqrt(variance)
-        low, high = np.maximum(ratio - half, score.bounds[0]), np.minimum(ratio + half, score.bounds[1])
+        known = (contributing > 1) & np.isfinite(quantile)
+        half = np.where(known, quantile, 0.0) * np.sqrt(variance)
+        low = np.where(known, np.maximum(ratio - half, score.bounds[0]), score.bounds[0])
+        high = np.where(known, np.minimum(ratio + half, score.bounds[1]), score.bounds[1])
         return Parts(ratio, ratio, low, high, contributing, defined)
     worth = np.divide(ratio * (1 - ratio), variance, out=np.minimum(n, contributing), where=variance > 0)
     worth = np.minimum(worth, n)
@@ -114,9 +119,11 @@ def mean_interval(score: Mean, value: float, units: Units, bias: float) -> Inter
     least = quantile * (shape(np.minimum(smooth + deviation, 1.0)) - shape(np.maximum(smooth - deviation, 0.0))) / 2
     over, under = _unit_terms(score.of, units)
     below, above = (
-        _combined(np.maximum(margin, least) * weights, over, under, parts)
+        _combined(np.nan_to_num(np.maximum(margin, least) * weights, posinf=1.0), over, under, parts)
         for margin in (parts.value - parts.low, parts.high - parts.value)
     )
+    if not np.isfinite(quantile):
+        return Interval(value, *score.of.bounds)
     low, high = value - below - max(bias, 0.0), value + above + max(-bias, 0.0)
     return Interval(value, float(max(low, score.of.bounds[0])), float(min(high, score.of.bounds[1])))
 
@@ -144,6 +151,8 @@ def percentile_interval(
         return Interval(value, *bounds)
     if not len(defined) or not np.isfinite(value):
         return Interval(value, value, value)
+    if n < 2:
+        return Interval(value, *bounds)
     if np.ptp(defined) == 0 and value in bounds:
         low, high = wilson(np.asarray(float(value == bounds[1])), np.asarray(float(n)))
         span = bounds[1] - bounds[0]

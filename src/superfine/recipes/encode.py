@@ -29,6 +29,8 @@ class EncodedParts:
 def encode_parts(parts: Parts, pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> EncodedParts:
     """Tokenise the training and validation parts as the model reads them, or take their tokens from the cache."""
     started = time.perf_counter()
+    for note in pretrained.notes:
+        reporter.note(note)
     encoder = pretrained.encoder(_max_length(pretrained, config, reporter))
     counter = Counter(reporter, len(parts.train) + len(parts.validation))
     encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)

@@ -204,14 +204,15 @@ def most_confident_errors(examples: Examples, answers: Choices, limit: int = 12)
     """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
     truth, said = examples.label or [], answers.label
     wrong = [i for i, (label, true) in enumerate(zip(said, truth, strict=True)) if label != true]
-    wrong.sort(key=lambda i: -answers.confidence[i])
+    confidence = answers.confidence
+    wrong.sort(key=lambda i: -confidence[i])
     return [
         {
             "row": int(examples.row[i]),
             "text": examples.text[i],
             "label": truth[i],
             "prediction": said[i],
-            "confidence": float(answers.confidence[i]),
+            "confidence": float(confidence[i]),
         }
         for i in wrong[:limit]
     ]

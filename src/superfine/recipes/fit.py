@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from superfine.recipes.prepare import prepare
+from superfine.recipes.prepare import prepare, without_cleaning
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import begin_run, claimed_folder, finish_run, save_model
@@ -26,6 +26,10 @@ def _fit(request: Request, reporter: Reporter) -> None:
 
     reporter.stage("loading")
     pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
+    if config.data.cleaning and not pretrained.cleans:
+        reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
+        parts = without_cleaning(parts)
+        config = parts.config
     reporter.stage("encoding")
     encoded = encode_parts(parts, pretrained, config, reporter)
     model = build_model(pretrained, parts.task, encoded, config)

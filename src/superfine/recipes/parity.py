@@ -26,7 +26,7 @@ class Parity:
     agrees."""
 
     n_texts: int
-    largest_difference: float
+    largest_difference: float | None
     problems: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -64,9 +64,7 @@ def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
         wrong = [i for i in asked if theirs[i] != ids[i]]
         if wrong:
             row = int(chosen.row[wrong[0]])
-            return Parity(
-                len(asked), float("nan"), (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",)
-            )
+            return Parity(len(asked), None, (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",))
         difference, problems = 0.0, []
         for how, batches in (
             ("alone", [[i] for i in asked]),
@@ -74,13 +72,13 @@ def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
         ):
             found = np.concatenate([plain.probabilities(chosen, batch) for batch in batches]) if batches else ours[:0]
             largest = float(np.abs(found - ours[asked]).max(initial=0.0))
-            difference = max(difference, largest)
+            difference = largest if not largest <= difference else difference
             if not largest <= BOUND:
                 problems.append(_differing(how, largest))
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return Parity(len(chosen), float("nan"), (f"it cannot be used there ({first_line}).",))
-    return Parity(len(asked), difference, tuple(problems))
+        return Parity(len(chosen), None, (f"it cannot be used there ({first_line}).",))
+    return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems))
 
 
 def _differing(how: str, largest: float) -> str:

@@ -66,6 +66,12 @@ def prepare(
     return _hold_out_parts(rows, task, config, needs_test=needs_test)
 
 
+def without_cleaning(parts: Parts) -> Parts:
+    """The parts for a model that reads texts as they are."""
+    data = parts.config.data.model_copy(update={"cleaning": False})
+    return replace(parts, config=parts.config.model_copy(update={"data": data}))
+
+
 @dataclass(frozen=True)
 class _Rows:
     """The usable rows of each file that was given, by its use, and the columns they were read from."""
@@ -120,6 +126,8 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
     """The parts: files that were given as they are, the others held out of the training rows."""
     settings, train = config.data, rows.given["train"]
     test, validation = rows.given.get("test"), rows.given.get("validation")
+    if validation is not None and settings.ignore_unknown_labels:
+        validation = validation.take(scored_positions(validation, task, ignore_unknown=True))
     validation_targets = None if validation is None else task.encode(validation)
     if test is None:
         train, test = _hold_out(train, task, settings.test_share, config.seed, "test") if needs_test else (train, train.take([]))

@@ -15,7 +15,7 @@ import yaml
 from filelock import BaseFileLock, FileLock, Timeout
 from safetensors import SafetensorError
 
-from superfine.atomic import remove, sync_folder, write_text
+from superfine.atomic import PREFIX, remove, sync_folder, write_text
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.table import BadRow
@@ -36,6 +36,7 @@ METRICS = "metrics.json"
 LOCK = ".lock"
 COMPLETE = "complete.json"
 """In the unfinished part: everything is written, and these are the names that are to be moved to their places."""
+TENSORBOARD = "tensorboard"
 OUTPUTS = ("model", BASELINES_FOLDER, "predictions.csv", "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
 """What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
 
@@ -62,9 +63,10 @@ def _refuse_foreign(request: Request, folder: Path) -> None:
     part = unfinished(folder)
     is_broken_off = (part / MARKER).exists() or (part / COMPLETE).exists()
     # A process that ended before its first mark leaves an unfinished part with nothing in it to go on with.
-    if not is_broken_off and all(path.name in (LOCK, UNFINISHED) for path in folder.iterdir()):
+    if not is_broken_off and all(path.name == LOCK or (path.name == UNFINISHED and _is_ours(part)) for path in folder.iterdir()):
         return
-    if not (folder / MARKER).exists() and not is_broken_off:
+    is_tracked_alone = all(path.name in (LOCK, TENSORBOARD) for path in folder.iterdir())
+    if not (folder / MARKER).exists() and not is_broken_off and not is_tracked_alone:
         raise OutputError(f"The folder {folder} exists and holds no run of Superfine.", "Choose another one with --out.")
     if request.force:
         return
@@ -92,21 +94,37 @@ def claimed_folder(request: Request) -> Iterator[Request]:
         finish_moving(folder)
         yield request
     except BaseException:
-        if not _is_worth_resuming(unfinished(folder)):
+        if _is_ours(unfinished(folder)) and not _is_worth_resuming(unfinished(folder)):
             remove(unfinished(folder))
         raise
     finally:
-        try:
-            (folder / LOCK).unlink(missing_ok=True)
-        finally:
-            lock.release()
+        _release(lock, folder)
         with suppress(OSError):  # one that holds something stays
             folder.rmdir()
 
 
+def _release(lock: BaseFileLock, folder: Path) -> None:
+    """Give the folder free, and take the lock's file away: before that where names can be removed from open files, on Windows
+    after."""
+    try:
+        with suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+    finally:
+        lock.release()
+    with suppress(OSError):
+        (folder / LOCK).unlink(missing_ok=True)
+
+
+def _is_ours(part: Path) -> bool:
+    """Whether a folder of that name holds only what a run writes there: somebody may have one of his own."""
+    names = {*OUTPUTS, COMPLETE, "model.new", *(f"checkpoint{ending}" for ending in ("", ".new", ".old"))}
+    return part.is_dir() and all(path.name in names or path.name.startswith(PREFIX) for path in part.iterdir())
+
+
 def _is_worth_resuming(part: Path) -> bool:
-    """Whether something was learned: a model or a checkpoint is there."""
-    return part.is_dir() and any(path.name.startswith(("checkpoint", "model")) for path in part.iterdir())
+    """Whether something was learned, or is being moved to its place: a model, a checkpoint, or the list of what is to be
+    moved."""
+    return part.is_dir() and any(path.name.startswith(("checkpoint", "model", COMPLETE)) for path in part.iterdir())
 
 
 def _made_folder(request: Request) -> Path:
@@ -146,20 +164,23 @@ def _locked(folder: Path) -> BaseFileLock:
 def begin_run(request: Request, config: RunConfig, bad_rows: Sequence[BadRow] = ()) -> None:
     """Mark the folder as one with a run under way. What an earlier run left there stays until this one is whole."""
     part = unfinished(request.folder)
-    if not request.resume:
-        remove(part)
-    part.mkdir(exist_ok=True)
-    write_run_file(request, config)
-    if bad_rows:
-        write_bad_rows(part / BAD_ROWS, bad_rows)
+    with _written(request.folder, "Free some space and start again."):
+        if not request.resume:
+            remove(part)
+        part.mkdir(exist_ok=True)
+        if not (part / MARKER).exists():  # what a resumed run began with stays until it is known that it can go on
+            write_run_file(request, config)
+        if bad_rows:
+            write_bad_rows(part / BAD_ROWS, bad_rows)
 
 
 def finish_run(folder: Path) -> None:
     """Everything is written: say so, and move it to its place."""
     part = unfinished(folder)
-    names = [name for name in OUTPUTS if (part / name).exists()]
-    write_text(part / COMPLETE, json.dumps(names))
-    finish_moving(folder)
+    with _written(folder, "Go on with --resume, which moves what is written to its place."):
+        names = [name for name in OUTPUTS if (part / name).exists()]
+        write_text(part / COMPLETE, json.dumps(names))
+        finish_moving(folder)
 
 
 def finish_moving(folder: Path) -> bool:
@@ -203,7 +224,7 @@ def save_model(folder: Path, model: Model, parts: Parts) -> None:
     """Write `model/`, whole or not at all."""
     target = unfinished(folder) / "model"
     fresh = target.with_name("model.new")
-    with _written(folder, f"Free some space; --resume {folder} goes on from the last checkpoint, if there is one."):
+    with _written(folder, "Free some space; --resume goes on from the last checkpoint, if there is one."):
         remove(fresh)
         model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning)
         remove(target)
@@ -213,7 +234,7 @@ def save_model(folder: Path, model: Model, parts: Parts) -> None:
 def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts: Parts) -> None:
     """Write `baselines/NAME/` for each, so that the verdict "use the baseline" can be followed."""
     cleaning = list(STEPS) if parts.config.data.cleaning else []
-    with _written(folder, f"Free some space, then go on with --resume {folder}."):
+    with _written(folder, "Free some space and start again."):
         for name, baseline in baselines.items():
             target = unfinished(folder) / BASELINES_FOLDER / name
             remove(target)
@@ -229,7 +250,7 @@ def write_outputs(
     from superfine.report.page import render_page
 
     part = unfinished(request.folder)
-    with _written(request.folder, f"Free some space, then go on with --resume {request.folder}."):
+    with _written(request.folder, "Free some space, then go on with --resume."):
         write_predictions(part / "predictions.csv", parts.test, scores.answers)
         write_text(part / "README.md", render_card(metrics))
         errors = most_confident_errors(parts.scored_test, scores.answers.take(parts.scored))

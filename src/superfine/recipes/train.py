@@ -14,12 +14,12 @@ from typing import Any
 
 from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
-from superfine.errors import DataError
+from superfine.errors import DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
-from superfine.recipes.prepare import Parts, prepare
+from superfine.recipes.prepare import Parts, prepare, without_cleaning
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import (
@@ -56,15 +56,19 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     check_training_installed()
     check_plug_ins(request.config)
     with claimed_folder(request) as claimed:
-        return _finished_before(claimed) or _train(claimed, reporter)
+        return _finished_before(claimed, reporter) or _train(claimed, reporter)
 
 
-def _finished_before(request: Request) -> Outcome | None:
+def _finished_before(request: Request, reporter: Reporter) -> Outcome | None:
     """What a resumed run came to that had only to be moved to its place, or None where there is more to do."""
     if not request.resume or unfinished(request.folder).exists():
         return None
+    if not (request.folder / METRICS).exists():
+        raise OutputError(f"The run in {request.folder} is finished.", "Start a new one without --resume.")
     metrics = json.loads((request.folder / METRICS).read_text(encoding="utf-8"))
-    return Outcome(request.folder, metrics, metrics["training"]["stopped"] == "interrupted")
+    reporter.result(metrics, str(request.folder))
+    problem = next(iter(metrics["parity"]["problems"]), None)
+    return Outcome(request.folder, metrics, metrics["training"]["stopped"] == "interrupted", problem)
 
 
 def _train(request: Request, reporter: Reporter) -> Outcome:
@@ -82,6 +86,10 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     config, started = parts.config, time.perf_counter()
     reporter.stage("loading")
     pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
+    if config.data.cleaning and not pretrained.cleans:
+        reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
+        parts = without_cleaning(parts)
+        config = parts.config
     opened = time.perf_counter() - started
 
     reporter.stage("encoding")

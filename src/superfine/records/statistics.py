@@ -6,6 +6,7 @@ or of the rows themselves where it ranks them. So nothing that scores, resamples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -162,8 +163,9 @@ class Interval:
         """Whether zero lies inside; an end that touches zero holds it."""
         return self.low <= 0.0 <= self.high
 
-    def to_json(self) -> dict[str, float]:
-        return {"value": self.value, "low": self.low, "high": self.high}
+    def to_json(self) -> dict[str, float | None]:
+        """An end that is infinite, because one group or one row says nothing, is null: JSON has no word for it."""
+        return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)

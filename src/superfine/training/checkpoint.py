@@ -58,6 +58,9 @@ def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> 
     At every moment a whole checkpoint is there under one of three names: `folder`, with `.new`, or with `.old`.
     """
     fresh, old = (folder.with_name(folder.name + ending) for ending in (".new", ".old"))
+    if fresh.exists() and _step_of(fresh) is not None:  # a crash came between writing it and moving it here
+        remove(folder)
+        fresh.replace(folder)
     remove(fresh)
     fresh.mkdir(parents=True)
     save_file(state.weights.snapshot(), fresh / "weights.safetensors")
@@ -120,7 +123,9 @@ def read_checkpoint(state: TrainingState, folder: Path) -> None:
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
-        kept = load_file(folder / "kept.safetensors") if (folder / "kept.safetensors").exists() else {}
+        # Copies: the files they are mapped from are to be replaced.
+        found = load_file(folder / "kept.safetensors") if (folder / "kept.safetensors").exists() else {}
+        kept = {name: tensor.clone() for name, tensor in found.items()}
         state.progress = Progress.from_json(content["progress"])
         state.weights.restore(weights)
         state.kept = kept

@@ -23,25 +23,34 @@ PACKED_ATTENTION = "superfine_packed"
 
 _layout: ContextVar[Layout | None] = ContextVar("packed_layout", default=None)
 _flash_from: ContextVar[int | None] = ContextVar("packed_flash_from", default=None)
+_read: ContextVar[Tensor | None] = ContextVar("packed_read", default=None)
 
 
 @contextmanager
-def packed(layout: Layout, flash_from: int | None = None) -> Iterator[None]:
+def packed(layout: Layout, flash_from: int | None = None, read: Tensor | None = None) -> Iterator[None]:
     """Inside, models with PACKED_ATTENTION attention take their single row of tokens as the texts of `layout`.
+
+    read: (n,) the token of each text whose state is wanted; None: that of all.
 
     flash_from: how long lines must be for flash attention to compute them (on a CPU, without dropout); None: it never does.
     """
-    token, flash_token = _layout.set(layout), _flash_from.set(flash_from)
+    token, flash_token, read_token = _layout.set(layout), _flash_from.set(flash_from), _read.set(read)
     try:
         yield
     finally:
         _layout.reset(token)
         _flash_from.reset(flash_token)
+        _read.reset(read_token)
 
 
 def current_layout() -> Layout | None:
     """The layout of the packed batch that is being computed, if any."""
     return _layout.get()
+
+
+def current_read() -> Tensor | None:
+    """(n,) the tokens whose states are wanted of the packed batch that is being computed."""
+    return _read.get()
 
 
 def packed_attention(

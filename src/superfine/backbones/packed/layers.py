@@ -8,12 +8,12 @@ feed-forward alone.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
 from superfine.backbones.packed import post_norm
-from superfine.backbones.packed.attention import current_layout
+from superfine.backbones.packed.attention import current_layout, current_read
 
 Computed = Callable[..., Tensor]
 """(hidden (1, tokens, width), read (n,) token indices or None, **arguments of the layer) -> (1, n or tokens, width)."""
@@ -48,19 +48,17 @@ def decoder_layer(layer: Any) -> Computed:
     return computed
 
 
-def patch_layer(layer: nn.Module, how: Computation, reads: Literal["first", "last"] | None) -> None:
+def patch_layer(layer: nn.Module, how: Computation, *, is_last: bool) -> None:
     """Compute `layer` like that while a packed batch is computed, otherwise as before.
 
-    reads: which tokens of the texts to compute, or None for all.
+    is_last: only for the tokens that are read; else for all.
     """
     own_forward, computed = layer.forward, how(layer)
 
     def forward(hidden_states: Tensor, *positional: Any, **arguments: Any) -> Any:
-        layout = current_layout()
-        if layout is None:
+        if current_layout() is None:
             return own_forward(hidden_states, *positional, **arguments)
-        read = {"first": layout.first, "last": layout.last}[reads] if reads else None
-        return computed(hidden_states, read, **arguments)
+        return computed(hidden_states, current_read() if is_last else None, **arguments)
 
     layer.forward = forward
 
