@@ -149,3 +149,18 @@ def test_where_tokenizer_and_configuration_name_different_padding_tokens_the_tok
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | ({"pad_token_id": 7} if family == "bert" else {})))
         assert open_pretrained(str(folder)).config.pad_token_id == expected
+
+
+def test_a_type_whose_tokenizer_would_lose_the_cleaning_reads_texts_as_they_are(tiny_model, tmp_path):
+    import superfine
+    from superfine.backbones.load import keeps_cleaning
+    from tests.conftest import FAST, make_rows
+
+    assert all(keeps_cleaning(family) for family in FAMILIES if family != "qwen2")
+    assert not keeps_cleaning("qwen2"), "AutoTokenizer builds Qwen2's own normaliser whatever is saved"
+    rows = [(f"<p>{text}</p>  ", label) for text, label in make_rows(120)]
+    columns = {"text": [text for text, _ in rows], "label": [label for _, label in rows]}
+    shutil.copytree(tiny_model("qwen2"), tmp_path / "model")
+    run = superfine.train(columns, model=str(tmp_path / "model"), out=tmp_path / "run", settings=FAST, progress=False)
+    assert run.metrics["parity"]["problems"] == []
+    assert json.loads((run.folder / "model" / "superfine.json").read_text())["cleaning"] == []

@@ -8,6 +8,7 @@ from superfine.baselines.features import is_unspaced
 from superfine.baselines.majority import Majority
 from superfine.baselines.tfidf import Tfidf
 from superfine.data.columns import ColumnChoice
+from superfine.errors import DataError
 from superfine.predictors.bundle import Manifest, open_predictor
 from superfine.records import Examples
 from superfine.tasks.classification import Classification
@@ -151,3 +152,16 @@ def test_the_strength_is_chosen_on_rows_of_other_groups_and_other_texts(monkeypa
     assert len(chosen.held_out) >= 20
     assert not set(chosen.fitted.text) & set(chosen.held_out.text)
     assert not set(chosen.fitted.group) & set(chosen.held_out.group)
+
+
+@pytest.mark.parametrize(
+    "texts", [["great", "bad", "okay", "no"], ["好", "坏", "行", "差"], ["1", "2", "3", "4"], ["😀", "😡", "👍", "👎"]]
+)
+def test_short_texts_that_share_nothing_are_counted_all_the_same(texts):
+    model = Tfidf.fit(Examples.of_texts(texts), np.array([0, 1, 0, 1]), ("a", "b"))
+    assert model.predict_examples(Examples.of_texts([*texts, ""])).probabilities.shape == (5, 2)
+
+
+def test_texts_with_nothing_to_count_are_one_message():
+    with pytest.raises(DataError, match="nothing to count"):
+        Tfidf.fit(Examples.of_texts(["", " ", "", " "]), np.array([0, 1, 0, 1]), ("a", "b"))

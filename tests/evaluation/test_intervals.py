@@ -161,6 +161,25 @@ def test_one_group_says_nothing():
     assert (accuracy.low, accuracy.high) == (0.0, 1.0)
 
 
+def test_what_says_nothing_is_no_number_in_json():
+    import json
+
+    true = np.array([0, 1, 0, 1, 1])
+    for evaluation in (scored(true, true, 3, groups=["same"] * 5), scored(true[:1], true[:1], 3)):
+        document = json.dumps(evaluation.to_json(), allow_nan=False)
+        assert "log_loss" in document
+        assert evaluation.scores["macro_f1"].low < 0.5
+        assert evaluation.to_json()["log_loss"]["high"] is None
+
+
+def test_groups_that_are_all_alike_are_as_many_as_they_are_whichever_way_they_round():
+    for right in (2, 3):
+        true = np.zeros(150, dtype=int)
+        said = np.array([int(i % 5 >= right) for i in range(150)])
+        found = scored(true, said, 2, groups=[str(i // 5) for i in range(150)], only="accuracy").scores["accuracy"]
+        assert found.high - found.low == pytest.approx(0.334, abs=0.01), "thirty groups, not 150 rows"
+
+
 def test_row_weights_draw_as_many_units_as_there_are():
     units = Units.of(table(np.array([0, 1] * 25), np.array([0, 1] * 25))[0])
     chunks = list(row_weights(units, 30, seed=0))

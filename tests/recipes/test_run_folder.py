@@ -54,6 +54,33 @@ def test_a_claim_leaves_nothing_behind_where_nothing_was_done(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_of_somebody_elses_called_unfinished_is_left_alone(tmp_path):
+    mine = tmp_path / "project" / "unfinished"
+    mine.mkdir(parents=True)
+    (mine / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="holds no run"), claimed_folder(request_for(tmp_path / "project", force=True)):
+        pass
+    assert (mine / "thesis.txt").read_text() == "precious"
+
+
+def test_an_error_while_outputs_are_moved_loses_nothing(tiny_model, reviews, tmp_path, monkeypatch):
+    whole = Path.replace
+
+    def refuse(self, target):
+        if self.name == "predictions.csv" and Path(target).parent.name == "run":
+            raise PermissionError(13, "Permission denied", str(target))
+        return whole(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        with pytest.raises(OutputError, match="Writing to"):
+            superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    run = superfine.train(reviews, resume=tmp_path / "run", progress=False)
+    assert {"model", "metrics.json", "report.html", "predictions.csv"} <= {path.name for path in run.folder.iterdir()}
+    assert not (run.folder / "unfinished").exists()
+
+
 def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 

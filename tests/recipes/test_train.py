@@ -210,6 +210,8 @@ def test_resume_refuses_a_finished_run_and_other_settings(trained, reviews, tiny
             superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
     with pytest.raises(ModelError, match="other data or settings"):
         superfine.train(reviews, resume=tmp_path / "run", settings={"training.batch_size": 8}, progress=False)
+    resumed = superfine.train(reviews, resume=tmp_path / "run", progress=False)
+    assert resumed.metrics["training"]["batch_size"] == 16, "a refused attempt changes nothing"
 
 
 def test_a_mistake_found_late_leaves_an_earlier_run_alone(trained, reviews, tmp_path):
@@ -484,3 +486,21 @@ def test_a_baseline_that_is_not_there_is_named_with_those_that_are(trained):
     assert "majority, tfidf" in str(error.value)
     with pytest.raises(ModelError, match="no baseline"):
         superfine.load(trained.folder, baseline="../model")
+
+
+def test_a_baseline_that_cannot_be_fitted_is_said_and_the_run_goes_on(tiny_model, reviews, tmp_path, monkeypatch):
+    from superfine.baselines.tfidf import Tfidf
+    from superfine.recipes.reporter import Reporter
+
+    def nothing(*_, **__):
+        raise DataError("TF-IDF finds nothing to count in these texts.")
+
+    said = []
+    monkeypatch.setattr(Tfidf, "fit", nothing)
+    monkeypatch.setattr(Reporter, "note", lambda self, message: said.append(message))
+    run = superfine.train(
+        reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST | {"training.epochs": 1}, progress=False
+    )
+    assert set(run.metrics["baselines"]) == {"majority"}
+    assert "Without the baseline tfidf: TF-IDF finds nothing to count in these texts." in said
+    assert (run.folder / "report.html").exists()

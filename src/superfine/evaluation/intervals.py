@@ -116,14 +116,14 @@ def mean_interval(score: Mean, value: float, units: Units, bias: float) -> Inter
     smooth = (parts.ratio * parts.n + 2) / (parts.n + 4)
     deviation = np.sqrt(smooth * (1 - smooth) / (parts.n + 4))
     quantile = NORMAL if units.n_groups is None else float(student(len(units)))
+    if not np.isfinite(quantile):
+        return Interval(value, *score.of.bounds)
     least = quantile * (shape(np.minimum(smooth + deviation, 1.0)) - shape(np.maximum(smooth - deviation, 0.0))) / 2
     over, under = _unit_terms(score.of, units)
     below, above = (
         _combined(np.nan_to_num(np.maximum(margin, least) * weights, posinf=1.0), over, under, parts)
         for margin in (parts.value - parts.low, parts.high - parts.value)
     )
-    if not np.isfinite(quantile):
-        return Interval(value, *score.of.bounds)
     low, high = value - below - max(bias, 0.0), value + above + max(-bias, 0.0)
     return Interval(value, float(max(low, score.of.bounds[0])), float(min(high, score.of.bounds[1])))
 

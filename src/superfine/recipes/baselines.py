@@ -10,7 +10,9 @@ import numpy as np
 
 from superfine.baselines import BASELINES
 from superfine.data.clean import STEPS
+from superfine.errors import DataError
 from superfine.recipes.prepare import Parts
+from superfine.recipes.reporter import Reporter
 from superfine.records import Choices, IntArray
 
 SHARE_OF_LIMIT = 0.1
@@ -37,8 +39,8 @@ class Baselines:
     seconds: float
 
 
-def fit_baselines(parts: Parts) -> Baselines:
-    """Every baseline, fitted on the training rows and on the validation rows (by which the model only chooses)."""
+def fit_baselines(parts: Parts, reporter: Reporter) -> Baselines:
+    """Every baseline that can be fitted, on the training rows and on the validation rows (by which the model only chooses)."""
     started = time.perf_counter()
     rows = parts.train.joined(parts.validation)
     targets = np.concatenate([parts.train_targets, parts.validation_targets])
@@ -51,7 +53,11 @@ def fit_baselines(parts: Parts) -> Baselines:
     cleaning = list(STEPS) if parts.config.data.cleaning else []
     fitted = {}
     for name in BASELINES:
-        predictor = BASELINES.load(name).fit(rows, targets, parts.task.labels, cleaning=cleaning)
+        try:
+            predictor = BASELINES.load(name).fit(rows, targets, parts.task.labels, cleaning=cleaning)
+        except DataError as error:  # the model may learn from what a baseline cannot read
+            reporter.note(f"Without the baseline {name}: {error.message}")
+            continue
         fitted[name] = FittedBaseline(predictor, predictor.predict_examples(parts.test), n_rows)
     return Baselines(fitted, time.perf_counter() - started)
 

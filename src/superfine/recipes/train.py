@@ -110,7 +110,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     model = build_model(pretrained, parts.task, encoded, config)
     load_seconds = opened + time.perf_counter() - started
     reporter.stage("baselines")
-    baselines = fit_baselines(parts)
+    baselines = fit_baselines(parts, reporter)
     begin_run(request, config, parts.bad_rows)
     save_baselines(request.folder, baselines.fitted, parts)
     with tracked(reporter, config, request.folder) as telling:
