@@ -179,10 +179,12 @@ PARTS = {"verdicts": verdicts, "accuracy": accuracy, "groups": groups, "macro": 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; absent: everything")
     parser.add_argument("--trials", type=int, default=1000)
     a = parser.parse_args()
-    for name in a.parts:
+    if unknown := set(a.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    for name in a.parts or PARTS:
         print(f"\n{name}\n", flush=True)
         for line in PARTS[name](a.trials):
             print(line, flush=True)
