@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import superfine
+from superfine.recipes.run_folder import unfinished
 from tests.conftest import needs_embedded_model, write_csv
 from tests.test_parity import plain_probabilities
 
@@ -71,7 +72,7 @@ def test_a_killed_run_resumes(tmp_path, monkeypatch):
     rows = write_csv(tmp_path / "few.csv", few)
     command = [sys.executable, "-c", patch, "train", str(rows), "--out", str(tmp_path / "run"), "--set", "training.epochs=2"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "run" / "checkpoint" / "state.json").exists():
+    while not (unfinished(tmp_path / "run") / "checkpoint" / "state.json").exists():
         assert process.poll() is None, "the run ended before its first checkpoint"
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)

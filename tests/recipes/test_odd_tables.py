@@ -51,7 +51,7 @@ def test_five_thousand_classes_are_trained_on_within_memory(tiny_model, tmp_path
         progress=False,
     )
     assert len(trained.metrics["labels"]) == 5_000
-    assert trained.metrics["baselines"]["tfidf"]["title"] == "TF-IDF + nearest neighbours"
+    assert trained.metrics["baselines"]["tfidf"]["title"] == "TF-IDF + class means"
     assert (
         trained.metrics["baselines"]["tfidf"]["accuracy"]["value"] > trained.metrics["baselines"]["majority"]["accuracy"]["value"]
     )
