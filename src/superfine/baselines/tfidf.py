@@ -30,7 +30,7 @@ STRENGTHS = (1.0, 5.0, 25.0)
 """Candidates for the inverse regularisation strength C."""
 USUAL_STRENGTH = 10.0
 SELECTION_ROWS = 5_000
-"""The strength is chosen on at most so many training rows: more of them do not change the choice."""
+"""The strength is chosen on at most so many training rows, so that choosing costs less than fitting."""
 SELECTION_SHARE = 0.2
 MOST_WEIGHTS = 20_000_000
 """A regression with more weights (classes times features) takes gigabytes and hours: it reads the most frequent features."""
