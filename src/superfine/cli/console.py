@@ -142,8 +142,7 @@ class ConsoleReporter(Reporter):
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
         for name, comparison in metrics["comparison"].items():
-            title, difference = metrics["baselines"][name]["title"], signed(comparison["accuracy"])
-            self.note(f"Against {title}: {comparison['verdict']} ({difference} points of accuracy)")
+            self.note(f"Accuracy {signed(comparison['accuracy'])} points: {comparison['verdict']}")
             if comparison["outcome"] == "worse":
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         if "test_without_leaks" in metrics:

@@ -68,7 +68,7 @@ class Comparison:
         difference = self.differences[self.main]
         nearest = difference.low if difference.value > 0 else -difference.high
         least = SHOWN if self.main in self.shares else 0.0
-        if self.p_values[self.main] > SIGNIFICANCE or nearest <= 0 or nearest < least:
+        if self.p_values[self.main] > SIGNIFICANCE or difference.holds_zero or nearest < least:
             return "undecided"
         return "better" if difference.value > 0 else "worse"
 

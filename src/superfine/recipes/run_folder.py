@@ -183,12 +183,11 @@ def finish_run(folder: Path) -> None:
         finish_moving(folder)
 
 
-def finish_moving(folder: Path) -> bool:
-    """Move the outputs of a run that is whole to their places. May be repeated after a crash at any point. Says whether there
-    was one."""
+def finish_moving(folder: Path) -> None:
+    """Move the outputs of a run that is whole to their places. May be repeated after a crash at any point."""
     part = unfinished(folder)
     if not (part / COMPLETE).exists():
-        return False
+        return
     names = json.loads((part / COMPLETE).read_text(encoding="utf-8"))
     if (part / METRICS).exists():
         remove(folder / METRICS)  # from here on until the end the folder holds no whole run
@@ -202,7 +201,6 @@ def finish_moving(folder: Path) -> bool:
     for path in sorted(part.iterdir(), key=lambda path: path.name == COMPLETE):
         remove(path)
     part.rmdir()
-    return True
 
 
 def write_run_file(request: Request, config: RunConfig, choices: dict[str, Any] | None = None) -> None:
