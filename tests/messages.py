@@ -26,6 +26,7 @@ FUNCTIONS = {
     "verdict",
     "_said",
     "_enlarged",
+    "_head_notes",
     "prove_bundle",
     "_differing",
     "_renamed",

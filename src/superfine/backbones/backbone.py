@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
+from superfine.backbones.heads import head_modules
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
@@ -45,39 +46,34 @@ class Backbone:
 
     `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
+    `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
     """
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, wrapper: Any, family: Family | None) -> None:
+    def __init__(
+        self,
+        network: Any,
+        tokenizer: Tokenizer,
+        wrapper: Any,
+        family: Family | None,
+        *,
+        fresh: Collection[str] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.family = family
+        self.fresh = frozenset(fresh)
+        self.notes = tuple(notes)
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
         self.compute_dtype = torch.float32
-        for module in self._head_modules():
+        for module in head_modules(network):
             module.register_forward_pre_hook(_cast_to_own_dtype)
 
     @property
     def device(self) -> torch.device:
         return cast(torch.device, next(self.network.parameters()).device)
-
-    def head_parameters(self) -> list[nn.Parameter]:
-        """The parameters outside the pretrained body, which start from random values."""
-        return [parameter for module in self._head_modules() for parameter in module.parameters()]
-
-    def _head_modules(self) -> list[nn.Module]:
-        names = (
-            self.family.head_modules if self.family is not None else ("classifier", "score", "logits_proj", "sequence_summary")
-        )
-        modules = []
-        for name in names:
-            module = self.network
-            for part in name.split("."):
-                module = getattr(module, part, None)
-            if isinstance(module, nn.Module):
-                modules.append(module)
-        return modules
 
     def rounded_parameters(self) -> list[nn.Parameter]:
         """Those that are in bfloat16 where the body computes in it.
@@ -87,7 +83,8 @@ class Backbone:
         """
         if self.family is None:
             return []
-        in_float32 = {id(parameter) for parameter in (*self.head_parameters(), self.word_embeddings.weight)}
+        in_float32 = {id(parameter) for module in head_modules(self.network) for parameter in module.parameters()}
+        in_float32.add(id(self.word_embeddings.weight))
         return [parameter for parameter in self.network.parameters() if id(parameter) not in in_float32]
 
     def use_precision(self, dtype: torch.dtype) -> None:

@@ -29,14 +29,12 @@ class Layers(NamedTuple):
 class Family:
     """reads: the token whose state is classified. head: (network, states (n, 1, width)) -> logits (n, K).
 
-    head_modules: names, inside the network, of what is not the backbone. positions_after_padding: positions count from
-    `pad_token_id + 1`, as in RoBERTa, instead of 0. layers: those that are computed our way, the last one for the tokens alone
-    that are read; None leaves all to transformers.
+    positions_after_padding: positions count from `pad_token_id + 1`, as in RoBERTa, instead of 0. layers: those that are computed
+    our way, the last one for the tokens alone that are read; None leaves all to transformers.
     """
 
     reads: Literal["first", "last"]
     head: Head
-    head_modules: tuple[str, ...]
     positions_after_padding: bool = False
     has_token_types: bool = False
     layers: Layers | None = None
@@ -70,10 +68,10 @@ def _score(network: Any, states: Tensor) -> Tensor:
 
 
 _BERT_LAYERS = Layers("encoder.layer", bert_layer, every=True)
-_BERT = Family("first", _pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True, layers=_BERT_LAYERS)
-_ROBERTA = Family("first", _classifier, ("classifier",), positions_after_padding=True, has_token_types=True, layers=_BERT_LAYERS)
-_GPT2 = Family("last", _score, ("score",))
-_DECODER = Family("last", _score, ("score",), layers=Layers("layers", decoder_layer, every=False))
+_BERT = Family("first", _pooler_then_classifier, has_token_types=True, layers=_BERT_LAYERS)
+_ROBERTA = Family("first", _classifier, positions_after_padding=True, has_token_types=True, layers=_BERT_LAYERS)
+_GPT2 = Family("last", _score)
+_DECODER = Family("last", _score, layers=Layers("layers", decoder_layer, every=False))
 
 FAMILIES: dict[str, Family] = {
     "bert": _BERT,
@@ -81,11 +79,9 @@ FAMILIES: dict[str, Family] = {
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "electra": Family("first", _classifier, ("classifier",), has_token_types=True, layers=_BERT_LAYERS),
-    "albert": Family("first", _linear_pooler_then_classifier, ("base_model.pooler", "classifier"), has_token_types=True),
-    "distilbert": Family(
-        "first", _distilbert, ("pre_classifier", "classifier"), layers=Layers("transformer.layer", distilbert_layer, every=True)
-    ),
+    "electra": Family("first", _classifier, has_token_types=True, layers=_BERT_LAYERS),
+    "albert": Family("first", _linear_pooler_then_classifier, has_token_types=True),
+    "distilbert": Family("first", _distilbert, layers=Layers("transformer.layer", distilbert_layer, every=True)),
     "gpt2": _GPT2,
     "llama": _DECODER,
     "mistral": _DECODER,

@@ -17,12 +17,12 @@ from tokenizers import Tokenizer
 from superfine.backbones.backbone import Backbone, quiet_transformers
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
 from superfine.backbones.families import FAMILIES, max_positions
+from superfine.backbones.heads import is_of_body, settle_head
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
 from superfine.errors import ModelError
 
-HEAD_WORDS = ("classifier", "score", "pooler", "pre_classifier", "logits_proj", "sequence_summary", "head", "out_proj", "dense")
 TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.bpe"
 )  # fmt: skip
@@ -133,10 +133,16 @@ class Pretrained:
             config.problem_type = "single_label_classification"
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
-            network = _load_network(self.location, config, fresh_head=labels is not None)
+            network, missing, reshaped = _load_network(self.location, config, fresh_head=labels is not None)
             if self.n_missing_rows:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
-        return Backbone(network, self.tokenizer, self.wrapper, FAMILIES.get(config.model_type))
+        family = FAMILIES.get(config.model_type)
+        if labels is None:
+            return Backbone(network, self.tokenizer, self.wrapper, family)
+        earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)]
+        head = settle_head(network, missing, reshaped, earlier, labels)
+        notes = _head_notes(self.location.name, head.found)
+        return Backbone(network, self.tokenizer, self.wrapper, family, fresh=head.fresh, notes=notes)
 
 
 def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
@@ -208,7 +214,8 @@ def _refuse_other_vocabulary(location: ModelLocation, wrapper: Any) -> None:
         )
 
 
-def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> Any:
+def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> tuple[Any, set[str], set[str]]:
+    """The network, and its parameters that the checkpoint lacks or has in another shape: they start from random values."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -222,27 +229,16 @@ def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> 
             attn_implementation=None,
             trust_remote_code=False,
         )
-    backbone_keys = [key for key in info["missing_keys"] if not _belongs_to_head(key, config)]
-    mismatched = [str(m[0] if isinstance(m, tuple | list) else m) for m in info["mismatched_keys"]]
-    backbone_keys += [key for key in mismatched if not _belongs_to_head(key, config)]
-    if not fresh_head:
-        backbone_keys += [key for key in [*info["missing_keys"], *mismatched] if key not in backbone_keys]
-    if backbone_keys:
-        some = ", ".join(sorted(backbone_keys)[:3])
+    missing = {str(key) for key in info["missing_keys"]}
+    reshaped = {str(key[0] if isinstance(key, tuple | list) else key) for key in info["mismatched_keys"]}
+    lacking = sorted(key for key in missing | reshaped if not fresh_head or is_of_body(key, network))
+    if lacking:
         raise ModelError(
-            f"{location.name} lacks {len(backbone_keys)} of the weights its config.json describes, or has them in another shape: "
-            f"{some}{', ...' if len(backbone_keys) > 3 else ''}.",
+            f"{location.name} lacks {len(lacking)} of the weights its config.json describes, or has them in another shape: "
+            f"{', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}.",
             "The download is incomplete, or the folder mixes two models: get it again.",
         )
-    return network
-
-
-def _belongs_to_head(key: str, config: Any) -> bool:
-    family = FAMILIES.get(config.model_type)
-    parts = key.split(".")
-    if family is not None:
-        return any(module.split(".")[-1] in parts[:2] for module in family.head_modules)
-    return any(word in parts[:2] for word in HEAD_WORDS)
+    return network, missing, reshaped
 
 
 @contextmanager
@@ -317,6 +313,14 @@ def keeps_cleaning(model_type: str) -> bool:
 
 def _enlarged(name: str, n_rows: int) -> str:
     return f"The tokenizer of {name} knows {n_rows} tokens more than its table of embeddings: the table is enlarged."
+
+
+def _head_notes(name: str, found: str) -> list[str]:
+    if found == "same classes":
+        return [f"{name} comes with a head for the same classes: training goes on from it."]
+    if found == "other classes":
+        return [f"{name} comes with a head for other classes: a new one is trained."]
+    return []
 
 
 PADDING_TOKENS = ("[PAD]", "<pad>", "<|pad|>")

@@ -33,6 +33,8 @@ def _fit(request: Request, reporter: Reporter) -> None:
     reporter.stage("encoding")
     encoded = encode_parts(parts, pretrained, config, reporter)
     model = build_model(pretrained, parts.task, encoded, config)
+    for note in model.backbone.notes:
+        reporter.note(note)
     begin_run(request, config, parts.bad_rows)
     fine_tune(model, encoded, config, request, reporter)
     save_model(request.folder, model, parts)

@@ -108,6 +108,8 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
     started = time.perf_counter()
     model = build_model(pretrained, parts.task, encoded, config)
+    for note in model.backbone.notes:
+        reporter.note(note)
     load_seconds = opened + time.perf_counter() - started
     reporter.stage("baselines")
     baselines = fit_baselines(parts, reporter)

@@ -105,13 +105,11 @@ class TrainingState:
         self.objective: Objective
         self.gradient_step: GradientStep
         self.objective, self.gradient_step = compose(settings.regularisers)
-        head = {id(p) for p in model.backbone.head_parameters()}
-        head_names = {n for n, p in model.backbone.network.named_parameters() if id(p) in head}
         self.weights = MasterWeights(model.backbone, self.dtype)
         # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
         model.backbone.word_embeddings.sparse = model.backbone.family is not None
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
-        self.optimiser = Optimiser(self.weights, embedding, head_names, settings, self.recipe.learning_rate)
+        self.optimiser = Optimiser(self.weights, embedding, model.backbone.fresh, settings, self.recipe.learning_rate)
         self.progress = Progress()
         self.kept: dict[str, Tensor] = {}
 

@@ -1,0 +1,73 @@
+"""What stands on top of a pretrained body: found in the network itself, for any family, and settled from an earlier life."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+from torch import nn
+
+
+def head_modules(network: Any) -> list[nn.Module]:
+    """The parts with weights outside the pretrained body; a pooler belongs to them, wherever it stands."""
+    body = network.base_model
+    children = [] if body is network else [child for child in network.children() if child is not body]
+    children += [child for name, child in body.named_children() if name == "pooler"]
+    return [child for child in children if next(child.parameters(), None) is not None]
+
+
+def output_layer(network: Any) -> nn.Linear | None:
+    """The layer that gives the logits: the last one in the head with as many outputs as there are classes."""
+    n_outputs = network.config.num_labels
+    modules = [module for part in head_modules(network) for module in part.modules()]
+    found = [module for module in modules if isinstance(module, nn.Linear) and module.out_features == n_outputs]
+    return found[-1] if found else None
+
+
+def is_of_body(key: str, network: Any) -> bool:
+    """Whether a parameter of that name is of the pretrained body, which no checkpoint may lack."""
+    prefix = f"{network.base_model_prefix}."
+    return key.startswith(prefix) and not key.removeprefix(prefix).startswith("pooler.")
+
+
+class Settled(NamedTuple):
+    """fresh: the parameters that start from random values. found: whose head the checkpoint brought."""
+
+    fresh: frozenset[str]
+    found: Literal["none", "same classes", "other classes"]
+
+
+def settle_head(
+    network: Any, missing: Collection[str], reshaped: Collection[str], earlier: Sequence[str], labels: Sequence[str]
+) -> Settled:
+    """Make of the head that came with a checkpoint one for `labels`.
+
+    missing, reshaped: parameters that the checkpoint lacked, or had in another shape; they hold random values. earlier: its
+    classes. A head for the same classes keeps its weights, moved to the order of `labels`; the output layer of one for other
+    classes starts anew, whatever their number.
+    """
+    fresh = frozenset((*missing, *reshaped))
+    layer = output_layer(network)
+    if layer is None:
+        return Settled(fresh, "none")
+    own = list(layer.parameters())
+    names = {name for name, parameter in network.named_parameters() if any(parameter is other for other in own)}
+    if not names.isdisjoint(fresh):
+        return Settled(fresh, "none" if names.isdisjoint(reshaped) else "other classes")
+    if set(earlier) == set(labels):
+        order = torch.tensor([list(earlier).index(label) for label in labels])
+        with torch.no_grad():
+            for parameter in own:
+                parameter.copy_(parameter[order].clone())
+        return Settled(fresh, "same classes")
+    start_anew(layer, network.config)
+    return Settled(fresh | names, "other classes")
+
+
+def start_anew(layer: nn.Linear, config: Any) -> None:
+    """Weights from a normal distribution of the model's own width, as for a head that a checkpoint lacks; biases zero."""
+    deviation = next((value for key in ("initializer_range", "init_std") if (value := getattr(config, key, None))), 0.02)
+    nn.init.normal_(layer.weight, std=cast(float, deviation))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
