@@ -27,6 +27,7 @@ FUNCTIONS = {
     "_said",
     "_enlarged",
     "_head_notes",
+    "_padding_matters",
     "prove_bundle",
     "_differing",
     "_renamed",

@@ -97,19 +97,18 @@ def test_chinese_on_the_default_model_is_a_loud_warning_and_the_baseline_is_reco
 
 @needs_data
 @pytest.mark.parametrize(
-    ("name", "known", "margin"),
+    ("name", "known"),
     [
-        ("en/trec", 88.2, 0.5),
-        ("en/rotten_tomatoes", 79.1, 0.5),
-        # 872 rows: on the candidates for the strength the accuracy is 82.0 to 82.3, and which is chosen hangs on the rows held out.
-        ("en/sst2", 82.8, 1.0),
-        ("en/ag_news", 90.8, 0.5),
-        ("en/emotion", 86.1, 0.5),
-        ("en/banking77", 89.4, 0.5),
-        ("en/sms_spam", 98.3, 0.5),
+        ("en/trec", 88.2),
+        ("en/rotten_tomatoes", 79.1),
+        ("en/sst2", 82.8),
+        ("en/ag_news", 90.8),
+        ("en/emotion", 86.1),
+        ("en/banking77", 89.4),
+        ("en/sms_spam", 98.3),
     ],
 )
-def test_the_tfidf_baseline_reaches_the_known_figures_on_the_full_training_parts(name, known, margin):
+def test_the_tfidf_baseline_reaches_the_known_figures_on_the_full_training_parts(name, known):
     from superfine.baselines.tfidf import Tfidf
     from superfine.records import Examples
 
@@ -119,4 +118,4 @@ def test_the_tfidf_baseline_reaches_the_known_figures_on_the_full_training_parts
     targets = [np.array([names.index(label) for _, label in rows]) for rows in (train, test)]
     model = Tfidf.fit(Examples.of_texts([t for t, _ in train]), targets[0], tuple(names))
     predicted = model.predict_examples(Examples.of_texts([t for t, _ in test])).class_ids
-    assert 100 * float((predicted == targets[1]).mean()) > known - margin
+    assert 100 * float((predicted == targets[1]).mean()) > known - 0.5

@@ -20,9 +20,8 @@ from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, regis
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
 from superfine.backbones.packed.layers import patch_layer, restore_layer
-
-SELF_CHECK_BOUND = 1e-4
-"""Packed and padded logits of a few short texts must agree within this, or the model runs padded."""
+from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
+from superfine.errors import ModelError
 
 
 @contextmanager
@@ -44,7 +43,8 @@ def quiet_transformers() -> Iterator[None]:
 class Backbone:
     """A Hugging Face network with its tokenizer, and the way it is computed.
 
-    `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences.
+    `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences. `padding` says how texts are
+    padded where it is not.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
     """
@@ -67,6 +67,8 @@ class Backbone:
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
+        side: Padding = "left" if family is None and wrapper.padding_side == "left" else "right"
+        self.padding, self._padding_of_embeddings = side, cast("Padding | None", side)
         self.compute_dtype = torch.float32
         for module in head_modules(network):
             module.register_forward_pre_hook(_cast_to_own_dtype)
@@ -106,24 +108,28 @@ class Backbone:
         """(n, K) float32, in the batch's order."""
         if self.family is None:
             return self._whole_network(batch).float()
-        states = self._packed_states(batch) if self.is_packed else self._padded_states(batch)
-        return self.family.head(self.network, states[:, None]).float()
+        return self._packed_logits(batch) if self.is_packed else self._padded_logits(batch)
 
     def pack_if_sound(self) -> bool:
-        """Switch to packed computation if it gives what padded computation gives; say whether it does."""
+        """Switch to packed computation if it gives what padded computation gives; say whether it does.
+
+        Raises ModelError for a network whose answers hang on the texts beside a text however it is padded.
+        """
+        if self.family is None:
+            self._settle_padding()
         if self.family is None or self._has_short_window():
             return False
-        probe = _probe_batch(self.network.config.vocab_size, max_positions(self.network.config)).to(self.device)
+        batch = probe(self.tokenizer, IN_SEVERAL_BUCKETS, max_positions(self.network.config), self._pad_id)[0].to(self.device)
         was_training = self.network.training
         self.network.eval()
         with torch.no_grad():
-            expected = self.logits(probe)
+            expected = self.logits(batch)
             try:
                 self._use_attention(PACKED_ATTENTION)
                 self.is_packed = True
                 self._patch_layers()
-                agrees = bool((self.logits(probe) - expected).abs().max() <= SELF_CHECK_BOUND)
-            except (ValueError, RuntimeError, TypeError):
+                agrees = agree(self.logits(batch), expected)
+            except REFUSALS:
                 agrees = False
         if not agrees:
             self.use_padding()
@@ -160,8 +166,8 @@ class Backbone:
         config = self.network.config
         return bool(getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None))
 
-    def _packed_states(self, batch: Batch) -> Tensor:
-        """(n, width) the state of the token that is read, from one row of tokens."""
+    def _packed_logits(self, batch: Batch) -> Tensor:
+        """(n, K) float32, from one row of tokens."""
         family = cast(Family, self.family)
         positions, types, embeddings = batch.layout.positions, batch.token_type_ids, self._body_embeddings(batch)
         if family.positions_after_padding:
@@ -176,9 +182,9 @@ class Backbone:
         with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled()), read):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
-        if family.layers is not None:
-            return states
-        return states.index_select(0, read)
+        if family.layers is None:
+            states = states.index_select(0, read)
+        return family.head(self.network, states[:, None]).float()
 
     def _read_tokens(self, batch: Batch) -> Tensor:
         """(n,) which token of each text is read, counted through the packed batch.
@@ -196,35 +202,64 @@ class Backbone:
         last = torch.zeros_like(first).scatter_reduce_(0, batch.layout.text_of_token, places, "amax")
         return first + last
 
-    def _padded_states(self, batch: Batch) -> Tensor:
-        """(n, width) the same from a padded rectangle."""
+    def _padded_logits(self, batch: Batch) -> Tensor:
+        """(n, K) float32, the same from a padded rectangle."""
         family = cast(Family, self.family)
-        rectangle = self._rectangle(batch.with_embeddings(self._body_embeddings(batch)), "right", family.has_token_types)
-        output = self.network.base_model(**rectangle, **self._no_cache())
+        embedded = batch.with_embeddings(self._body_embeddings(batch))
+        (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types)
+        output = self.network.base_model(**inputs, **self._no_cache())
         place = self._read_tokens(batch) - batch.layout.first
         states: Tensor = output.last_hidden_state
-        return states[torch.arange(batch.n_texts, device=states.device), place]
+        read = states[torch.arange(batch.n_texts, device=states.device), place]
+        return family.head(self.network, read[:, None]).float()
 
     def _body_embeddings(self, batch: Batch) -> Tensor:
         embeddings = self.embed(batch) if batch.input_embeddings is None else batch.input_embeddings
         return embeddings.to(self.compute_dtype)
 
-    def _whole_network(self, batch: Batch) -> Tensor:
-        side = "left" if self._wrapper.padding_side == "left" else "right"
-        enabled = self.compute_dtype != torch.float32
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled):
-            return cast(Tensor, self.network(**self._rectangle(batch, side, self._takes_types)).logits)
+    def _whole_network(self, batch: Batch, padding: Padding | None = None) -> Tensor:
+        """(n, K) by the network's own forward pass. padding: other than the usual one."""
+        if padding is None:
+            padding = self.padding if batch.input_embeddings is None else self._padding_of_embeddings
+        if padding is None:
+            raise ModelError(
+                f"{type(self.network).__name__} cannot be computed from embeddings.",
+                "Leave out the regularisers that change them, such as fgm.",
+            )
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute_dtype != torch.float32):
+            parts = rectangles(batch, padding, self._pad_id, with_types=self._takes_types)
+            return torch.cat([self.network(**inputs).logits for inputs in parts])
 
-    def _rectangle(self, batch: Batch, side: Any, with_types: bool) -> dict[str, Tensor]:
-        layout = batch.layout
-        inputs = {"attention_mask": layout.mask(side).long()}
-        if batch.input_embeddings is None:
-            inputs["input_ids"] = layout.pad(batch.input_ids, self.network.config.pad_token_id or 0, side)
-        else:
-            inputs["inputs_embeds"] = layout.pad(batch.input_embeddings, 0, side)
-        if with_types:
-            inputs["token_type_ids"] = layout.pad(batch.token_type_ids, 0, side)
-        return inputs
+    def _settle_padding(self) -> None:
+        """Choose a padding with which a text's logits are those that it has alone."""
+        other: Padding = "left" if self.padding == "right" else "right"
+        ways: list[Padding] = [self.padding, other, "none"]
+        name = type(self.network).__name__
+        together, singly = probe(self.tokenizer, SHORT, max_positions(self.network.config), self._pad_id)
+        together, singly = together.to(self.device), [batch.to(self.device) for batch in singly]
+        was_training = self.network.training
+        self.network.eval()
+        with torch.no_grad():
+            try:
+                alone = torch.cat([self._whole_network(batch, "none") for batch in singly])
+            except REFUSALS as error:
+                first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                raise ModelError(f"{name} cannot classify a text: {first_line}", "Choose a model of another type.") from None
+            by_ids = first_sound(self._whole_network, ways, together, alone)
+            by_embeddings = first_sound(self._whole_network, ways, together.with_embeddings(self.embed(together)), alone)
+        self.network.train(was_training)
+        if by_ids is None:
+            raise ModelError(
+                f"The answer of {name} for a text depends on the texts beside it, however they are padded.",
+                "Choose a model of another type.",
+            )
+        self.padding, self._padding_of_embeddings = by_ids, by_embeddings
+        if by_ids == "none":
+            self.notes += (_padding_matters(name),)
+
+    @property
+    def _pad_id(self) -> int:
+        return int(self.network.config.pad_token_id or 0)
 
     def _no_cache(self) -> dict[str, bool]:
         return {"use_cache": False} if hasattr(self.network.config, "use_cache") else {}
@@ -249,7 +284,7 @@ class Backbone:
             tokenizer_object=Tokenizer.from_str(self.tokenizer.to_str()),
             model_max_length=max_length,
             model_input_names=list(self._wrapper.model_input_names),
-            padding_side=self._wrapper.padding_side,
+            padding_side=self._wrapper.padding_side if self.padding == "none" else self.padding,
             truncation_side="right",
             **tokens,
         )
@@ -261,21 +296,11 @@ class Backbone:
         path.write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
+def _padding_matters(name: str) -> str:
+    return f"{name} answers otherwise where texts are padded: only texts of one length are computed together."
+
+
 def _cast_to_own_dtype(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """A head stays in float32 on top of a bfloat16 body, so what comes in is widened."""
     dtype = next(module.parameters()).dtype
     return tuple(x.to(dtype) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
-
-
-def _probe_batch(vocabulary_size: int, longest: int | None) -> Batch:
-    """Three random sequences of different lengths, drawn without touching the global random state."""
-    import numpy as np
-
-    from superfine.backbones.batch import collate
-    from superfine.data.encode import Encoded
-
-    lengths = np.minimum(np.array([3, 7, 21]), longest or 21)
-    rng = np.random.default_rng(0)
-    ids = rng.integers(vocabulary_size // 2, vocabulary_size, int(lengths.sum())).astype(np.int32)
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return collate(Encoded(ids, starts, None, np.zeros(3, dtype=bool), 0.0), np.arange(3))

@@ -23,11 +23,12 @@ BATCH = 8
 @dataclass(frozen=True)
 class Parity:
     """n_texts: how many were asked. largest_difference: of a probability. problems: what differs, in words; none where all
-    agrees."""
+    agrees. in_company_alone: whether that was to be expected of texts that are padded, and of no others."""
 
     n_texts: int
     largest_difference: float | None
     problems: tuple[str, ...] = ()
+    in_company_alone: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"texts": self.n_texts, "largest_difference": self.largest_difference, "problems": list(self.problems)}
@@ -42,7 +43,7 @@ class Parity:
                 1.0,
                 (),
                 f"The saved model differs in plain transformers: {problem}",
-                "Use it through Superfine alone, or choose another pretrained model; please report this one.",
+                _advice(self),
             )
             for problem in self.problems[:1]
         ]
@@ -78,11 +79,18 @@ def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
         first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         return Parity(len(chosen), None, (f"it cannot be used there ({first_line}).",))
-    return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems))
+    in_company_alone = model.backbone.padding == "none" and len(problems) == 1 and "in padded" in problems[0]
+    return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems), in_company_alone)
 
 
 def _differing(how: str, largest: float) -> str:
     return f"its probabilities for texts {how} differ by up to {largest:.2g}."
+
+
+def _advice(parity: Parity) -> str:
+    if parity.in_company_alone:
+        return "Padding changes the answers of this type of model: use it through Superfine, or ask it one text at a time."
+    return "Use it through Superfine alone, or choose another pretrained model; please report this one."
 
 
 class _Plain:

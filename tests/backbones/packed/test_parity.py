@@ -186,7 +186,7 @@ def test_every_family_learns(tiny_model, family):
 def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypatch):
     model = build(tiny_model("bert"), packed=False)
     expected = model.outputs(encoded(model))
-    monkeypatch.setattr(type(model.backbone), "_packed_states", lambda self, batch: self._padded_states(batch) + 1)
+    monkeypatch.setattr(type(model.backbone), "_packed_logits", lambda self, batch: self._padded_logits(batch) + 1)
     assert not model.backbone.pack_if_sound()
     assert not model.backbone.is_packed
     np.testing.assert_allclose(model.outputs(encoded(model)), expected)
