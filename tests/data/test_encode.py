@@ -90,3 +90,36 @@ def test_texts_with_special_tokens_and_dirt_become_what_the_saved_tokenizer_make
     pairs = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(texts, texts[::-1]))
     plain = AutoTokenizer.from_pretrained(tmp_path)(texts, texts[::-1], truncation=True)["input_ids"]
     assert [pairs.ids[a:b].tolist() for a, b in zip(pairs.starts, pairs.starts[1:], strict=False)] == plain
+
+
+MARKED_STARTS = [
+    "  leading", "<br/>lovely", "  <p> x", "\u3000你好  世界", "\ta", "<br><3 love", "&lt;b", "lovely   kettle", "a </s> in the middle",
+    "</s><br>x", "<br></s>x", "", "<br>", "plain", "&amp;lovely", "\u200bzero width",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["first", "always", "never", "prepended by the normaliser"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_texts_whose_start_is_cleaned_are_read_as_the_saved_tokenizer_reads_them(scheme, normalized):
+    import json
+
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    from superfine.data.clean import with_cleaning
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    if scheme == "prepended by the normaliser":
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<unk>", "<s>", "</s>"])
+    tokenizer.train_from_iterator([*TEXTS, *MARKED_STARTS], trainer)
+    content = json.loads(tokenizer.to_str())
+    content["added_tokens"] = [token | {"normalized": normalized} for token in content["added_tokens"]]
+    saved = with_cleaning(Tokenizer.from_str(json.dumps(content)))
+    texts = MARKED_STARTS + TEXTS
+    encoded = Encoder(saved, 24).encode(Examples.of_texts(texts))
+    ours = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
+    saved.enable_truncation(24)
+    for text, found in zip(texts, ours, strict=True):
+        assert found == (saved.encode(text).ids or [0]), text

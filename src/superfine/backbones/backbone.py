@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
 from superfine.backbones.packed.layers import patch_layer, restore_layer
 from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
+from superfine.backbones.save import save_network, save_tokenizer
 from superfine.errors import ModelError
 
 
@@ -270,30 +270,18 @@ class Backbone:
             self._use_attention("sdpa")
         try:
             with quiet_transformers():
-                self.network.save_pretrained(folder)
+                save_network(self.network, folder)
         finally:
             if self.is_packed:
                 self._use_attention(PACKED_ATTENTION)
-        self._save_tokenizer(folder, max_length)
-
-    def _save_tokenizer(self, folder: Path, max_length: int) -> None:
-        from transformers import PreTrainedTokenizerFast
-
         tokens = {name: value for name, value in self._wrapper.special_tokens_map.items() if isinstance(value, str)}
-        saved = PreTrainedTokenizerFast(
-            tokenizer_object=Tokenizer.from_str(self.tokenizer.to_str()),
-            model_max_length=max_length,
-            model_input_names=list(self._wrapper.model_input_names),
-            padding_side=self._wrapper.padding_side if self.padding == "none" else self.padding,
-            truncation_side="right",
+        names = {
+            "model_max_length": max_length,
+            "model_input_names": list(self._wrapper.model_input_names),
+            "padding_side": self._wrapper.padding_side if self.padding == "none" else self.padding,
             **tokens,
-        )
-        saved.save_pretrained(folder)
-        # The general class reads tokenizer.json as it is; a family's own class would rebuild it without the cleaning.
-        path = folder / "tokenizer_config.json"
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
-        path.write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        }
+        save_tokenizer(Tokenizer.from_str(self.tokenizer.to_str()), names, folder)
 
 
 def _padding_matters(name: str) -> str:

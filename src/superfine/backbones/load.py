@@ -179,7 +179,10 @@ def _load_config(location: ModelLocation) -> Any:
     from transformers import AutoConfig
 
     with _explained(location):
-        return AutoConfig.from_pretrained(location.path, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(location.path, trust_remote_code=False)
+    if getattr(config, "use_mems_eval", False):
+        config.use_mems_eval = False  # XLNet's memories of earlier segments, which classify nothing and break batched pipelines
+    return config
 
 
 def _load_tokenizer(location: ModelLocation) -> Any:

@@ -60,6 +60,7 @@ class Encoder:
         self.tokenizer, self._cleans = split_cleaning(tokenizer)
         self._whole = Tokenizer.from_str(tokenizer.to_str())
         self._added = _pattern_of_added_tokens(tokenizer)
+        self._marks_start = re.search(r'"prepend_scheme":\s*"first"', tokenizer.to_str()) is not None
         self.max_length = max_length
         self.empty_id = empty_id
         for part in (self.tokenizer, self._whole):
@@ -99,28 +100,31 @@ class Encoder:
     def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
         """Clean, then tokenise: as the saved tokenizer does, but texts that need no cleaning pass at once.
 
-        The saved tokenizer takes added tokens out of the raw text first, and then cleans each piece between them. So a text that
-        holds one, before cleaning or through it, is read by the saved tokenizer itself.
+        The saved tokenizer takes added tokens out of the raw text first, and then cleans each piece between them; and where it
+        marks the start of a text (Llama's kind), that is the raw text's. So a text that holds such a token, before cleaning or
+        through it, or that cleaning may have cut at its start, is read by the saved tokenizer itself.
         """
         if not self._cleans:
             return self.tokenizer.encode_batch_fast(_inputs(texts, pairs))
         cleaned, cleaned_pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
         encodings = self.tokenizer.encode_batch_fast(_inputs(cleaned, cleaned_pairs))
-        odd = self._holding_added_tokens(texts, cleaned)
+        odd = self._read_otherwise(texts, cleaned)
         if pairs is not None and cleaned_pairs is not None:
-            odd = sorted({*odd, *self._holding_added_tokens(pairs, cleaned_pairs)})
+            odd = sorted({*odd, *self._read_otherwise(pairs, cleaned_pairs)})
         if odd:
             raw = _inputs([texts[i] for i in odd], None if pairs is None else [pairs[i] for i in odd])
             for i, encoding in zip(odd, self._whole.encode_batch_fast(raw), strict=True):
                 encodings[i] = encoding
         return encodings
 
-    def _holding_added_tokens(self, raw: list[str], cleaned: list[str]) -> list[int]:
-        """Which texts hold a special or added token, before cleaning or after."""
-        if self._added is None:
-            return []
-        found = self._added.search
-        return [i for i, (a, b) in enumerate(zip(raw, cleaned, strict=True)) if found(a) or (a is not b and found(b))]
+    def _read_otherwise(self, raw: list[str], cleaned: list[str]) -> list[int]:
+        """Which texts the saved tokenizer may read in another way than their cleaned form."""
+        found = (lambda _: False) if self._added is None else self._added.search
+        return [
+            i
+            for i, (a, b) in enumerate(zip(raw, cleaned, strict=True))
+            if found(a) or (a is not b and (found(b) or (self._marks_start and (a[:1] != b[:1] or a[:1] == "<"))))
+        ]
 
     def _encode_chunk(self, examples: Examples, start: int) -> tuple[
         NDArray[np.int32], IntArray, NDArray[np.int8] | None, NDArray[np.bool_], int, int

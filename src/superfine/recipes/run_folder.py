@@ -250,7 +250,8 @@ def write_outputs(
     part = unfinished(request.folder)
     with _written(request.folder, "Free some space, then go on with --resume."):
         write_predictions(part / "predictions.csv", parts.test, scores.answers)
-        write_text(part / "README.md", render_card(metrics))
+        # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
+        write_text(part / "model" / "README.md", render_card(metrics))
         errors = most_confident_errors(parts.scored_test, scores.answers.take(parts.scored))
         write_text(part / "report.html", render_page(metrics, errors, request.language))
         write_text(part / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
