@@ -46,6 +46,7 @@ NAMES = {
     "state",
     "NAMES",
     "reason",
+    "message",
     "advice",
     "counts",
     "known",

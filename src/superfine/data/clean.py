@@ -50,6 +50,8 @@ CONTROL = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}\x
 PLAIN_WHITE_SPACE = re.compile(r"[ \t\n\r]+")
 PLAIN_TAG = re.compile(TAG)
 """As the normaliser's, in texts without white space but the plain kind."""
+FOUND_CONTROL = re.compile(re.sub(r"\\x\{([0-9A-F]+)\}", lambda found: f"\\u{found[1]:0>4}", CONTROL))
+ELEMENT_NAME = re.compile(r"</?(\w+)|<(!--|!\w+)")
 
 
 def cleaning_normalizer() -> normalizers.Normalizer:
@@ -135,6 +137,12 @@ def _cleaned(text: str) -> str:
     if "&" not in text and PLAIN_WHITE_SPACE.sub(" ", text).isprintable() and _is_nfc(text):
         return PLAIN_WHITE_SPACE.sub(" ", PLAIN_TAG.sub(" ", text)).strip(" ")
     return str(_normalizer().normalize_str(text))
+
+
+def removed_parts(text: str) -> list[str]:
+    """What cleaning removes from a text without a replacement: elements by their names, characters by their numbers."""
+    elements = [f"<{name[1] or name[2]}>".lower() for tag in PLAIN_TAG.findall(text) if (name := ELEMENT_NAME.match(tag))]
+    return elements + [f"U+{ord(character):04X}" for character in FOUND_CONTROL.findall(text)]
 
 
 def is_clean(text: str) -> bool:

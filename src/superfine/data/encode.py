@@ -43,6 +43,12 @@ class Encoded:
         """(n,) tokens per text."""
         return np.diff(self.starts)
 
+    def keys(self) -> list[bytes]:
+        """Equal for texts that the model reads alike."""
+        types = self.type_ids
+        bounds = zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
+        return [self.ids[a:b].tobytes() + (b"" if types is None else types[a:b].tobytes()) for a, b in bounds]
+
     def take(self, indices: IntArray) -> Self:
         """The sequences at `indices`, in that order."""
         lengths = self.lengths[indices]
@@ -123,7 +129,7 @@ class Encoder:
         return [
             i
             for i, (a, b) in enumerate(zip(raw, cleaned, strict=True))
-            if found(a) or (a is not b and (found(b) or (self._marks_start and (a[:1] != b[:1] or a[:1] == "<"))))
+            if found(a) or (a is not b and (found(b) or (self._marks_start and (a[:1] != b[:1] or a[:1] in "<&"))))
         ]
 
     def _encode_chunk(self, examples: Examples, start: int) -> tuple[

@@ -20,7 +20,8 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(request, parts, reporter)
-    findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test))
+    cleans = request.config.data.cleaning
+    findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test, cleans=cleans))
     reporter.findings(findings)
     refuse_if_strict(request, findings)
     reporter.note(f"Would fine-tune {request.config.model.name} and write to {request.folder}")

@@ -101,6 +101,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         encoded=encoded.train.encoded,
         max_length=encoded.encoder.max_length,
         model=config.model.name,
+        cleans=config.data.cleaning,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

@@ -16,7 +16,7 @@ def examples(*rows, start=2):
 def encoded(n, unknown_share=0.0, truncated=()):
     cut = np.zeros(n, dtype=bool)
     cut[list(truncated)] = True
-    return Encoded(np.zeros(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
+    return Encoded(np.arange(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
 
 
 SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
@@ -87,3 +87,36 @@ def test_a_group_on_both_sides_is_a_leak_and_counted():
     assert (leak.count, leak.rows, leak.severity) == (3, (100, 102, 104), "blocking")
     assert "leak" not in found(Inspection(train, validation, test)), "no text is repeated"
     assert "group_leak" not in found(Inspection(train, validation, replace(test, group=["x", "y", "z", "", " "])))
+
+
+def test_contradictions_are_counted_by_what_the_model_reads():
+    train = examples(("good <br> book", "a"), ("good book", "b"), ("good book", "b"), ("another", "a"), ("Good book", "a"))
+    by_text = found(Inspection(train))["contradiction"]
+    assert by_text.rows == (2, 3, 4, 6), "cleaned and without case"
+    assert "as they are in the file, 4 of them stand there once" in by_text.message
+    ids = np.array([5, 6, 5, 6, 5, 6, 7, 7, 8, 6], dtype=np.int32)  # a model that tells case
+    tokens = Encoded(ids, np.arange(6) * 2, None, np.zeros(5, dtype=bool), 0.0)
+    by_tokens = found(Inspection(train, encoded=tokens, max_length=2))["contradiction"]
+    assert by_tokens.rows == (2, 3, 4)
+    assert "in the file 3 of them differ" in by_tokens.message
+    assert "all after 2 tokens" in by_tokens.message
+    same = examples(("good", "a"), ("good", "b"))
+    assert (
+        found(Inspection(same))["contradiction"].message
+        == "2 training rows have a text that stands elsewhere with another label."
+    )
+
+
+def test_what_cleaning_takes_out_of_more_than_a_hundredth_is_said_in_a_line():
+    dirty = [(f"text <br/>number {i} <B>bold</b>\u200b", "ab"[i % 2]) for i in range(3)]
+    train = examples(*zip(SOUND.text, SOUND.label, strict=True), *dirty)
+    line = found(Inspection(train))["removed_by_cleaning"]
+    assert (line.count, line.rows, line.severity) == (3, (42, 43, 44), "note")
+    assert line.message.startswith("Cleaning takes something out of 3 training texts (7%), most often: ")
+    assert {"<br> (3)", "<b> (3)", "U+200B (3)"} == set(line.message.partition(": ")[2].rstrip(".").split(", "))
+    assert "data.cleaning=false" in line.advice
+    assert "removed_by_cleaning" not in found(Inspection(train, cleans=False))
+    kept = examples(*[(f"x < y and z > w <3 <target>phone</target> {i}", "ab"[i % 2]) for i in range(40)])
+    assert "removed_by_cleaning" not in found(Inspection(kept))
+    few = examples(*[(f"plain {i}", "ab"[i % 2]) for i in range(200)], ("<br>one", "a"))
+    assert "removed_by_cleaning" not in found(Inspection(few))

@@ -15,6 +15,7 @@ CHECKS = NameTable(
         "rare_class": "superfine.data.checks.balance:rare_class",
         "imbalance": "superfine.data.checks.balance:imbalance",
         "label_spelling": "superfine.data.checks.labels:label_spelling",
+        "removed_by_cleaning": "superfine.data.checks.cleaning:removed_by_cleaning",
         "unknown_tokens": "superfine.data.checks.tokens:unknown_tokens",
         "truncation": "superfine.data.checks.tokens:truncation",
     },

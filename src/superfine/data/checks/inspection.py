@@ -20,7 +20,7 @@ MAX_ROWS = 50
 class Inspection:
     """train: the rows that are learned from. validation: those that choose by. test: those that are scored.
 
-    encoded: the training rows as the tokens of `model`, at most `max_length` of each.
+    encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
     """
 
     train: Examples
@@ -29,6 +29,7 @@ class Inspection:
     encoded: Encoded | None = None
     max_length: int = 0
     model: str = ""
+    cleans: bool = True
 
     @cached_property
     def train_keys(self) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 from superfine.data.checks.inspection import Inspection, finding
 from superfine.records import Finding
 
@@ -57,16 +59,31 @@ def duplicate(inspection: Inspection) -> list[Finding]:
 
 
 def contradiction(inspection: Inspection) -> list[Finding]:
-    """Training rows whose text also stands there with another label."""
-    labels: dict[str, set[str]] = {}
-    for key, label in zip(inspection.train_keys, inspection.train.label or [], strict=True):
-        labels.setdefault(key, set()).add(label)
-    rows = [i for i, key in enumerate(inspection.train_keys) if len(labels[key]) > 1]
-    return finding(
-        "contradiction",
-        "warning",
-        rows,
-        inspection.train,
-        f"{len(rows)} training rows have a text that stands elsewhere with another label.",
-        "Decide which label is right: nothing can learn both.",
-    )
+    """Training rows that the model reads as it reads others with another label: by tokens where they are known, else by texts
+    after cleaning."""
+    encoded, train = inspection.encoded, inspection.train
+    keys: Sequence[Hashable] = inspection.train_keys if encoded is None else encoded.keys()
+    rows = _with_two_labels(keys, train.label or [])
+    raw = zip(train.text, train.text_pair or [""] * len(train), strict=True)
+    n_differing = len(set(rows) - set(_with_two_labels(list(raw), train.label or [])))
+    message = f"{len(rows)} training rows have a text that stands elsewhere with another label."
+    if n_differing and encoded is None:
+        message = (
+            f"{len(rows)} training rows have, after cleaning, a text that stands elsewhere with another label; "
+            f"as they are in the file, {n_differing} of them stand there once."
+        )
+    elif n_differing:
+        message = (
+            f"{len(rows)} training rows are to the model the same as rows with another label; in the file {n_differing} of them "
+            f"differ, by what it does not read: markup, case, unknown characters, or all after {inspection.max_length} tokens."
+        )
+    advice = "Decide which label is right: nothing can learn both."
+    return finding("contradiction", "warning", rows, train, message, advice)
+
+
+def _with_two_labels(keys: Sequence[Hashable], labels: Sequence[str]) -> list[int]:
+    """Positions whose key also stands with another label."""
+    seen: dict[Hashable, set[str]] = {}
+    for key, label in zip(keys, labels, strict=True):
+        seen.setdefault(key, set()).add(label)
+    return [i for i, key in enumerate(keys) if len(seen[key]) > 1] if labels else []
