@@ -38,3 +38,12 @@ class ModelError(InputError):
 
 class OutputError(InputError):
     """The output folder must not or cannot be written."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the system's or the graphics card's memory ran out: torch has a type for the one and a sentence for the other."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text or "not enough memory" in text)
+    )

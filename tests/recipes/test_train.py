@@ -504,3 +504,15 @@ def test_a_baseline_that_cannot_be_fitted_is_said_and_the_run_goes_on(tiny_model
     assert set(run.metrics["baselines"]) == {"majority"}
     assert "Without the baseline tfidf: TF-IDF finds nothing to count in these texts." in said
     assert (run.folder / "report.html").exists()
+
+
+def test_memory_that_runs_out_is_one_message_with_the_settings_to_lower(tiny_model, reviews, tmp_path, monkeypatch):
+    import torch
+
+    def failing(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)
+    with pytest.raises(ConfigError, match=r"Memory ran out in training \(training.batch_size 16, model.max_length 32\)"):
+        superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    assert not (tmp_path / "run").exists()

@@ -351,3 +351,33 @@ def test_training_that_diverges_is_said_and_stops(tiny_model):
     run.weights.masters[0].data.fill_(float("nan"))
     with pytest.raises(ConfigError, match="diverged"):
         fit(run, Clock(), Reporter())
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_after_an_epoch_ends_training_with_what_was_kept(tiny_model, monkeypatch, error):
+    run = new_run(tiny_model("bert"), epochs=3)
+
+    def failing(state, batch):
+        if state.progress.epoch == 1:
+            raise error
+        return obtain_gradients(state, batch)
+
+    monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)
+    result = fit(run, Clock(), Reporter())
+    assert result.stopped == "out_of_memory"
+    assert [record.epoch for record in result.progress.history] == [0]
+    assert result.progress.kept_epoch == 0
+
+
+def test_other_errors_and_memory_that_runs_out_before_anything_is_kept_are_raised(tiny_model, monkeypatch):
+    for error in (RuntimeError("something else"), torch.OutOfMemoryError("CUDA out of memory")):
+        run = new_run(tiny_model("bert"))
+
+        def failing(state, batch, error=error):
+            raise error
+
+        monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)
+        with pytest.raises(RuntimeError, match=str(error)):
+            fit(run, Clock(), Reporter())

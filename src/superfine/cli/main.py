@@ -13,7 +13,7 @@ import click
 from superfine.cli.commands import COMMANDS
 from superfine.cli.help import TranslatedGroup, language_of, speaking
 from superfine.cli.output import end_orderly, tell, write_utf8
-from superfine.errors import SuperfineError
+from superfine.errors import SuperfineError, is_out_of_memory
 
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
@@ -67,6 +67,13 @@ def run(command: Callable[[], Any]) -> int:
         return _say(f"{usage}Error: {error.format_message()}{advice}", EXIT_UNUSABLE)
     except SuperfineError as error:
         return _say(f"Error: {error}", EXIT_UNUSABLE)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _say(
+            "Error: Memory ran out.\nClose other programs, or choose a smaller model or a shorter model.max_length.",
+            EXIT_UNUSABLE,
+        )
     except OSError as error:
         if error.filename is None:
             raise

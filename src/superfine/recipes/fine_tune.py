@@ -13,7 +13,7 @@ import torch
 
 from superfine.backbones.load import Pretrained
 from superfine.config import RunConfig
-from superfine.errors import ConfigError, ModelError
+from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
 from superfine.recipes.encode import EncodedParts
 from superfine.recipes.reporter import Reporter
@@ -61,16 +61,36 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
         state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
         if request.resume:
             _resume(state, identity, request.folder, reporter)
-        clock, seconds = _plan(state, encoded, config, request)
-        reporter.training_starts(state.n_steps, state.progress.step, seconds)
-        with clock.listening(reporter.interrupted):
-            result = fit(state, clock, reporter, checkpointer)
+        with _explaining_memory(state, model.max_length):
+            clock, seconds = _plan(state, encoded, config, request)
+            reporter.training_starts(state.n_steps, state.progress.step, seconds)
+            with clock.listening(reporter.interrupted):
+                result = fit(state, clock, reporter, checkpointer)
     reporter.training_ends()
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the weights kept so far are evaluated and written.")
     if result.stopped == "time_limit":
         reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {result.recipe.epochs}.")
+    if result.stopped == "out_of_memory":
+        reporter.note(
+            f"Memory ran out in epoch {result.progress.epoch + 1} of {result.recipe.epochs}: the weights kept so far are "
+            f"evaluated and written. Lower training.batch_size (it is {result.recipe.batch_size}) or model.max_length."
+        )
     return result
+
+
+@contextmanager
+def _explaining_memory(state: TrainingState, max_length: int) -> Iterator[None]:
+    """Memory that runs out inside, before any weights were kept, becomes one message."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ConfigError(
+            f"Memory ran out in training (training.batch_size {state.recipe.batch_size}, model.max_length {max_length}).",
+            "Lower one of the two, or choose a smaller model.",
+        ) from None
 
 
 def _plan(state: TrainingState, encoded: EncodedParts, config: RunConfig, request: Request) -> tuple[Clock, float]:

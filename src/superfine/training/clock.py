@@ -13,7 +13,7 @@ from typing import Literal
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that ask a run to end; Windows has no SIGHUP."""
-StopReason = Literal["interrupted", "time_limit"]
+StopReason = Literal["interrupted", "time_limit", "out_of_memory"]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from superfine.backbones.batch import Batch, collate
 from superfine.backbones.memory import reuse_freed_memory
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
-from superfine.errors import ConfigError
+from superfine.errors import ConfigError, is_out_of_memory
 from superfine.metrics import log_losses
 from superfine.model import Model
 from superfine.records import IntArray
@@ -127,7 +127,8 @@ def fit(
 ) -> FitResult:
     """Fine-tune `state.model` in place and leave it with the weights that validation chose (`is_kept`), in float32.
 
-    Stops early when validation is worse and stays so, when the clock says so, or on Ctrl-C. `on_checkpoint` is called after every
+    Stops early when validation is worse and stays so, when the clock says so, on Ctrl-C, or where memory runs out after weights
+    were kept. `on_checkpoint` is called after every
     step and decides itself when to write.
     """
     with reuse_freed_memory():
@@ -147,7 +148,12 @@ def _run_epochs(
     while state.progress.epoch < state.recipe.epochs and not _got_worse(state):
         started = time.perf_counter()
         seconds_before = state.progress.total_seconds
-        reason = _train_epoch(state, clock, listener, on_checkpoint, started, seconds_before)
+        try:
+            reason = _train_epoch(state, clock, listener, on_checkpoint, started, seconds_before)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or not state.kept:
+                raise
+            return "out_of_memory"
         if reason is None or state.progress.step_in_epoch > state.steps_per_epoch // 4 or not state.progress.history:
             _validate(state, listener)
         state.progress.total_seconds = seconds_before + time.perf_counter() - started

@@ -51,6 +51,26 @@ def test_weights_and_biases_gets_everything_offline(train, monkeypatch):
     assert list((run.folder / "wandb").glob("offline-run-*/*.wandb"))
 
 
+@pytest.mark.parametrize("fails_in", ["__init__", "log", "close"])
+def test_a_tracker_that_fails_is_left_out_and_the_run_goes_on(train, monkeypatch, fails_in):
+    pytest.importorskip("tensorboard")
+    from superfine.recipes.tracking.tensorboard import TensorBoard
+
+    calls, said = [], []
+
+    def failing(self, *_):
+        calls.append(fails_in)
+        raise ConnectionError("the server is gone\nand more")
+
+    monkeypatch.setattr(TensorBoard, fails_in, failing)
+    monkeypatch.setattr("superfine.recipes.reporter.Reporter.note", lambda self, text: said.append(text))
+    run = train("tensorboard")
+    assert run.metrics["test"]["n"] > 0
+    assert (run.folder / "report.html").exists()
+    assert calls == [fails_in], "it is told nothing more"
+    assert said.count("The tracker tensorboard failed and is told nothing more: the server is gone") == 1
+
+
 def test_an_unknown_tracker_is_refused_at_once(train, tmp_path):
     with pytest.raises(ConfigError, match=r'no tracker "tensorbord".*Did you mean "tensorboard"'):
         train("tensorbord")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from superfine.config import RunConfig
+from superfine.errors import SuperfineError
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding
@@ -26,17 +27,24 @@ class Tracker(Protocol):
 
 @contextmanager
 def tracked(reporter: Reporter, config: RunConfig, folder: Path) -> Iterator[Reporter]:
-    """A reporter that tells the trackers of `config.track` as well; they are closed however the run ends."""
+    """A reporter that tells the trackers of `config.track` as well; they are closed however the run ends.
+
+    A tracker that fails (a server that is gone, a full disk) is left out from then on, which is said; the run goes on.
+    """
     if not config.track:
         yield reporter
         return
+    hearing = _Tracked(reporter)
     settings = flat(config.model_dump(mode="json"))
-    hearing = _Tracked(reporter, [TRACKERS.load(name)(folder, settings) for name in config.track])
+    for name in config.track:
+        with hearing.leaving_out(name):
+            hearing.trackers[name] = TRACKERS.load(name)(folder, settings)
     try:
         yield hearing
     finally:
-        for tracker in hearing.trackers:
-            tracker.close(hearing.summary)
+        for name, tracker in list(hearing.trackers.items()):
+            with hearing.leaving_out(name):
+                tracker.close(hearing.summary)
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -51,14 +59,28 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 class _Tracked(Reporter):
-    def __init__(self, inner: Reporter, trackers: Sequence[Tracker]) -> None:
-        self.inner, self.trackers = inner, trackers
+    def __init__(self, inner: Reporter) -> None:
+        self.inner = inner
+        self.trackers: dict[str, Tracker] = {}
         self.summary: dict[str, float] = {}
         self._step = 0
 
+    @contextmanager
+    def leaving_out(self, name: str) -> Iterator[None]:
+        """What the tracker raises inside is said, and it is told nothing more."""
+        try:
+            yield
+        except SuperfineError:  # not installed, no such name
+            raise
+        except Exception as error:  # what a service of somebody else's raises is not known beforehand
+            self.trackers.pop(name, None)
+            why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            self.inner.note(f"The tracker {name} failed and is told nothing more: {why}")
+
     def _log(self, values: Mapping[str, float]) -> None:
-        for tracker in self.trackers:
-            tracker.log(values, self._step)
+        for name, tracker in list(self.trackers.items()):
+            with self.leaving_out(name):
+                tracker.log(values, self._step)
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
         self._step = step
