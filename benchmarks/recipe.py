@@ -92,7 +92,7 @@ def model_and_parts(parts: "Parts") -> Built:
 
 def fine_tuned(built: Built, reporter: "Reporter") -> "TrainingState":
     """The state at the end, with the random numbers that `superfine train` would have."""
-    from superfine.recipes.fine_tune import isolated_seed
+    from superfine.backbones.process import isolated_seed
     from superfine.training.clock import Clock
     from superfine.training.loop import TrainingState, fit
 

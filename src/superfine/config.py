@@ -120,7 +120,9 @@ class TrainingConfig(_Section):
         None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width and the batch size"
     )
     head_learning_rate_multiplier: float = Field(
-        10.0, gt=0, description="factor on the rate of the head, which starts from random values"
+        10.0,
+        gt=0,
+        description="factor on the rate of what starts from random values: the head, a pooler that the checkpoint lacks",
     )
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")
@@ -151,7 +153,7 @@ class RunConfig(_Section):
     track: Annotated[list[str], BeforeValidator(_as_list)] = Field(
         default_factory=list, description="trackers that log the run: tensorboard, mlflow, wandb"
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="same seed, same data: same weights")
+    seed: int = Field(0, ge=0, lt=2**32, description="same seed, data and number of threads: same weights")
 
 
 def known_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:

@@ -9,9 +9,9 @@ import torch
 
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
+from superfine.backbones.process import isolated_seed
 from superfine.config import TrainingConfig
 from superfine.errors import ModelError
-from superfine.recipes.fine_tune import isolated_seed
 from superfine.recipes.reporter import Reporter
 from superfine.records import Examples
 from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint

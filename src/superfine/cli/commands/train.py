@@ -52,7 +52,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option("--force", is_flag=True, help="Replace the run that the folder holds.")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
-@click.option("--seed", type=int, help="Same seed, same data: same weights.  [default: 0]")
+@click.option("--seed", type=int, help="Same seed, data and number of threads: same weights.  [default: 0]")
 @click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
