@@ -80,14 +80,12 @@ class Built(NamedTuple):
 
 def model_and_parts(parts: "Parts") -> Built:
     """What `superfine train` has before the first step."""
-    from superfine.backbones.load import open_pretrained
     from superfine.recipes.encode import encode_parts
-    from superfine.recipes.fine_tune import build_model
+    from superfine.recipes.fine_tune import open_model
     from superfine.recipes.reporter import Reporter
 
-    pretrained = open_pretrained(parts.config.model.name, cleaning=parts.config.data.cleaning)
-    encoded = encode_parts(parts, pretrained, parts.config, Reporter())
-    return Built(build_model(pretrained, parts.task, encoded, parts.config), encoded, parts.config)
+    model, parts = open_model(parts, Reporter())
+    return Built(model, encode_parts(parts, model.encoder, parts.config, Reporter()), parts.config)
 
 
 def fine_tuned(built: Built, reporter: "Reporter") -> "TrainingState":

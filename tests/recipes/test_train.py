@@ -516,3 +516,21 @@ def test_memory_that_runs_out_is_one_message_with_the_settings_to_lower(tiny_mod
     with pytest.raises(ConfigError, match=r"Memory ran out in training \(training.batch_size 16, model.max_length 32\)"):
         superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_time_limit_that_cannot_be_kept_is_refused_before_texts_are_encoded_and_baselines_fitted(
+    tiny_model, tmp_path, monkeypatch
+):
+    rows = make_rows(400)
+    data = write_csv(tmp_path / "some.csv", rows)
+    test = write_csv(tmp_path / "many.csv", [(f"{text} {i}", label) for i, (text, label) in enumerate(rows * 250)])
+    stages = []
+    monkeypatch.setattr("superfine.recipes.reporter.Reporter.stage", lambda self, name: stages.append(name))
+    started = time.monotonic()
+    with pytest.raises(ConfigError, match="Loading and scoring the test part take about"):
+        superfine.train(
+            data, test=test, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, time_limit="5s", progress=False
+        )
+    assert stages == ["reading", "loading"]
+    assert time.monotonic() - started < 20
+    assert not (tmp_path / "run").exists()

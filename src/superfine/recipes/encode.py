@@ -19,26 +19,28 @@ from superfine.training.loop import Part
 class EncodedParts:
     """What is learned from and what chooses the epoch, as tokens. n_test_tokens: about how many the test part has."""
 
-    encoder: Encoder
     train: Part
     validation: Part
     n_test_tokens: int
     seconds: float
 
 
-def encode_parts(parts: Parts, pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> EncodedParts:
-    """Tokenise the training and validation parts as the model reads them, or take their tokens from the cache."""
-    started = time.perf_counter()
+def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> Encoder:
+    """From texts to tokens as this model reads them, at most as many as it can; what the user should know of it is said."""
     for note in pretrained.notes:
         reporter.note(note)
-    encoder = pretrained.encoder(_max_length(pretrained, config, reporter))
+    return pretrained.encoder(_max_length(pretrained, config, reporter))
+
+
+def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:
+    """Tokenise the training and validation parts, or take their tokens from the cache."""
+    started = time.perf_counter()
     counter = Counter(reporter, len(parts.train) + len(parts.validation))
     encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)
     if was_cached:
         reporter.note("The same texts were encoded before: their tokens are read from disk.")
     validation = encoder.encode(parts.validation, counter)
     return EncodedParts(
-        encoder,
         Part(encoded, parts.train_targets),
         Part(validation, parts.validation_targets),
         _count_tokens(encoder, parts.test),

@@ -110,7 +110,7 @@ def collect_metrics(
             for name, comparison in scores.comparisons.items()
         },
         "training": {**_training_facts(model, len(encoded.train), result), **vars(timing)},
-        "data": _data_facts(parts, encoded),
+        "data": _data_facts(parts, model, encoded),
         "findings": [finding.to_json() for finding in findings],
         "environment": environment(model),
         "seed": config.seed,
@@ -156,14 +156,14 @@ def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, A
     }
 
 
-def _data_facts(parts: Parts, encoded: EncodedParts) -> dict[str, Any]:
+def _data_facts(parts: Parts, model: Model, encoded: EncodedParts) -> dict[str, Any]:
     train = encoded.train.encoded
     return {
         **sizes(parts),
         "not_scored": list(parts.unscored_rows),
         "bad_rows": len(parts.bad_rows),
         "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
-        "max_length": encoded.encoder.max_length,
+        "max_length": model.max_length,
         "truncated_share": float(train.truncated.mean()),
         "unknown_token_share": train.unknown_share,
         "tokens_per_text": float(train.lengths.mean()),

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from superfine.backbones.load import Pretrained
+from superfine.backbones.load import Pretrained, open_pretrained
 from superfine.backbones.process import isolated_seed
 from superfine.config import RunConfig
+from superfine.data.encode import Encoder
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
-from superfine.recipes.encode import EncodedParts
+from superfine.recipes.encode import EncodedParts, choose_encoder
+from superfine.recipes.prepare import Parts, without_cleaning
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import unfinished
@@ -26,21 +28,53 @@ from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
 """What writing the outputs takes, for planning under a time limit."""
+SAMPLE = 64
+"""So many test texts, or up to twice as many, tell how long all of them take."""
 
 
-def build_model(pretrained: Pretrained, task: Classification, encoded: EncodedParts, config: RunConfig) -> Model:
+def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
+    """The model that the configuration names, with a new head, and the parts as it reads them; what became of it is said."""
+    config = parts.config
+    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
+    if config.data.cleaning and not pretrained.cleans:
+        reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
+        parts = without_cleaning(parts)
+    model = build_model(pretrained, parts, choose_encoder(pretrained, config, reporter))
+    for note in model.backbone.notes:
+        reporter.note(note)
+    return model, parts
+
+
+def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder) -> Model:
     """The pretrained network with a head that starts from the run's seed, on the device it is to train on.
 
-    Called once for each trial; `encoded` serves all of them.
+    Called once for each trial; tokens that `encoder` made serve all of them.
     """
+    labels, config = parts.task.labels, parts.config
     with isolated_seed(config.seed):
-        backbone = pretrained.backbone(
-            task.labels, dropout=config.model.dropout, attention_dropout=config.model.attention_dropout
-        )
+        backbone = pretrained.backbone(labels, dropout=config.model.dropout, attention_dropout=config.model.attention_dropout)
     backbone.network.to(default_device())
     backbone.pack_if_sound()
-    weights = chosen_weights(config.training.class_weights, encoded.train.targets, len(task.labels))
-    return Model(backbone, Classification(task.labels, weights), encoded.encoder)
+    weights = chosen_weights(config.training.class_weights, parts.train_targets, len(labels))
+    return Model(backbone, Classification(labels, weights), encoder)
+
+
+def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
+    """Raises ConfigError for a time limit in which the model cannot even answer for the test part, before more time is spent.
+
+    Judged by some of the test texts; `fine_tune` looks again when it knows how fast the model trains.
+    """
+    limit = parts.config.training.time_limit
+    if limit is None or not len(parts.test):
+        return
+    some = parts.test.take(range(0, len(parts.test), max(1, len(parts.test) // SAMPLE)))
+    seconds = []
+    for _ in range(2):  # the first time warms up
+        started = time.perf_counter()
+        model.predict_examples(some)
+        seconds.append(time.perf_counter() - started)
+    scoring = min(seconds) * (len(parts.test) + len(parts.validation)) / len(some)
+    _check_time_limit(limit, time.monotonic() - request.started + scoring + REPORT_SECONDS)
 
 
 def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:

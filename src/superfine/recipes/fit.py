@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from superfine.recipes.prepare import prepare, without_cleaning
+from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import begin_run, claimed_folder, finish_run, save_model
@@ -19,22 +19,14 @@ def fit(request: Request, reporter: Reporter) -> None:
 def _fit(request: Request, reporter: Reporter) -> None:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, None, request.config, needs_test=False)
-    config = parts.config
-    from superfine.backbones.load import open_pretrained
     from superfine.recipes.encode import encode_parts
-    from superfine.recipes.fine_tune import build_model, fine_tune
+    from superfine.recipes.fine_tune import fine_tune, open_model
 
     reporter.stage("loading")
-    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
-    if config.data.cleaning and not pretrained.cleans:
-        reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
-        parts = without_cleaning(parts)
-        config = parts.config
+    model, parts = open_model(parts, reporter)
+    config = parts.config
     reporter.stage("encoding")
-    encoded = encode_parts(parts, pretrained, config, reporter)
-    model = build_model(pretrained, parts.task, encoded, config)
-    for note in model.backbone.notes:
-        reporter.note(note)
+    encoded = encode_parts(parts, model.encoder, config, reporter)
     begin_run(request, config, parts.bad_rows)
     fine_tune(model, encoded, config, request, reporter)
     save_model(request.folder, model, parts)

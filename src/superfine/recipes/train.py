@@ -1,7 +1,7 @@
 """`superfine train`: from a table of labelled text to a tested model, in one readable ladder.
 
-read, choose columns, learn the task, hold out → open the pretrained model → encode → check → fit the baselines → build the model
-→ fine-tune → score → write
+read, choose columns, learn the task, hold out → open the pretrained model and build ours on it → encode → check → fit the
+baselines → fine-tune → score → write
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
-from superfine.recipes.prepare import Parts, prepare, without_cleaning
+from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import (
@@ -77,29 +77,26 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     tell_parts(request, parts, reporter)
 
     # From here on torch is needed; everything above runs without loading it.
-    from superfine.backbones.load import open_pretrained
     from superfine.recipes.encode import encode_parts
-    from superfine.recipes.fine_tune import build_model, fine_tune
+    from superfine.recipes.fine_tune import fine_tune, open_model, refuse_hopeless_limit
     from superfine.recipes.parity import prove_bundle
     from superfine.recipes.tracking.tracked import tracked
 
-    config, started = parts.config, time.perf_counter()
     reporter.stage("loading")
-    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
-    if config.data.cleaning and not pretrained.cleans:
-        reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
-        parts = without_cleaning(parts)
-        config = parts.config
-    opened = time.perf_counter() - started
+    started = time.perf_counter()
+    model, parts = open_model(parts, reporter)
+    config = parts.config
+    load_seconds = time.perf_counter() - started
+    refuse_hopeless_limit(model, parts, request)
 
     reporter.stage("encoding")
-    encoded = encode_parts(parts, pretrained, config, reporter)
+    encoded = encode_parts(parts, model.encoder, config, reporter)
     inspection = Inspection(
         train=parts.train,
         validation=parts.validation,
         test=parts.scored_test,
         encoded=encoded.train.encoded,
-        max_length=encoded.encoder.max_length,
+        max_length=model.max_length,
         model=config.model.name,
         cleans=config.data.cleaning,
     )
@@ -107,11 +104,6 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     reporter.findings(findings)
     refuse_if_strict(request, findings)
 
-    started = time.perf_counter()
-    model = build_model(pretrained, parts.task, encoded, config)
-    for note in model.backbone.notes:
-        reporter.note(note)
-    load_seconds = opened + time.perf_counter() - started
     reporter.stage("baselines")
     baselines = fit_baselines(parts, reporter)
     begin_run(request, config, parts.bad_rows)
