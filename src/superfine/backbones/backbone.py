@@ -154,9 +154,7 @@ class Backbone:
     def _packed_logits(self, batch: Batch) -> Tensor:
         """(n, K) float32, from one row of tokens."""
         family = cast(Family, self.family)
-        positions, types, embeddings = batch.layout.positions, batch.token_type_ids, self._body_embeddings(batch)
-        if family.positions_after_padding:
-            positions = positions + int(self.network.config.pad_token_id) + 1
+        positions, types, embeddings = self._positions(batch), batch.token_type_ids, self._body_embeddings(batch)
         if self.compute_dtype == torch.bfloat16 and (more := batch.layout.n_rows - batch.n_tokens):
             embeddings = F.pad(embeddings, (0, 0, 0, more))
             positions, types = F.pad(positions, (0, more)), F.pad(types, (0, more))
@@ -170,6 +168,21 @@ class Backbone:
         if family.layers is None:
             states = states.index_select(0, read)
         return family.head(self.network, states[:, None]).float()
+
+    def _positions(self, batch: Batch) -> Tensor:
+        """(T,) the position of each token, as transformers counts it.
+
+        RoBERTa's kind begins behind the padding token's id and leaves that token out, also where a text spells it.
+        """
+        if not cast(Family, self.family).positions_after_padding:
+            return batch.layout.positions
+        padding = int(self.network.config.pad_token_id)
+        counts = batch.input_ids != padding
+        if bool(counts.all()):
+            return batch.layout.positions + padding + 1
+        running = counts.cumsum(0)
+        before = F.pad(running, (1, 0))[batch.layout.first][batch.layout.text_of_token]
+        return torch.where(counts, running - before, 0) + padding
 
     def _read_tokens(self, batch: Batch) -> Tensor:
         """(n,) which token of each text is read, counted through the packed batch.
@@ -192,6 +205,8 @@ class Backbone:
         family = cast(Family, self.family)
         embedded = batch.with_embeddings(self._body_embeddings(batch))
         (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types)
+        if family.positions_after_padding:
+            inputs["position_ids"] = batch.layout.pad(self._positions(batch))
         output = self.network.base_model(**inputs, **self._no_cache())
         place = self._read_tokens(batch) - batch.layout.first
         states: Tensor = output.last_hidden_state

@@ -155,12 +155,12 @@ def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
     with quiet_transformers():
         config = _load_config(location)
         wrapper = _load_tokenizer(location)
+    _settle_padding(config, wrapper)
     tokenizer = wrapper.backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
     cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
     tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else Tokenizer.from_str(tokenizer.to_str())
-    _settle_padding(config, wrapper)
     return Pretrained(location, config, wrapper, tokenizer, cleans)
 
 
@@ -340,7 +340,8 @@ def _settle_padding(config: Any, wrapper: Any) -> None:
     if wrapper.pad_token is None:
         known = wrapper.get_vocab()
         usual = next((token for token in PADDING_TOKENS if token in known), None)
-        wrapper.pad_token = usual or wrapper.eos_token or wrapper.unk_token
+        if (chosen := usual or wrapper.eos_token or wrapper.unk_token) is not None:
+            wrapper.add_special_tokens({"pad_token": chosen})
     family = FAMILIES.get(config.model_type)
     counts_from_padding = family is not None and family.positions_after_padding
     if getattr(config, "pad_token_id", None) is None or not counts_from_padding:
