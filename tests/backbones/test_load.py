@@ -7,7 +7,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from superfine.backbones import embedded
-from superfine.backbones.load import load_for_classification, resolve
+from superfine.backbones.load import load_for_classification
+from superfine.backbones.locate import resolve
 from superfine.config import DEFAULT_MODEL
 from superfine.errors import ModelError
 from tests.conftest import FAMILIES, needs_embedded_model

@@ -1,4 +1,4 @@
-"""From a name to a backbone: hub names, local folders, our own bundles, and the embedded model."""
+"""From a name to a backbone: configuration, tokenizer and weights as transformers reads them, and what is settled about them."""
 
 from __future__ import annotations
 
@@ -15,72 +15,20 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from superfine.backbones.backbone import Backbone
-from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
+from superfine.backbones.embedded import ADVICE
 from superfine.backbones.families import FAMILIES, max_positions
 from superfine.backbones.heads import is_of_body, settle_head
+from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
-from superfine.data.hub import hub_out_of_reach
 from superfine.errors import ModelError
 
-TOKENIZER_FILES = (
-    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.bpe"
-)  # fmt: skip
 DROPOUT_KEYS = (
     "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
     "classifier_dropout_prob", "seq_classif_dropout", "summary_last_dropout",
 )  # fmt: skip
 ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
-
-
-@dataclass(frozen=True)
-class ModelLocation:
-    """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
-    it."""
-
-    name: str
-    path: str
-    is_folder: bool
-
-
-def resolve(name: str) -> ModelLocation:
-    """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model."""
-    if name in NAMES:
-        folder = embedded_model()
-        if folder is not None:
-            return ModelLocation(name, str(folder), True)
-    path = Path(name).expanduser()
-    if not name.strip() or path.is_file():
-        raise ModelError(
-            f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
-            "Name a folder, or a model of the hub as owner/name.",
-        )
-    if path.is_dir():
-        if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
-            path = path / "model"
-        if not (path / "config.json").exists():
-            raise ModelError(
-                f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
-            )
-        return ModelLocation(name, str(path), True)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
-    _check_hub(name)
-    return ModelLocation(name, name, False)
-
-
-def _check_hub(name: str) -> None:
-    """Say at once that the hub is out of reach, instead of after half a minute of retries."""
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        if isinstance(try_to_load_from_cache(name, "config.json"), str):
-            return
-    except ValueError:  # the hub's own check of names
-        raise ModelError(f'"{name}" is no local folder, and no name that the hub could have.', ADVICE) from None
-    if why := hub_out_of_reach():
-        raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
 
 
 @dataclass(frozen=True)
@@ -189,11 +137,6 @@ def _load_config(location: ModelLocation) -> Any:
 def _load_tokenizer(location: ModelLocation) -> Any:
     from transformers import AutoTokenizer
 
-    if location.is_folder and not any((Path(location.path) / name).exists() for name in TOKENIZER_FILES):
-        raise ModelError(
-            f"The folder {location.name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
-            "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
-        )
     with _explained(location):
         wrapper = AutoTokenizer.from_pretrained(location.path, trust_remote_code=False)
     _refuse_other_vocabulary(location, wrapper)

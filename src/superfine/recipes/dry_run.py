@@ -1,13 +1,14 @@
-"""`superfine train --dry-run`: everything that can be known without the model, and nothing written."""
+"""`superfine train --dry-run`: everything that can be known without the model's weights, and nothing written."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.recipes.figures import sizes
 from superfine.recipes.prepare import prepare
-from superfine.recipes.reporter import Reporter
+from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import check_folder
 from superfine.recipes.train import check_plug_ins, refuse_if_strict, tell_parts
@@ -17,11 +18,26 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
     check_folder(request)
     check_plug_ins(request.config)
+    location = resolve(request.config.model.name)
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(request, parts, reporter)
     cleans = request.config.data.cleaning
-    findings = run_checks(Inspection(train=parts.train, validation=parts.validation, test=parts.scored_test, cleans=cleans))
+    encoder = encoder_without_loading(location, request.config.model.max_length, cleaning=cleans)
+    if encoder is None:
+        reporter.note(f"Tokens are not counted: {request.config.model.name} has no tokenizer.json here.")
+    else:
+        reporter.stage("encoding")
+    inspection = Inspection(
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.scored_test,
+        encoded=None if encoder is None else encoder.encode(parts.train, Counter(reporter, len(parts.train))),
+        max_length=0 if encoder is None else encoder.max_length,
+        model=request.config.model.name,
+        cleans=cleans,
+    )
+    findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
     reporter.note(f"Would fine-tune {request.config.model.name} and write to {request.folder}")

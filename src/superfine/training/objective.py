@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from torch import Tensor
-
-from superfine.backbones.batch import Batch
 from superfine.config import validate_options
 from superfine.errors import ConfigError
-from superfine.model import Model
 from superfine.training.regularisers import REGULARISERS
+
+if TYPE_CHECKING:  # names and options are checked where torch is not loaded yet
+    from torch import Tensor
+
+    from superfine.backbones.batch import Batch
+    from superfine.model import Model
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class Outcome:
     logits: Tensor
 
 
-Objective = Callable[[Model, Batch], Outcome]
-Backward = Callable[[Tensor], None]
-GradientStep = Callable[[Model, Batch, Objective, Backward], Outcome]
+Objective: TypeAlias = "Callable[[Model, Batch], Outcome]"
+Backward: TypeAlias = "Callable[[Tensor], None]"
+GradientStep: TypeAlias = "Callable[[Model, Batch, Objective, Backward], Outcome]"
 
 
 class ObjectiveRegulariser(Protocol):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from superfine.backbones.batch import Batch
-from superfine.backbones.packed.layout import Layout
-from superfine.model import Model
+from pydantic import BaseModel, ConfigDict, Field
+
 from superfine.training.objective import Backward, Objective, Outcome
+
+if TYPE_CHECKING:  # options are checked where torch is not loaded yet
+    from torch import Tensor
+
+    from superfine.backbones.batch import Batch
+    from superfine.backbones.packed.layout import Layout
+    from superfine.model import Model
 
 
 class FGM:
@@ -36,6 +40,8 @@ class FGM:
 
 def adversarial_shift(gradient: Tensor, layout: Layout, epsilon: float) -> Tensor:
     """(T, width): each text's gradient scaled to the L2 norm epsilon; a text without gradient is not shifted."""
+    import torch
+
     squares = gradient.float().pow(2).sum(dim=-1)
     norms = torch.zeros(layout.n_texts, device=gradient.device).index_add_(0, layout.text_of_token, squares).sqrt()
     scale = torch.where(norms > 0, epsilon / norms, torch.zeros_like(norms))

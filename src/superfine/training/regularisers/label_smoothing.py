@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING
 
-from superfine.backbones.batch import Batch
-from superfine.model import Model
+from pydantic import BaseModel, ConfigDict, Field
+
 from superfine.training.objective import Objective, Outcome
+
+if TYPE_CHECKING:  # options are checked where torch is not loaded yet
+    from torch import Tensor
+
+    from superfine.backbones.batch import Batch
+    from superfine.model import Model
 
 
 class LabelSmoothing:
@@ -32,4 +36,6 @@ class LabelSmoothing:
 
 def uniform_cross_entropy(logits: Tensor) -> Tensor:
     """Mean cross-entropy of (n, K) logits against the uniform distribution, in nats."""
+    from torch.nn import functional as F
+
     return -F.log_softmax(logits, dim=-1).mean()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING
 
-from superfine.backbones.batch import Batch
-from superfine.model import Model
+from pydantic import BaseModel, ConfigDict, Field
+
 from superfine.training.objective import Objective, Outcome
+
+if TYPE_CHECKING:  # options are checked where torch is not loaded yet
+    from torch import Tensor
+
+    from superfine.backbones.batch import Batch
+    from superfine.model import Model
 
 
 class RDrop:
@@ -32,5 +36,7 @@ class RDrop:
 
 def symmetric_kl(logits: Tensor, other_logits: Tensor) -> Tensor:
     """Mean over n rows of (KL(p‖q) + KL(q‖p)) / 2 between the softmaxes of two (n, K) logits, in nats."""
+    from torch.nn import functional as F
+
     log_p, log_q = F.log_softmax(logits, dim=-1), F.log_softmax(other_logits, dim=-1)
     return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1).mean() / 2

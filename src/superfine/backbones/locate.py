@@ -1,0 +1,95 @@
+"""Where a model lies: a folder, a name of the hub, or the embedded one; what can be known of it without loading it or torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
+from superfine.data.clean import with_cleaning
+from superfine.data.encode import Encoder
+from superfine.data.hub import hub_out_of_reach
+from superfine.errors import ModelError
+
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.bpe"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelLocation:
+    """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
+    it."""
+
+    name: str
+    path: str
+    is_folder: bool
+
+
+def resolve(name: str) -> ModelLocation:
+    """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model, and for a hub out of reach."""
+    if name in NAMES:
+        folder = embedded_model()
+        if folder is not None:
+            return ModelLocation(name, str(folder), True)
+    path = Path(name).expanduser()
+    if not name.strip() or path.is_file():
+        raise ModelError(
+            f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
+            "Name a folder, or a model of the hub as owner/name.",
+        )
+    if path.is_dir():
+        if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
+            path = path / "model"
+        if not (path / "config.json").exists():
+            raise ModelError(
+                f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
+            )
+        if not any((path / file).exists() for file in TOKENIZER_FILES):
+            raise ModelError(
+                f"The folder {name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
+                "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
+            )
+        return ModelLocation(name, str(path), True)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
+    _check_hub(name)
+    return ModelLocation(name, name, False)
+
+
+def _check_hub(name: str) -> None:
+    """Say at once that the hub is out of reach, instead of after half a minute of retries."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return
+    except ValueError:  # the hub's own check of names
+        raise ModelError(f'"{name}" is no local folder, and no name that the hub could have.', ADVICE) from None
+    if why := hub_out_of_reach():
+        raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
+
+
+def encoder_without_loading(location: ModelLocation, max_length: int, *, cleaning: bool) -> Encoder | None:
+    """From texts to tokens by the model's tokenizer.json alone; None where there is none here that can be read."""
+    paths = [_file_here(location, name) for name in ("tokenizer.json", "config.json")]
+    try:
+        tokenizer = Tokenizer.from_str(Path(paths[0] or "").read_text(encoding="utf-8"))
+        config = json.loads(Path(paths[1] or "").read_text(encoding="utf-8"))
+        bound = config.get("max_position_embeddings") or config.get("n_positions") or max_length
+        return Encoder(with_cleaning(tokenizer) if cleaning else tokenizer, min(max_length, int(bound)))
+    except Exception:  # tokenizers raises its own kinds; loading the model will tell what is wrong
+        return None
+
+
+def _file_here(location: ModelLocation, name: str) -> str | None:
+    """The path of one of the model's files, in its folder or in the cache of the hub."""
+    if location.is_folder:
+        return str(Path(location.path) / name)
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(location.path, name)
+    return found if isinstance(found, str) else None
