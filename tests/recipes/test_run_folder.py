@@ -2,10 +2,13 @@
 
 import json
 import os
+import random
 import shutil
 import stat
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -172,6 +175,41 @@ def test_a_kill_at_every_file_operation_is_resumed_to_the_identical_bundle(tiny_
         left = {path.name for path in folder.iterdir()}
         assert left - {LOCK} == {path.name for path in whole.folder.iterdir()}, last
         shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_fifteen_kills_at_random_are_resumed_to_the_identical_bundle(tiny_model, tmp_path):
+    patch = "import superfine.training.checkpoint as c; c.SECONDS_BETWEEN = c.COST_FACTOR = 0; from superfine.cli.main import main; main()"
+    data = write_csv(tmp_path / "data.csv", make_rows(300))
+    model = ["--model", str(tiny_model("bert"))]
+    settings = [part for key, value in (FAST | {"training.epochs": 6}).items() for part in ("--set", f"{key}={value}")]
+
+    def start(folder: Path) -> subprocess.Popen:
+        has_begun = (folder / "unfinished" / "run.yaml").exists()
+        where = ["--resume", str(folder)] if has_begun else ["--out", str(folder), *model, *settings]
+        return subprocess.Popen([sys.executable, "-c", patch, "train", str(data), *where], stderr=subprocess.DEVNULL)
+
+    started = time.monotonic()
+    assert start(tmp_path / "whole").wait() == 0
+    seconds = time.monotonic() - started
+    expected = content(tmp_path / "whole" / "model") | content(tmp_path / "whole" / "baselines")
+    rng, kills, folders = random.Random(0), 0, []
+    while kills < 15:
+        folder = tmp_path / f"killed-{len(folders)}"
+        folders.append(folder)
+        while kills < 15:
+            process = start(folder)
+            with suppress(subprocess.TimeoutExpired):
+                # Half of a run is loading; after that a kill may fall into training or writing.
+                assert process.wait(timeout=seconds * rng.uniform(0.4, 1.0)) == 0
+                break
+            process.kill()
+            process.wait()
+            kills += 1
+    if not (folder / "metrics.json").exists():
+        assert start(folder).wait() == 0
+    for folder in folders:
+        assert content(folder / "model") | content(folder / "baselines") == expected
 
 
 @pytest.mark.slow
