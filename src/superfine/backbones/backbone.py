@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
-from superfine.backbones.heads import head_modules
+from superfine.backbones.heads import above_body, head_modules
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
@@ -57,6 +57,11 @@ class Backbone:
         self.compute_dtype = torch.float32
         for module in head_modules(network):
             module.register_forward_pre_hook(_cast_to_own_dtype)
+
+    @property
+    def fast(self) -> frozenset[str]:
+        """The parameters that learn at the head's rate: those that start from random values, and all above the body."""
+        return self.fresh | above_body(self.network)
 
     @property
     def device(self) -> torch.device:

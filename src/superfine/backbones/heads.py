@@ -17,6 +17,12 @@ def head_modules(network: Any) -> list[nn.Module]:
     return [child for child in children if next(child.parameters(), None) is not None]
 
 
+def above_body(network: Any) -> frozenset[str]:
+    """The names of the parameters outside the pretrained body, a pooler's among them."""
+    own = {id(parameter) for part in head_modules(network) for parameter in part.parameters()}
+    return frozenset(name for name, parameter in network.named_parameters() if id(parameter) in own)
+
+
 def output_layer(network: Any) -> nn.Linear | None:
     """The layer that gives the logits: the last one in the head with as many outputs as there are classes."""
     n_outputs = network.config.num_labels
