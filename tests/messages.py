@@ -56,6 +56,7 @@ NAMES = {
     "place",
     "best",
     "WITHOUT_EFFECT",
+    "WAITING",
 }
 """Constants that are shown."""
 

@@ -122,7 +122,7 @@ class TrainingConfig(_Section):
     head_learning_rate_multiplier: float = Field(
         10.0,
         gt=0,
-        description="factor on the rate of what starts from random values: the head, a pooler that the checkpoint lacks",
+        description="factor on the rate of all above the body, the head and a pooler, and of whatever starts from random values",
     )
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor on the rate per layer downwards")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are not decayed")

@@ -40,6 +40,11 @@ class OutputError(InputError):
     """The output folder must not or cannot be written."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, in one line."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the system's or the graphics card's memory ran out: torch has a type for the one and a sentence for the other."""
     text = str(error)

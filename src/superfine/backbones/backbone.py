@@ -21,7 +21,7 @@ from superfine.backbones.packed.layers import patch_layer, restore_layer
 from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
 from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
-from superfine.errors import ModelError
+from superfine.errors import ModelError, first_line
 
 
 class Backbone:
@@ -59,8 +59,9 @@ class Backbone:
             module.register_forward_pre_hook(_cast_to_own_dtype)
 
     @property
-    def fast(self) -> frozenset[str]:
-        """The parameters that learn at the head's rate: those that start from random values, and all above the body."""
+    def head_parameters(self) -> frozenset[str]:
+        """The names of the parameters that learn at the head's rate: all above the body, and whatever starts from random
+        values."""
         return self.fresh | above_body(self.network)
 
     @property
@@ -248,8 +249,8 @@ class Backbone:
             try:
                 alone = torch.cat([self._whole_network(batch, "none") for batch in singly])
             except REFUSALS as error:
-                first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-                raise ModelError(f"{name} cannot classify a text: {first_line}", "Choose a model of another type.") from None
+                why = first_line(error)
+                raise ModelError(f"{name} cannot classify a text: {why}", "Choose a model of another type.") from None
             by_ids = first_sound(self._whole_network, ways, together, alone)
             by_embeddings = first_sound(self._whole_network, ways, together.with_embeddings(self.embed(together)), alone)
         self.network.train(was_training)

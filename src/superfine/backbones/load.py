@@ -22,7 +22,7 @@ from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
-from superfine.errors import ModelError
+from superfine.errors import ModelError, first_line
 
 DROPOUT_KEYS = (
     "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
@@ -207,13 +207,13 @@ def _explained(location: ModelLocation) -> Iterator[None]:
                 f"The weights of {location.name} are a pickle that holds more than tensors, and opening it could run code.",
                 "Save them as safetensors where you trust the file: model.save_pretrained(folder, safe_serialization=True).",
             ) from None
-        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        why = first_line(error)
         if location.is_folder:
             raise ModelError(
-                f"The model in {location.name} cannot be read: {first_line}",
+                f"The model in {location.name} cannot be read: {why}",
                 "Is the folder complete and in Hugging Face's layout?",
             ) from error
-        raise ModelError(f"The model {location.name} could not be fetched from the hub: {first_line}", ADVICE) from error
+        raise ModelError(f"The model {location.name} could not be fetched from the hub: {why}", ADVICE) from error
 
 
 def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
 """What writing the outputs takes, for planning under a time limit."""
+WAITING = "Another thread of this process is training: this run waits for it."
 SAMPLE = 64
 """So many test texts, or up to twice as many, tell how long all of them take."""
 
@@ -39,19 +40,20 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     if config.data.cleaning and not pretrained.cleans:
         reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
         parts = without_cleaning(parts)
-    model = build_model(pretrained, parts, choose_encoder(pretrained, config, reporter))
+    encoder = choose_encoder(pretrained, config, reporter)
+    model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
     return model, parts
 
 
-def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder) -> Model:
+def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait: Callable[[], None] | None = None) -> Model:
     """The pretrained network with a head that starts from the run's seed, on the device it is to train on.
 
     Called once for each trial; tokens that `encoder` made serve all of them.
     """
     labels, config = parts.task.labels, parts.config
-    with isolated_seed(config.seed):
+    with isolated_seed(config.seed, on_wait):
         backbone = pretrained.backbone(labels, dropout=config.model.dropout, attention_dropout=config.model.attention_dropout)
     backbone.network.to(default_device())
     backbone.pack_if_sound()
@@ -81,8 +83,7 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
     identity = _identity(encoded, config)
     checkpointer = Checkpointer(unfinished(request.folder) / "checkpoint", identity)
-    waiting = "Another thread of this process is training: this run waits for it."
-    with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(waiting)):
+    with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(WAITING)):
         state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
         if request.resume:
             _resume(state, identity, request.folder, reporter)

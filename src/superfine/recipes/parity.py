@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from superfine.data.clean import clean_all, is_clean
+from superfine.errors import first_line
 from superfine.model import Model
 from superfine.records import Examples, Finding, FloatArray, IntArray
 
@@ -77,8 +78,7 @@ def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
             if not largest <= BOUND:
                 problems.append(_differing(how, largest))
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
-        first_line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return Parity(len(chosen), None, (f"it cannot be used there ({first_line}).",))
+        return Parity(len(chosen), None, (f"it cannot be used there ({first_line(error)}).",))
     in_company_alone = model.backbone.padding == "none" and len(problems) == 1 and "in padded" in problems[0]
     return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems), in_company_alone)
 

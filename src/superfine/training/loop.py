@@ -111,7 +111,7 @@ class TrainingState:
         # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
         model.backbone.word_embeddings.sparse = model.backbone.family is not None
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
-        self.optimiser = Optimiser(self.weights, embedding, model.backbone.fast, settings, self.recipe.learning_rate)
+        self.optimiser = Optimiser(self.weights, embedding, model.backbone.head_parameters, settings, self.recipe.learning_rate)
         self.progress = Progress()
         self.kept: dict[str, Tensor] = {}
 

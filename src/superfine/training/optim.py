@@ -18,14 +18,14 @@ LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks|albert_layer_groups)\.(\d+
 NO_DECAY = re.compile(r"(?:^|[._])(?:bias|layer_?norm|ln_?\w*|norm)(?:[._]|$)", re.IGNORECASE)
 
 
-def layer_depths(names: list[str], fresh: Collection[str]) -> list[int]:
-    """How many layers below the head each parameter lies: 1 for the top layer, most for the embeddings; 0 for those that start
-    from random values."""
+def layer_depths(names: list[str], head: Collection[str]) -> list[int]:
+    """How many layers below the head each parameter lies: 1 for the top layer, most for the embeddings; 0 for those of
+    the head."""
     layers = [int(match.group(1)) if (match := LAYER.search(name)) else None for name in names]
     n_layers = max((layer for layer in layers if layer is not None), default=-1) + 1
     depths = []
     for name, layer in zip(names, layers, strict=True):
-        if name in fresh:
+        if name in head:
             depths.append(0)
         elif layer is not None:
             depths.append(n_layers - layer)
@@ -44,7 +44,7 @@ def rate_factor(progress: float, warmup_ratio: float) -> float:
 class Optimiser:
     """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
 
-    The peak rate of a parameter is learning_rate · layer_decay ** depth; of `fresh` ones, which start from random values,
+    The peak rate of a parameter is learning_rate · layer_decay ** depth; of those in `head`
     learning_rate · head_learning_rate_multiplier. Sparse gradients (word embeddings) go to `RowAdamW`.
     """
 
@@ -52,14 +52,14 @@ class Optimiser:
         self,
         weights: MasterWeights,
         embedding: nn.Parameter,
-        fresh: Collection[str],
+        head: Collection[str],
         settings: TrainingConfig,
         learning_rate: float,
     ) -> None:
         self.max_grad_norm = settings.max_grad_norm
         self.rows: RowAdamW | None = None
         keys: list[tuple[float, float, bool]] = []
-        for name, depth, master in zip(weights.names, layer_depths(weights.names, fresh), weights.masters, strict=True):
+        for name, depth, master in zip(weights.names, layer_depths(weights.names, head), weights.masters, strict=True):
             peak = learning_rate * (settings.head_learning_rate_multiplier if depth == 0 else settings.layer_decay**depth)
             decay = settings.weight_decay if master.dim() > 1 and not NO_DECAY.search(name) else 0.0
             keys.append((peak, decay, master is embedding))

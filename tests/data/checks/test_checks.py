@@ -93,7 +93,7 @@ def test_contradictions_are_counted_by_what_the_model_reads():
     train = examples(("good <br> book", "a"), ("good book", "b"), ("good book", "b"), ("another", "a"), ("Good book", "a"))
     by_text = found(Inspection(train))["contradiction"]
     assert by_text.rows == (2, 3, 4, 6), "cleaned and without case"
-    assert "as they are in the file, 4 of them stand there once" in by_text.message
+    assert "as they are in the file, 4 of them have one label there" in by_text.message
     ids = np.array([5, 6, 5, 6, 5, 6, 7, 7, 8, 6], dtype=np.int32)  # a model that tells case
     tokens = Encoded(ids, np.arange(6) * 2, None, np.zeros(5, dtype=bool), 0.0)
     by_tokens = found(Inspection(train, encoded=tokens, max_length=2))["contradiction"]

@@ -70,7 +70,7 @@ def contradiction(inspection: Inspection) -> list[Finding]:
     if n_differing and encoded is None:
         message = (
             f"{len(rows)} training rows have, after cleaning, a text that stands elsewhere with another label; "
-            f"as they are in the file, {n_differing} of them stand there once."
+            f"as they are in the file, {n_differing} of them have one label there."
         )
     elif n_differing:
         message = (

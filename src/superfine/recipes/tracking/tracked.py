@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from superfine.config import RunConfig
-from superfine.errors import SuperfineError
+from superfine.errors import SuperfineError, first_line
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Finding
@@ -74,8 +74,7 @@ class _Tracked(Reporter):
             raise
         except Exception as error:  # what a service of somebody else's raises is not known beforehand
             self.trackers.pop(name, None)
-            why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            self.inner.note(f"The tracker {name} failed and is told nothing more: {why}")
+            self.inner.note(f"The tracker {name} failed and is told nothing more: {first_line(error)}")
 
     def _log(self, values: Mapping[str, float]) -> None:
         for name, tracker in list(self.trackers.items()):
