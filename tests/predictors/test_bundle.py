@@ -17,8 +17,8 @@ def test_a_bundle_opens_from_the_runs_folder_and_from_its_model(trained):
 
 
 def test_the_bundle_holds_no_pickle(trained):
-    endings = {path.suffix for path in (trained.folder / "model").iterdir()}
-    assert endings == {".json", ".safetensors"}
+    names = {path.name for path in (trained.folder / "model").iterdir()}
+    assert {name.rpartition(".")[2] for name in names - {"README.md"}} == {"json", "safetensors"}
 
 
 def test_a_changed_or_missing_file_is_named(trained, tmp_path):
