@@ -184,10 +184,14 @@ def test_fifteen_kills_at_random_are_resumed_to_the_identical_bundle(tiny_model,
     model = ["--model", str(tiny_model("bert"))]
     settings = [part for key, value in (FAST | {"training.epochs": 6}).items() for part in ("--set", f"{key}={value}")]
 
+    def is_finished(folder: Path) -> bool:
+        return (folder / "metrics.json").exists() and not (folder / "unfinished").exists()
+
     def start(folder: Path) -> subprocess.Popen:
         has_begun = (folder / "unfinished" / "run.yaml").exists()
         where = ["--resume", str(folder)] if has_begun else ["--out", str(folder), *model, *settings]
-        return subprocess.Popen([sys.executable, "-c", patch, "train", str(data), *where], stderr=subprocess.DEVNULL)
+        with open(tmp_path / "said.txt", "w", encoding="utf-8") as said:
+            return subprocess.Popen([sys.executable, "-c", patch, "train", str(data), *where], stderr=said)
 
     started = time.monotonic()
     assert start(tmp_path / "whole").wait() == 0
@@ -201,12 +205,15 @@ def test_fifteen_kills_at_random_are_resumed_to_the_identical_bundle(tiny_model,
             process = start(folder)
             with suppress(subprocess.TimeoutExpired):
                 # Half of a run is loading; after that a kill may fall into training or writing.
-                assert process.wait(timeout=seconds * rng.uniform(0.4, 1.0)) == 0
+                status = process.wait(timeout=seconds * rng.uniform(0.4, 1.0))
+                assert status == 0, (tmp_path / "said.txt").read_text(encoding="utf-8")[-1000:]
                 break
             process.kill()
             process.wait()
             kills += 1
-    if not (folder / "metrics.json").exists():
+            if is_finished(folder):  # the kill came after the last file was in its place
+                break
+    if not is_finished(folder):
         assert start(folder).wait() == 0
     for folder in folders:
         assert content(folder / "model") | content(folder / "baselines") == expected

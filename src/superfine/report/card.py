@@ -1,5 +1,7 @@
 """The model card, `README.md`: what the model is, what it scored, and how to use it, all from measured numbers.
 
+It lies in the model's folder, so nothing in it hangs on the clock: the same data and seed give the same folder.
+
 The front matter is Hugging Face's: a hub shows its scores beside those of other models (huggingface.co/docs/hub/model-cards).
 """
 
