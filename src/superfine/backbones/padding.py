@@ -21,7 +21,7 @@ from superfine.records import Examples
 Padding = Literal["right", "left", "none"]
 """none: only texts of one length are computed together."""
 SHORT = (1, 5, 19)
-IN_SEVERAL_BUCKETS = (*SHORT, 90, 150)
+IN_SEVERAL_BUCKETS = (*SHORT, 70)
 """Tokens of the texts that a network is tried on; attention lays texts of such different lengths in rectangles of their own."""
 BOUND, SHARE = 1e-4, 2e-3
 """Logits of the same texts, computed in two ways, must agree within this, and within this share of what texts differ by: a new
