@@ -9,6 +9,7 @@ from superfine.data.files import File
 from superfine.data.read import read_file
 from superfine.data.table import ReadOptions
 from superfine.errors import DataError
+from tests.data.reviews import LEGACY, reviews_csv
 
 CHINESE = "text,label\n物流很快，包装也不错，下次还来,好评\n等了两个小时才送到，饭都凉了,差评\n味道一般，价格偏贵,中评\n"
 TRADITIONAL = "text,label\n這家餐廳的服務非常好，食物也很美味,好評\n價格太貴了，而且等了一個多小時才送到,差評\n"
@@ -41,8 +42,57 @@ def test_encodings_are_told_and_said(text, codec, name):
     assert detect_encoding("it", io.BytesIO(content)).name == name
     table = read_file(File("it", ".csv", content=content), ReadOptions())
     assert "\n".join(",".join(row) for row in [("text", "label"), *zip(*table.columns.values(), strict=True)]) + "\n" == text
-    said = [note for note in table.notes if "read as" in note]
-    assert said == ([] if name == "UTF-8" else [f"it is read as {name}; another encoding: --encoding NAME"])
+    said = [note for note in table.notes if note.startswith(f"it is read as {name}") and "--encoding NAME" in note]
+    assert len(said) == (name != "UTF-8")
+
+
+@pytest.mark.parametrize(("language", "codec"), [(language, codec) for language in LEGACY for codec in LEGACY[language].split()])
+def test_eight_rows_in_a_legacy_encoding_are_read_as_they_were_written(language, codec):
+    text = reviews_csv(language)
+    content = text.encode(codec)
+    encoding = detect_encoding("it", io.BytesIO(content))
+    assert content.decode(encoding.codec) == text
+    table = read_file(File("it", ".csv", content=content), ReadOptions())
+    assert table.columns["label"] == [row.rsplit(",", maxsplit=1)[1] for row in text.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "codec"),
+    [
+        ("arrived on time|broken after a day", "źle|dobrze", "cp852"),
+        ("arrived on time|broken after a day", "좋음|나쁨", "cp949"),
+        ("arrived on time|broken after a day", "良い|悪い", "euc_jp"),
+        ("arrived on time|broken after a day", "güzel|kötü", "mac_turkish"),
+        ("Selle hinna eest korralik telefon|Läks katki ja oli täielik šokk", "hea|halb", "iso8859_15"),
+    ],
+)
+def test_a_guess_that_can_be_wrong_names_the_alternative_and_the_first_word_that_differs(texts, labels, codec):
+    rows = [f"{text},{label}" for text, label in zip(texts.split("|"), labels.split("|"), strict=True)] * 4
+    content = "\n".join(["text,label", *rows, ""]).encode(codec)
+    encoding = detect_encoding("it", io.BytesIO(content))
+    here, there = (reading.split(" would read “")[-1].split("”")[0] for reading in reversed(encoding.doubt.split("where this")))
+    assert here != there
+    (note,) = read_file(File("it", ".csv", content=content), ReadOptions()).notes
+    assert "but that is uncertain" in note
+    assert encoding.doubt in note
+    named = read_file(File("it", ".csv", content=content), ReadOptions(encoding=codec))
+    assert named.notes == ()
+    assert set(named.columns["label"]) == set(labels.split("|"))
+
+
+def test_an_encoding_that_a_later_row_contradicts_is_not_taken():
+    # 0x81 and 0x98 are no characters in Windows-1252 and Windows-1251.
+    rows = "Очень хороший товар и быстрая доставка,да\n" * 4000
+    content = ("text,label\n" + rows).encode("cp1251") + b"\x98,x\n"
+    codec = detect_encoding("it", io.BytesIO(content)).codec
+    content.decode(codec)
+
+
+def test_a_character_at_the_end_of_a_block_is_not_cut():
+    content = ("text,label\n" + "物流很快包装也不错下次还来,好评\n" * 60_000).encode("gb18030")
+    assert detect_encoding("it", io.BytesIO(content)).codec == "gb18030"
+    one_line = ("text,label\n" + "物流很快包装也不错下次还来" * 60_000).encode("gb18030")
+    assert detect_encoding("it", io.BytesIO(one_line)).codec == "gb18030"
 
 
 def test_one_chinese_row_is_enough_to_tell():
@@ -71,7 +121,7 @@ def test_an_encoding_can_be_named_and_a_wrong_one_is_refused():
         "差评",
         "中评",
     ]
-    with pytest.raises(DataError, match=r"cannot be read as Shift_JIS.*\n.*--encoding"):
+    with pytest.raises(DataError, match=r"cannot be read as SHIFT-JIS.*\n.*--encoding"):
         read_file(
             File("it", ".csv", content="text,label\n鷢鷣鷤,甲\n".encode("gb18030") + b"\x80\x81\xff,x\n"),
             ReadOptions(encoding="shift_jis"),

@@ -64,6 +64,10 @@ def encoding_notes(encoding: Encoding, source: str, options: ReadOptions) -> lis
     """What to say of an encoding that was detected and is not UTF-8."""
     if options.encoding is not None or encoding.name == "UTF-8":
         return []
+    if encoding.doubt:
+        return [
+            f"{source} is read as {encoding.name}, but that is uncertain: {encoding.doubt}. Name the right one: --encoding NAME"
+        ]
     return [f"{source} is read as {encoding.name}; another encoding: --encoding NAME"]
 
 
