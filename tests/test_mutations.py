@@ -40,7 +40,7 @@ MUTATIONS = {
     ),
     "class weights are chosen and not handed on": (
         "recipes/fine_tune.py",
-        [("Classification(labels, weights)", "Classification(labels)")],
+        [("Classification(labels, weights, parts", "Classification(labels, None, parts")],
         "test_the_loss_is_weighted_by_class",
     ),
     "class weights are not used by the loss": (

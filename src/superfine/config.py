@@ -86,7 +86,7 @@ class DataConfig(_Section):
     bad_rows: Literal["refuse", "skip"] = Field(
         "refuse", description="records that cannot be read: refuse the file, or list them"
     )
-    merge_labels: bool = Field(False, description="labels that differ only in case or spaces become the most frequent of them")
+    merge_labels: bool = Field(False, description="labels that differ only in case, blanks or look-alike letters become the most frequent of them")
     ignore_unknown_labels: bool = Field(False, description="do not score test rows whose label training never had")
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
     cache_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")

@@ -21,7 +21,6 @@ from superfine.errors import ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextModel
 from superfine.records import FloatArray
-from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
 
 MAX_TOKENS = 2048
@@ -92,7 +91,7 @@ class Model(TextModel):
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
-        task = TASKS.load(manifest.task)(manifest.labels)
+        task = manifest.open_task()
         return cls(backbone, task, pretrained.encoder(manifest.max_length), takes_pairs=manifest.text_pair is not None)
 
 

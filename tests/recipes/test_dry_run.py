@@ -106,7 +106,7 @@ def test_any_labelled_texts_end_with_0_or_2(rows, merge, tmp_path):
         [*make_rows(60), ("long " * 2_000_000, "good")],
         [*make_rows(60), *[("😀😀", "good"), ("🎉", "bad"), ("👍" * 50, "good")], *[("  ", "bad")] * 5],
         [(text, str(label == "good")) for text, label in make_rows(60)],
-        [(text, "1" if label == "good" else "1.0") for text, label in make_rows(60)],
+        [(text, "2" if label == "good" else ("1", "1.0")[i % 2]) for i, (text, label) in enumerate(make_rows(60))],
         make_rows(60) * 100,
     ],
     ids=["a class with one row", "5,000 classes", "a row of 10 MB", "emoji and white space", "booleans", "numbers", "duplicates"],

@@ -365,6 +365,29 @@ def test_labels_that_differ_only_in_spelling_are_merged_on_request(tiny_model, t
         data, out=tmp_path / "b", settings=FAST | {"training.epochs": 1, "data.merge_labels": True}, **arguments
     )
     assert merged.metrics["labels"] == ["bad", "good"]
+    manifest = json.loads((merged.folder / "model" / "superfine.json").read_text(encoding="utf-8"))
+    assert (manifest["merge_labels"], manifest["merged_labels"]) == (True, {"bad": ["Bad"], "good": ["Good"]})
+    shouted = write_csv(tmp_path / "shouted.csv", [(text, label.upper()) for text, label in make_rows(30)])
+    assert superfine.evaluate(merged.folder, shouted).n == 30
+    with pytest.raises(DataError, match="labels that the training part never had"):
+        superfine.evaluate(apart.folder, shouted)
+
+
+def test_whole_numbers_are_the_same_classes_in_every_file(tiny_model, tmp_path):
+    classes = {"good": "1", "bad": "0"}
+    data = write_csv(tmp_path / "data.csv", [(text, classes[label]) for text, label in make_rows(100)])
+    decimal = write_csv(tmp_path / "decimal.csv", [(text, classes[label] + ".0") for text, label in make_rows(30, seed=1)])
+    run = superfine.train(
+        data,
+        test=decimal,
+        out=tmp_path / "run",
+        model=str(tiny_model("bert")),
+        settings=FAST | {"training.epochs": 1},
+        progress=False,
+    )
+    assert run.metrics["labels"] == ["0", "1"]
+    assert run.metrics["test"]["n"] == 30
+    assert superfine.evaluate(run.folder, decimal).to_json()["accuracy"] == run.metrics["test"]["accuracy"]
 
 
 def test_records_that_cannot_be_read_are_listed_in_a_file(tiny_model, tmp_path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -102,23 +101,6 @@ def split_cleaning(tokenizer: FastTokenizer) -> tuple[FastTokenizer, bool]:
     own = steps[len(ours) :]
     content["normalizer"] = {"type": "Sequence", "normalizers": own} if own else None
     return FastTokenizer.from_str(json.dumps(content)), True
-
-
-def spelling_key(label: str) -> str:
-    """Equal for labels that differ only in case, white space, or as numbers do (1 and 1.0)."""
-    try:
-        return repr(float(label))
-    except ValueError:
-        return " ".join(label.casefold().split())
-
-
-def canonical_labels(labels: Sequence[str]) -> dict[str, str]:
-    """Spelling key to the most frequent of the labels that share it (the first in order of the alphabet, of equals)."""
-    best: dict[str, str] = {}
-    counts = Counter(labels)
-    for label in sorted(counts, key=lambda name: (-counts[name], name)):
-        best.setdefault(spelling_key(label), label)
-    return best
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from superfine.data.labels import visible
 from superfine.data.table import Table
 from superfine.errors import DataError
 from superfine.names import did_you_mean
@@ -198,6 +199,11 @@ class Dropped:
         }
 
 
+def _labels(values: list[str]) -> list[str]:
+    seen = {value: visible(value) for value in set(values)}
+    return [seen[value] for value in values]
+
+
 def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
     """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
 
@@ -212,7 +218,7 @@ def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -
         row=table.row,
         text=text,
         text_pair=columns[choice.text_pair] if choice.text_pair else None,
-        label=[value.strip() for value in columns[choice.label]] if choice.label else None,
+        label=_labels(columns[choice.label]) if choice.label else None,
         group=columns[choice.group] if choice.group else None,
         source=table.source,
         columns=columns,

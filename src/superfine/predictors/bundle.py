@@ -17,12 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
+from superfine.data.labels import Spelling
 from superfine.data.read import checksum
 from superfine.errors import ModelError
 from superfine.extras import require_installed
 from superfine.names import did_you_mean
 from superfine.predictors import NEEDS, PREDICTORS
 from superfine.records import Predictor
+from superfine.tasks import TASKS
 from superfine.tasks.classification import Classification
 
 MANIFEST = "superfine.json"
@@ -42,7 +44,11 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class Manifest(BaseModel):
-    """What `superfine.json` holds. `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself."""
+    """What `superfine.json` holds.
+
+    merge_labels: labels that differ only in case, blanks and the like mean one class. merged_labels: which ones the training data
+    had, by class. `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -50,6 +56,8 @@ class Manifest(BaseModel):
     predictor: str = "torch"
     task: str
     labels: list[str] = Field(min_length=1)
+    merge_labels: bool = False
+    merged_labels: dict[str, list[str]] = {}
     max_length: int | None = Field(None, gt=0, le=LONGEST)
     precision: Precision = "float32"
     cleaning: list[str]
@@ -76,6 +84,8 @@ class Manifest(BaseModel):
             predictor=predictor,
             task=task.name,
             labels=list(task.labels),
+            merge_labels=task.spelling.merges,
+            merged_labels=task.spelling.joined,
             max_length=max_length,
             cleaning=cleaning,
             text=list(columns.text),
@@ -83,6 +93,11 @@ class Manifest(BaseModel):
             label=columns.label,
             group=columns.group,
         )
+
+    def open_task(self) -> Classification:
+        """The task that was learned."""
+        task_type: type[Classification] = TASKS.load(self.task)
+        return task_type(self.labels, spelling=Spelling.of_classes(self.labels, merges=self.merge_labels))
 
 
 class Bundle:

@@ -15,7 +15,6 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation
-from superfine.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def evaluate_run(
     table = read_table(data, options)
     choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
     every, _ = to_examples(table, choice, keep_all=True)
-    task = TASKS.load(manifest.task)(manifest.labels)
+    task = manifest.open_task()
     scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
     examples = every.take(scored)
     left_out = np.setdiff1d(np.arange(len(every)), scored)

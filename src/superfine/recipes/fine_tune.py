@@ -58,7 +58,7 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
     backbone.network.to(default_device())
     backbone.pack_if_sound()
     weights = chosen_weights(config.training.class_weights, parts.train_targets, len(labels))
-    return Model(backbone, Classification(labels, weights), encoder)
+    return Model(backbone, Classification(labels, weights, parts.task.spelling), encoder)
 
 
 def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:

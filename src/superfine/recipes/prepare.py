@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from superfine.config import DataConfig, RunConfig, validate_options
-from superfine.data.clean import canonical_labels, same_text_keys, spelling_key
+from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
+from superfine.data.labels import Spelling, repr_label, visible
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table
@@ -103,12 +104,11 @@ def _choose_rows(tables: dict[str, Table], settings: DataConfig) -> _Rows:
     rows, dropped = to_examples(tables["train"], columns)
     _refuse_unusable(rows, columns)
     notes = _header_among_rows(rows, columns)
-    spelling = canonical_labels(rows.label or []) if settings.merge_labels else {}
-    given, lost = {"train": _respelled(rows, spelling)}, {"train": dropped}
+    notes += tuple(note for table in tables.values() for note in _unseen_characters(table, columns.label))
+    given, lost = {"train": rows}, {"train": dropped}
     for name, table in tables.items():
         if name != "train":
-            others, lost[name] = to_examples(table, _same_columns(table, columns), keep_all=name == "test")
-            given[name] = _respelled(others, spelling)
+            given[name], lost[name] = to_examples(table, _same_columns(table, columns), keep_all=name == "test")
     if "validation" in given and not len(given["validation"]):
         raise DataError(f"{given['validation'].source} holds no row with a text and a label.")
     notes = tuple(note for table in tables.values() for note in table.notes) + notes
@@ -119,13 +119,14 @@ def _learn_task(rows: _Rows, config: RunConfig) -> Classification:
     """The task, with its classes from the training file."""
     task_type: type[Classification] = TASKS.load(config.task.name)
     validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
-    return task_type.from_labels(rows.given["train"].label or [])
+    return task_type.from_labels(rows.given["train"].label or [], merges=config.data.merge_labels)
 
 
 def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, needs_test: bool) -> Parts:
     """The parts: files that were given as they are, the others held out of the training rows."""
-    settings, train = config.data, rows.given["train"]
-    test, validation = rows.given.get("test"), rows.given.get("validation")
+    settings = config.data
+    given = {name: task.spelling.apply(examples) for name, examples in rows.given.items()}
+    train, test, validation = given["train"], given.get("test"), given.get("validation")
     if validation is not None and settings.ignore_unknown_labels:
         validation = validation.take(scored_positions(validation, task, ignore_unknown=True))
     validation_targets = None if validation is None else task.encode(validation)
@@ -152,7 +153,7 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
         columns=columns,
         dropped=rows.dropped,
         config=config.model_copy(update={"data": settings.model_copy(update=found)}),
-        notes=rows.notes,
+        notes=rows.notes + _joined_labels(task.spelling),
         bad_rows=rows.bad_rows,
     )
 
@@ -164,7 +165,8 @@ def scored_positions(test: Examples, task: Classification, *, ignore_unknown: bo
     """
     labels = test.label or []
     has_label = np.array([bool(label) for label in labels], dtype=bool)
-    known = np.array([label in task.labels for label in labels], dtype=bool)
+    is_known = {label: task.class_of(label) is not None for label in set(labels)}
+    known = np.array([is_known[label] for label in labels], dtype=bool)
     positions = np.flatnonzero(has_label & known if ignore_unknown else has_label)
     if not len(positions):
         raise DataError(f"{test.source} holds no row with a label that can be scored.", "Name the label column with --label.")
@@ -172,10 +174,23 @@ def scored_positions(test: Examples, task: Classification, *, ignore_unknown: bo
     return positions
 
 
-def _respelled(rows: Examples, spelling: dict[str, str]) -> Examples:
-    if not spelling or rows.label is None:
-        return rows
-    return replace(rows, label=[spelling.get(spelling_key(label), label) for label in rows.label])
+def _unseen_characters(table: Table, label: str | None) -> list[str]:
+    """A note on labels with characters that one cannot see: they are read without them."""
+    values = table.columns.get(label or "", [])
+    unseen = {value for value in set(values) if visible(value) != value.strip()}
+    rows = [row for row, value in zip(table.row.tolist(), values, strict=False) if value in unseen] if unseen else []
+    if not rows:
+        return []
+    return [f"{table.source}: {len(rows)} labels are read without characters that one cannot see, the first in row {rows[0]}"]
+
+
+def _joined_labels(spelling: Spelling) -> tuple[str, ...]:
+    """A note on labels of the training data that were read as another one."""
+    described = "; ".join(
+        f"{', '.join(map(repr_label, others[:5]))}{' …' if len(others) > 5 else ''} = {repr_label(name)}"
+        for name, others in list(spelling.joined.items())[:5]
+    )
+    return (f"Labels that are read as one class: {described}",) if described else ()
 
 
 def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:

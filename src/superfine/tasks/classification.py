@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from superfine import metrics
+from superfine.data.labels import Spelling, label_order
 from superfine.errors import DataError
 from superfine.records import (
     SHARE,
@@ -71,7 +71,7 @@ class Classification:
     """Softmax classification over K named classes.
 
     labels: the class names as they stand in the file, sorted (as numbers where all are numbers).
-    class_weights: (K,) factors on the loss of each class, or None.
+    class_weights: (K,) factors on the loss of each class, or None. spelling: which labels of a file mean which class.
     """
 
     name = "classification"
@@ -82,29 +82,40 @@ class Classification:
 
         model_config = ConfigDict(extra="forbid")
 
-    def __init__(self, labels: Sequence[str], class_weights: FloatArray | None = None) -> None:
+    def __init__(self, labels: Sequence[str], class_weights: FloatArray | None = None, spelling: Spelling | None = None) -> None:
         self.labels = tuple(labels)
         self.class_weights = class_weights
+        self.spelling = Spelling.of_classes(self.labels) if spelling is None else spelling
         self._ids = {label: i for i, label in enumerate(self.labels)}
 
     @classmethod
-    def from_labels(cls, labels: Sequence[str]) -> Self:
-        """The task whose classes are the different values in `labels`. Raises DataError when there is only one."""
-        names = sorted(set(labels), key=_label_order)
+    def from_labels(cls, labels: Sequence[str], *, merges: bool = False) -> Self:
+        """The task whose classes are the different values in `labels`. Raises DataError when there is only one.
+
+        merges: values that differ only in case, blanks and the like are one class.
+        """
+        spelling = Spelling.learn(labels, merges=merges)
+        names = sorted(spelling.classes.values(), key=label_order)
         if len(names) < 2:
             only = f'only the class "{names[0]}"' if names else "no class at all"
             raise DataError(
                 f"The training part holds {only}.", "A classifier needs at least two classes. Is the label column the right one?"
             )
-        return cls(names)
+        return cls(names, spelling=spelling)
+
+    def class_of(self, label: str) -> str | None:
+        """The class that a label of a file means, or None."""
+        name = self.spelling.of(label)
+        return name if name in self._ids else None
 
     def encode(self, examples: Examples) -> IntArray:
         """(n,) the class id of each example. Raises DataError that names values and rows which training never saw."""
         if examples.label is None:
             raise DataError(f"{examples.source} has no label column.", "Name it with --label.")
+        ids = {label: self._ids.get(self.spelling.of(label)) for label in set(examples.label)}
         unknown: dict[str, list[int]] = {}
         for row, label in zip(examples.row.tolist(), examples.label, strict=True):
-            if label not in self._ids:
+            if ids[label] is None:
                 unknown.setdefault(label, []).append(row)
         if unknown:
             described = "; ".join(
@@ -115,7 +126,7 @@ class Classification:
                 f"{examples.source}: labels that the training part never had: {described}.",
                 "Correct them, add training rows with these labels, or leave such rows out of the score: --ignore-unknown-labels",
             )
-        return np.array([self._ids[label] for label in examples.label], dtype=np.int64)
+        return np.array([ids[label] for label in examples.label], dtype=np.int64)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats of (n, K) logits against (n,) class ids, weighted by class where there are weights."""
@@ -177,14 +188,6 @@ def _one_hot(classes: IntArray, n_classes: int, where: NDArray[np.bool_] | None 
     filled = np.ones(len(classes), dtype=bool) if where is None else where
     starts = np.concatenate([[0], np.cumsum(filled)])
     return csr_array((np.ones(int(filled.sum())), classes[filled], starts), shape=(len(classes), n_classes))
-
-
-def _label_order(label: str) -> tuple[int, float, str]:
-    try:
-        number = float(label)
-    except ValueError:
-        return (1, 0.0, label)
-    return (0, number, label) if math.isfinite(number) else (1, 0.0, label)
 
 
 def balanced_weights(targets: IntArray, n_classes: int) -> FloatArray:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
 
 from superfine.data.checks import CHECKS
 from superfine.data.clean import same_text_keys
@@ -75,5 +74,5 @@ def run_checks(inspection: Inspection) -> list[Finding]:
 
 def label_counts(examples: Examples) -> dict[str, int]:
     """Class sizes, largest first."""
-    names, counts = np.unique(np.array(examples.label or [], dtype=object).astype(str), return_counts=True)
-    return {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+    counts = Counter(examples.label or [])
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (-counts[name], name))}

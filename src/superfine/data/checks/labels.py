@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from superfine.data.checks.inspection import Inspection, finding, label_counts
-from superfine.data.clean import spelling_key
+from superfine.data.labels import merge_key, repr_label
 from superfine.records import Finding
 
 
 def label_spelling(inspection: Inspection) -> list[Finding]:
-    """Classes whose names differ only in case, inner white space, or as numbers do (1 and 1.0)."""
+    """Classes whose names differ only in case, white space, width, or in letters that look alike."""
     spellings: dict[str, list[str]] = {}
     for name in label_counts(inspection.train):
-        spellings.setdefault(spelling_key(name), []).append(name)
+        spellings.setdefault(merge_key(name), []).append(name)
     alike = [names for names in spellings.values() if len(names) > 1]
     doubtful = {name for names in alike for name in names}
     rows = [i for i, label in enumerate(inspection.train.label or []) if label in doubtful]
-    named = "; ".join(" = ".join(f'"{name}"' for name in names) for names in alike[:5])
+    named = "; ".join(" = ".join(map(repr_label, names)) for names in alike[:5])
     return finding(
         "label_spelling",
         "warning",
