@@ -55,6 +55,15 @@ def parse_delimiter(text: object) -> object:
     return character
 
 
+def parse_quote(text: object) -> object:
+    """One character that quotes or escapes. Raises ValueError for more, and for white space."""
+    if not isinstance(text, str):
+        return text
+    if len(text) != 1 or text.isspace():
+        raise ValueError("it is one character, and no white space")
+    return text
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -82,11 +91,20 @@ class DataConfig(_Section):
     delimiter: Annotated[str | None, BeforeValidator(parse_delimiter)] = Field(
         None, description="between fields; found when absent"
     )
-    sheet: str | None = Field(None, description="sheet of a workbook; the first that holds something when absent")
+    quote: Annotated[str | None, BeforeValidator(parse_quote)] = Field(None, description='holds a field together; " when absent')
+    escape: Annotated[str | None, BeforeValidator(parse_quote)] = Field(
+        None, description="before a quotation mark inside a field, where it is not doubled; found when absent"
+    )
+    header: bool = Field(True, description="the first row names the columns; else they are called 1, 2, ...")
+    sheet: str | None = Field(
+        None, description="sheet of a workbook, or key of a part of a JSON file; the first that holds a table when absent"
+    )
     bad_rows: Literal["refuse", "skip"] = Field(
         "refuse", description="records that cannot be read: refuse the file, or list them"
     )
-    merge_labels: bool = Field(False, description="labels that differ only in case, blanks or look-alike letters become the most frequent of them")
+    merge_labels: bool = Field(
+        False, description="labels that differ only in case, blanks or look-alike letters become the most frequent of them"
+    )
     ignore_unknown_labels: bool = Field(False, description="do not score test rows whose label training never had")
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
     cache_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")

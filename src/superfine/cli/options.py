@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-
-if TYPE_CHECKING:
-    from superfine.data.table import ReadOptions
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on standard output, and nothing else there."
@@ -54,6 +51,15 @@ def _delimiter(_: click.Context, option: click.Parameter, text: str | None) -> A
         raise click.BadParameter(f"{error}.", param=option) from None
 
 
+def _character(_: click.Context, option: click.Parameter, text: str | None) -> Any:
+    from superfine.config import parse_quote
+
+    try:
+        return parse_quote(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param=option) from None
+
+
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """How files are read, alike in every command that reads some."""
     for option in reversed(
@@ -65,7 +71,28 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
                 callback=_delimiter,
                 help="Character between the fields of a line.  [default: detected]",
             ),
-            click.option("--sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first that holds something]"),
+            click.option(
+                "--quote", metavar="CHARACTER", callback=_character, help='Sign that holds a field together.  [default: "]'
+            ),
+            click.option(
+                "--escape",
+                metavar="CHARACTER",
+                callback=_character,
+                help="Sign before a quotation mark inside a text, where it is not doubled.  [default: detected]",
+            ),
+            click.option(
+                "--no-header",
+                "header",
+                is_flag=True,
+                flag_value=False,
+                default=None,
+                help="The first row is data; columns are named by their numbers: --text 1 --label 2.",
+            ),
+            click.option(
+                "--sheet",
+                metavar="NAME",
+                help="Sheet of a workbook, or part of a JSON file.  [default: the first that holds a table]",
+            ),
             click.option(
                 "--bad-rows",
                 type=click.Choice(["refuse", "skip"]),
@@ -75,13 +102,6 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
-
-
-def read_options(options: dict[str, Any]) -> ReadOptions:
-    """What `reading_options` were given."""
-    from superfine.data.table import ReadOptions
-
-    return ReadOptions(options["encoding"], options["delimiter"], options["sheet"], options["bad_rows"] == "skip")
 
 
 def source_of(data: tuple[str, ...]) -> str | list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -62,14 +62,28 @@ class Table:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file is to be read where the user says so. Absent: detected. on_bytes is called with how many bytes of how many are
-    read."""
+    """How a file is to be read where the user says so. Absent: detected.
+
+    sheet: of a workbook, or the key of a part of a JSON file. has_header: else columns are called by their numbers, from 1. part:
+    what the table is for ("train", "validation", "test"), for files that hold several parts. on_bytes is called with how many
+    bytes of how many are read.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
     sheet: str | None = None
+    has_header: bool = True
+    part: str | None = None
     skip_bad_rows: bool = False
     on_bytes: Callable[[int, int], None] | None = None
+
+
+def read_options(given: Mapping[str, Any]) -> ReadOptions:
+    """From the section `data` of a configuration, or from options of the command line. What is absent or None is detected."""
+    named = {key: given[key] for key in ("encoding", "delimiter", "quote", "escape", "sheet") if given.get(key) is not None}
+    return ReadOptions(**named, has_header=given.get("header") is not False, skip_bad_rows=given.get("bad_rows") == "skip")
 
 
 class BadRows:

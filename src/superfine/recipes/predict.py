@@ -6,7 +6,6 @@ writes piece by piece, so that memory does not grow with the input.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.encodings import codec_of
 from superfine.data.files import File
-from superfine.data.formats.delimited import find_dialect
+from superfine.data.formats.dialect import find_dialect
 from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read_pieces, standard_input
 from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.data.write import OTHER_ENDINGS, open_predictions
@@ -152,8 +151,7 @@ def _standard_input(file: File, manifest: Manifest, options: ReadOptions, *, nam
     with file.text(encoding) as stream:
         text = stream.read()
     first_line = text.lstrip("\r\n").split("\n", maxsplit=1)[0]
-    dialect = find_dialect([first_line], ",", options.delimiter)
-    header = next(csv.reader([first_line], delimiter=dialect.delimiter), [])
+    header = find_dialect([first_line], ",", options).fields(first_line)
     if {name.strip().casefold() for name in header} & {name.casefold() for name in manifest.text}:
         return read_file(file, options)
     if manifest.text_pair is not None:

@@ -13,7 +13,7 @@ from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_exa
 from superfine.data.labels import Spelling, repr_label, visible
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
-from superfine.data.table import BadRow, ReadOptions, Table
+from superfine.data.table import BadRow, ReadOptions, Table, read_options
 from superfine.errors import DataError
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
@@ -85,11 +85,14 @@ class _Rows:
 
 
 def _read_tables(sources: dict[str, DataSource | None], settings: DataConfig, reporter: Reporter | None) -> dict[str, Table]:
-    return {name: _read(source, settings, reporter) for name, source in sources.items() if source is not None}
+    return {
+        name: _read(source, replace(read_options(settings.model_dump()), part=name), reporter)
+        for name, source in sources.items()
+        if source is not None
+    }
 
 
-def _read(source: DataSource, settings: DataConfig, reporter: Reporter | None) -> Table:
-    options = ReadOptions(settings.encoding, settings.delimiter, settings.sheet, settings.bad_rows == "skip")
+def _read(source: DataSource, options: ReadOptions, reporter: Reporter | None) -> Table:
     if reporter is None:
         return read_table(source, options)
     try:

@@ -15,7 +15,6 @@ from superfine.cli.options import (
     json_option,
     pair_option,
     precision_option,
-    read_options,
     reading_options,
     source_of,
     text_option,
@@ -50,6 +49,7 @@ def evaluate(
     superfine evaluate runs/reviews more.csv --json | jq .test.accuracy
     superfine evaluate runs/reviews more.csv --with tfidf
     """
+    from superfine.data.table import read_options
     from superfine.recipes.evaluate import evaluate_run
 
     check_precision(baseline, precision)

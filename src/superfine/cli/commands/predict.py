@@ -16,7 +16,6 @@ from superfine.cli.options import (
     json_option,
     pair_option,
     precision_option,
-    read_options,
     reading_options,
     source_of,
     text_option,
@@ -59,6 +58,7 @@ def predict(
     superfine predict runs/reviews texts.csv --with tfidf --out predictions.csv
     """
     from superfine.cli.console import ConsoleReporter
+    from superfine.data.table import read_options
     from superfine.data.write import PredictionWriter, prediction_records
     from superfine.recipes.predict import PredictJob
 

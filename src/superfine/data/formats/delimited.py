@@ -1,27 +1,30 @@
-"""Comma-separated and tab-separated values: the delimiter found, a broken record named, the rows after it still read."""
+"""Comma-separated and tab-separated values: the dialect found, a broken record named, the rows after it still read."""
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 
 import numpy as np
 
 from superfine.data.encodings import Encoding, holds_broken_bytes
 from superfine.data.files import File
+from superfine.data.formats.dialect import DELIMITERS, QUOTE, Dialect, find_dialect
 from superfine.data.table import BadRow, BadRows, ReadOptions, Table, header_of
 from superfine.errors import DataError
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SAMPLE_LINES = 200
-MAX_LINES_IN_FIELD = 1000
-"""A field with more line breaks is taken for the work of a stray quotation mark."""
-QUOTED = re.compile(r'"([^"]|"")*"')
-END_MARK = "\ue000end of file\ue000"
+MOST_CHARACTERS = 1 << 26
+"""A record that goes on for longer is broken, whatever it is."""
+ROWS_TO_JUDGE_BY = 10
+SIMILAR = 0.8
+"""Lines inside an open quotation mark are rows where this share of them looks like the rows before."""
+FEW_VALUES = 0.5
+"""A column with at most this share of different values says what rows look like."""
+LINES_OF_A_SUSPECT = 4
 NOT_UTF8 = "holds bytes that are not UTF-8"
 CLOSE_QUOTES = "A stray quotation mark swallows the rows after it: close it, or double it inside a quoted text."
 
@@ -71,18 +74,6 @@ def encoding_notes(encoding: Encoding, source: str, options: ReadOptions) -> lis
     return [f"{source} is read as {encoding.name}; another encoding: --encoding NAME"]
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How fields are parted, and whether quotation marks hold them together."""
-
-    delimiter: str
-    quoted: bool
-
-    def reader(self, lines: Iterable[str]) -> csv._reader:  # type: ignore[name-defined,unused-ignore]
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-        return csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
-
-
 def pieces_of_lines(
     source: str, stream: Iterable[str], options: ReadOptions, usual: str, size: int | None, *, damaged: bool = False
 ) -> Iterator[Table]:
@@ -90,41 +81,108 @@ def pieces_of_lines(
 
     damaged: lone surrogates in the lines are broken bytes. Notes come with the first table, bad rows with the next one.
     """
-    csv.field_size_limit(2**31 - 1)
     lines = Lines(stream)
     lines.skip_preamble()
     sample = lines.peek(SAMPLE_LINES)
-    dialect = find_dialect(sample, usual, options.delimiter)
+    dialect = find_dialect(sample, usual, options)
     bad = BadRows(options)
-    records = _records(source, lines, dialect, bad)
-    _, _, first = next(records, (0, 0, []))
-    reason = bad.found[0].reason if bad.found else _what_is_wrong(first, len(first), damaged)
-    if reason:
-        raise DataError(f"{source}: the header {reason}.", CLOSE_QUOTES if bad.found else "")
-    header = header_of(source, first)
-    is_usual = dialect.delimiter == usual or options.delimiter
-    notes = () if is_usual else (f"{source}: fields parted by {DELIMITERS[dialect.delimiter]}",)
-    columns: list[list[str]] = [[] for _ in header]
-    numbers: list[int] = []
-    for row, line, record in records:
-        reason = _what_is_wrong(record, len(header), damaged)
+    records = _Records(source, lines, dialect, bad)
+    if options.has_header:
+        shape = _Shape(source, _header(source, records, bad, damaged), sample, dialect)
+    else:
+        shape = _Shape.by_number(source, sample, dialect)
+    records.shape = shape
+    notes = _dialect_notes(source, dialect, usual, options)
+    for row, line, raw in records:
+        record = shape.fit(raw)
+        reason = _what_is_wrong(record, shape.width, damaged)
         if reason:
             advice = _advice(dialect) if "fields" in reason else ""
             bad.report(BadRow(source, row, line, reason, dialect.delimiter.join(record)[:80]), advice)
             continue
-        if len(numbers) == size:
-            yield _table(source, header, columns, numbers, notes, bad)
-            columns, numbers, notes = [[] for _ in header], [], ()
-        numbers.append(row)
-        for column, value in zip(columns, record, strict=True):
+        if len(shape.rows) == size:
+            yield shape.take(notes + records.take_notes(), bad)
+            notes = ()
+        shape.add(row, record)
+    yield shape.take(notes + records.take_notes(), bad)
+
+
+def _header(source: str, records: _Records, bad: BadRows, damaged: bool) -> list[str]:
+    _, _, first = next(records, (0, 0, []))
+    reason = bad.found[0].reason if bad.found else _what_is_wrong(first, len(first), damaged)
+    if reason:
+        raise DataError(f"{source}: the header {reason}.", CLOSE_QUOTES if bad.found else "")
+    return first
+
+
+def _dialect_notes(source: str, dialect: Dialect, usual: str, options: ReadOptions) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if dialect.delimiter != usual and not options.delimiter:
+        notes = (f"{source}: fields parted by {DELIMITERS[dialect.delimiter]}",)
+    if dialect.escape and not options.escape:
+        notes += (f"{source}: quotation marks inside a text are escaped by {dialect.escape}; another sign: --escape",)
+    return notes
+
+
+class _Shape:
+    """What records must look like, and the rows that were read, column by column."""
+
+    def __init__(self, source: str, header: list[str], sample: list[str], dialect: Dialect) -> None:
+        self.source, self.names = source, header_of(source, header)
+        self.width = len(self.names)
+        self.columns: list[list[str]] = [[] for _ in self.names]
+        self.rows: list[int] = []
+        filled = [0] * self.width
+        for line in sample[1:]:
+            for i, value in enumerate(dialect.fields(line)[: self.width]):
+                filled[i] += bool(value.strip())
+        # Spreadsheets and databases leave out the last fields of a record where they are empty.
+        optional = [not header[i].strip() or not filled[i] for i in range(self.width)]
+        self._needed = max((i + 1 for i in range(self.width) if not optional[i]), default=self.width)
+
+    @classmethod
+    def by_number(cls, source: str, sample: list[str], dialect: Dialect) -> _Shape:
+        """Of a file without a header: its columns are called 1, 2, and so on."""
+        width = max((len(dialect.fields(line)) for line in sample[:1]), default=0)
+        return cls(source, [str(i) for i in range(1, width + 1)], [], dialect)._all_needed()
+
+    def _all_needed(self) -> _Shape:
+        self._needed = self.width
+        return self
+
+    def fit(self, record: list[str]) -> list[str]:
+        """The record with empty fields at its end added or taken away, where that makes it as wide as the header."""
+        if len(record) == self.width:
+            return record
+        if len(record) > self.width:
+            return record if any(value.strip() for value in record[self.width :]) else record[: self.width]
+        return record + [""] * (self.width - len(record)) if len(record) >= self._needed else record
+
+    def add(self, row: int, record: list[str]) -> None:
+        self.rows.append(row)
+        for column, value in zip(self.columns, record, strict=True):
             column.append(value)
-    yield _table(source, header, columns, numbers, notes, bad)
 
+    def take(self, notes: tuple[str, ...], bad: BadRows) -> Table:
+        """The rows since the last call."""
+        columns, rows = self.columns, np.array(self.rows, dtype=np.int64)
+        self.columns, self.rows = [[] for _ in self.names], []
+        return Table(self.source, dict(zip(self.names, columns, strict=True)), rows, notes, bad.take())
 
-def _table(
-    source: str, header: list[str], columns: list[list[str]], numbers: list[int], notes: tuple[str, ...], bad: BadRows
-) -> Table:
-    return Table(source, dict(zip(header, columns, strict=True)), np.array(numbers, dtype=np.int64), notes, bad.take())
+    def looks_like_rows(self, lines: list[str], dialect: Dialect) -> bool:
+        """Whether lines are rows rather than the inside of a text: nearly all have the header's width, and in the columns that
+        have few values, these."""
+        judged = [dialect.fields(line) for line in lines[:SAMPLE_LINES] if line.strip()]
+        fitting = [record for record in judged if len(record) == self.width]
+        if not judged or len(fitting) < SIMILAR * len(judged):
+            return False
+        recent = [column[-2000:] for column in self.columns]
+        if len(recent[0]) >= ROWS_TO_JUDGE_BY:
+            usual = {i: set(column) for i, column in enumerate(recent) if len(set(column)) <= FEW_VALUES * len(column)}
+            return not usual or all(sum(r[i] in seen for r in fitting) >= SIMILAR * len(fitting) for i, seen in usual.items())
+        if len(fitting) >= ROWS_TO_JUDGE_BY:
+            return any(len({record[i] for record in fitting}) <= FEW_VALUES * len(fitting) for i in range(self.width))
+        return True
 
 
 def _what_is_wrong(record: list[str], n_fields: int, damaged: bool) -> str:
@@ -138,7 +196,7 @@ def _what_is_wrong(record: list[str], n_fields: int, damaged: bool) -> str:
 
 
 def _advice(dialect: Dialect) -> str:
-    if dialect.delimiter == "\t":
+    if dialect.quote is None:
         return "A text with a tab or a line break stands in quotation marks, or in a CSV file."
     return "Put texts that hold the delimiter or a line break in double quotes."
 
@@ -149,14 +207,18 @@ class Lines(Iterator[str]):
     def __init__(self, stream: Iterable[str]) -> None:
         self._stream = iter(stream)
         self._ahead: list[str] = []
-        self._taken: list[str] = []
+        self.taken: list[str] = []
+        self._characters = 0
         self.number = 0
         self.skipped = 0
 
     def __next__(self) -> str:
         line = self._ahead.pop() if self._ahead else next(self._stream)
         self.number += 1
-        self._taken.append(line)
+        self.taken.append(line)
+        self._characters += len(line)
+        if self._characters > MOST_CHARACTERS and len(self.taken) > 1:
+            raise csv.Error(f"goes on for over {MOST_CHARACTERS >> 20} million characters")
         return line
 
     def peek(self, n: int) -> list[str]:
@@ -178,86 +240,89 @@ class Lines(Iterator[str]):
 
     def begin_record(self) -> None:
         """What is taken from here on can be taken back."""
-        self._taken.clear()
+        self.taken.clear()
+        self._characters = 0
 
-    @property
-    def in_record(self) -> int:
-        return len(self._taken)
-
-    def take_back_all_but_first(self) -> str:
-        """Put the lines of this record back, but for its first one, which is returned."""
-        first, *others = self._taken
+    def take_back_all_but_first(self) -> None:
+        """Put the lines of this record back, but for its first one."""
+        first, *others = self.taken
         self._ahead += others[::-1]
         self.number -= len(others)
-        self._taken = [first]
-        return first
+        self.taken = [first]
 
 
-class _RunawayError(Exception):
-    """A record goes on for so many lines that a quotation mark must be unbalanced."""
-
-
-def _bounded(lines: Lines) -> Iterator[str]:
-    """The lines, and one more that becomes a record of its own, unless a quotation mark is still open."""
-    for line in lines:
-        if lines.in_record > MAX_LINES_IN_FIELD:
-            raise _RunawayError
-        yield line
-    yield END_MARK
-
-
-def _records(source: str, lines: Lines, dialect: Dialect, bad: BadRows) -> Iterator[tuple[int, int, list[str]]]:
+@dataclass
+class _Records(Iterator[tuple[int, int, list[str]]]):
     """(row, line, fields) of every record that is not blank.
 
-    A record that never ends is reported, and reading goes on with the line after its first one.
+    A record whose quotation marks do not pair up is reported. Its other lines are read as rows where they look like the rows
+    before, and are passed over with it where they are the inside of its text.
     """
-    row = lines.skipped
-    reader = dialect.reader(_bounded(lines))
-    while True:
-        lines.begin_record()
-        line, row, reason = lines.number + 1, row + 1, ""
-        record: list[str] = []
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except _RunawayError:
-            reason = f"holds a field of over {MAX_LINES_IN_FIELD} lines"
-        except csv.Error as error:
-            raise DataError(f"{source}: line {lines.number} cannot be read: {error}.") from None
-        if record == [END_MARK]:
-            return
-        if record and record[-1].endswith(END_MARK):
+
+    source: str
+    lines: Lines
+    dialect: Dialect
+    bad: BadRows
+    shape: _Shape | None = None
+
+    def __post_init__(self) -> None:
+        self._row = self.lines.skipped
+        self._reader = self.dialect.reader(self.lines)
+        self._suspect: tuple[int, int] | None = None
+
+    def __next__(self) -> tuple[int, int, list[str]]:
+        while True:
+            self.lines.begin_record()
+            line = self.lines.number + 1
+            self._row += 1
+            try:
+                record = next(self._reader)
+            except csv.Error as error:
+                record = self._mended(line, str(error))
+                self._reader = self.dialect.reader(self.lines)
+            if record:
+                self._look_for_rows_inside()
+                return self._row, line, record
+
+    def _mended(self, line: int, error: str) -> list[str]:
+        """The fields of a record that breaks the rules in a single line; else it is reported."""
+        taken = self.lines.taken
+        is_open = "unexpected end" in error
+        if len(taken) == 1 and not is_open:
+            return self.dialect.fields(taken[0])
+        if is_open:
             reason = "opens a quotation mark that is never closed"
-        if reason:
-            first = lines.take_back_all_but_first()
-            bad.report(BadRow(source, row, line, reason, first[:80].rstrip()), CLOSE_QUOTES)
-            reader = dialect.reader(_bounded(lines))
-        elif record:
-            yield row, line, record
+        elif "million" in error:
+            reason = error
+        else:
+            reason = f"has text behind a closing quotation mark, in line {self.lines.number}"
+        first = taken[0]
+        self._read_to_the_end_of_the_field()
+        if self.shape is None or self.shape.looks_like_rows(taken[1:], self.dialect):
+            self.lines.take_back_all_but_first()
+        self.bad.report(BadRow(self.source, self._row, line, reason, first[:80].rstrip()), CLOSE_QUOTES)
+        return []
 
+    def _read_to_the_end_of_the_field(self) -> None:
+        """Take lines until the quotation marks of the broken record come in pairs, so that no inside of a text becomes rows."""
+        quote = self.dialect.quote or QUOTE
+        is_open = sum(line.count(quote) for line in self.lines.taken) % 2 == 1
+        with suppress(csv.Error):
+            while is_open and (line := next(self.lines, None)) is not None:
+                is_open = line.count(quote) % 2 == 0
 
-def find_dialect(sample: list[str], usual: str, delimiter: str | None = None) -> Dialect:
-    """From the first lines: the delimiter that parts them into the same number of fields most often, `usual` if in doubt."""
-    if delimiter is not None:
-        return Dialect(delimiter, delimiter != "\t" or _quotes_pair_up(sample))
-    candidates = [usual, *(d for d in DELIMITERS if d != usual)]
-    best = max(candidates, key=lambda d: _consistency(sample, d))
-    # Tab-separated files seldom quote: a lone quotation mark in a text must not swallow the rows after it.
-    return Dialect(best, best != "\t" or _quotes_pair_up(sample))
+    def _look_for_rows_inside(self) -> None:
+        taken = self.lines.taken
+        if len(taken) < LINES_OF_A_SUSPECT or self._suspect or self.shape is None or len(self.shape.rows) < ROWS_TO_JUDGE_BY:
+            return
+        if self.shape.looks_like_rows(taken[1:-1], self.dialect):
+            self._suspect = (self._row, len(taken))
 
-
-def _consistency(sample: list[str], delimiter: str) -> tuple[float, bool]:
-    """The share of records with as many fields as the header, which has two at least; and that a header has names, not prose."""
-    counts = [len(record) for record in csv.reader(sample, delimiter=delimiter) if record]
-    if not counts or counts[0] < 2:
-        return (0.0, False)
-    header = next(csv.reader(sample[:1], delimiter=delimiter), [])
-    return (round(counts.count(counts[0]) / len(counts), 1), all(name.strip() for name in header))
-
-
-def _quotes_pair_up(sample: list[str]) -> bool:
-    """Whether every tab-separated field that begins with a quotation mark is quoted as CSV quotes, and some are."""
-    fields = [field for line in sample for field in line.rstrip("\r\n").split("\t")]
-    opened = [field for field in fields if field.startswith('"')]
-    return bool(opened) and all(QUOTED.fullmatch(field) for field in opened)
+    def take_notes(self) -> tuple[str, ...]:
+        """What the user should know of the records read so far."""
+        if self._suspect is None:
+            return ()
+        (row, n_lines), self._suspect = self._suspect, None
+        return (
+            f"{self.source}: row {row} spans {n_lines} lines that look like rows of their own: is a quotation mark one too many?",
+        )
