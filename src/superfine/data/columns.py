@@ -94,7 +94,8 @@ def choose_columns(
     if labelled is None and needs_label:
         labelled = _find_label(table, [c for c in table.columns if c not in taken])
     if not texts:
-        texts = (_find_text(table, [c for c in table.columns if c not in {*taken, labelled}]),)
+        taken |= {labelled}
+        texts = (_find_text(table, [c for c in table.columns if c not in taken]),)
     return ColumnChoice(texts, pair, labelled, grouped, found)
 
 
@@ -204,12 +205,23 @@ def _labels(values: list[str]) -> list[str]:
     return [seen[value] for value in values]
 
 
+def _refuse_nested(table: Table, choice: ColumnChoice) -> None:
+    read = (*choice.text, choice.text_pair, choice.label, choice.group)
+    found = next((name for name in read if name in table.nested), None)
+    if found is not None:
+        raise DataError(
+            f'{table.source}: the column "{found}" has values that hold several: {table.nested[found]}.',
+            "A text or a class is one value. Name another column, or keep the rows that have one.",
+        )
+
+
 def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
     """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
 
     `keep_all` keeps rows without text or label, for test and prediction: they can be predicted, if not scored.
     """
     columns = table.columns
+    _refuse_nested(table, choice)
     if len(choice.text) == 1:
         text = columns[choice.text[0]]
     else:

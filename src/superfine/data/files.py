@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +20,13 @@ from superfine.extras import require
 
 COMPRESSED = (".gz", ".zst")
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-KINDS = {b"PAR1": ".parquet", b"PK\x03\x04": ".xlsx", b"\xd0\xcf\x11\xe0": ".xls"}
+ZIP = b"PK\x03\x04"
+KINDS = {b"PAR1": ".parquet", ZIP: ".xlsx", b"\xd0\xcf\x11\xe0": ".xls"}
 """First bytes that say more than the ending of a name: people rename exports."""
+OF_WORKBOOKS = ("[content_types].xml", "mimetype", "content.xml")
+"""A zip archive with one of these is a workbook."""
+NO_TABLES = re.compile(r"(^|/)(__MACOSX/|\.|(readme|license|licence|changelog)[^/]*$)|/$", re.IGNORECASE)
+"""What lies in archives beside the table."""
 
 
 BUFFER = 1 << 20
@@ -41,23 +48,33 @@ class _ProgressFile(io.FileIO):
 
 @dataclass(frozen=True)
 class File:
-    """Where bytes come from. `content` is None for a file on disk. `source` is its name in messages, `ending` in lower case."""
+    """Where bytes come from. `content` is None for a file on disk. `source` is its name in messages, `ending` in lower case.
+    `member` is the file of a zip archive that is meant."""
 
     source: str
     ending: str
     path: Path | None = None
     content: bytes | None = None
+    member: str | None = None
 
     @classmethod
     def on_disk(cls, path: Path) -> File:
         """The file at `path`, its kind told by its first bytes where they are known, else by its name."""
-        endings = [ending.lower() for ending in path.suffixes]
-        if endings and endings[-1] in COMPRESSED:
-            endings.pop()
-        file = cls(str(path), endings[-1] if endings else "", path)
-        with file.binary() as stream:
+        return cls(str(path), _ending(path.name), path)._told_by_content()
+
+    @classmethod
+    def in_memory(cls, source: str, ending: str, content: bytes) -> File:
+        """A file of these bytes, its kind told by the first of them where they are known."""
+        return cls(source, ending, content=content)._told_by_content()
+
+    def _told_by_content(self) -> File:
+        with self.binary() as stream:
             start = stream.read(4)
-        return replace(file, ending=KINDS.get(start, file.ending))
+            if start == ZIP:
+                stream.seek(0)
+                if (member := _table_in(self, stream)) is not None:
+                    return replace(self, member=member, ending=_ending(member))
+        return replace(self, ending=KINDS.get(start, self.ending))
 
     @contextmanager
     def binary(self, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[IO[bytes]]:
@@ -69,7 +86,7 @@ class File:
                 raw.seek(0)
                 with self._unpacked(raw, start) as stream:
                     yield stream
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise DataError(f"{self.source} is a damaged archive: {error}.", "Fetch or pack it again.") from None
         except OSError as error:
             if error.errno is None:
@@ -85,7 +102,10 @@ class File:
 
     @contextmanager
     def _unpacked(self, raw: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
-        if start.startswith(GZIP):
+        if self.member is not None:
+            with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
+                yield cast(IO[bytes], stream)
+        elif start.startswith(GZIP):
             with gzip.open(raw) as stream:
                 yield cast(IO[bytes], stream)
         elif start == ZSTD:
@@ -123,3 +143,32 @@ class File:
             raise DataError(
                 f"{self.source} cannot be read as {encoding.name}{place}.", "Name the right encoding with --encoding."
             ) from None
+
+
+def _ending(name: str) -> str:
+    """The ending that says what is in a file, in lower case, behind those of packing."""
+    endings = [ending.lower() for ending in Path(name).suffixes]
+    if endings and endings[-1] in COMPRESSED:
+        endings.pop()
+    return endings[-1] if endings else ""
+
+
+def _table_in(file: File, stream: IO[bytes]) -> str | None:
+    """The name of the one table in a zip archive, or None where the archive is a workbook. Raises DataError for none or several."""
+    from superfine.data.formats import FORMATS
+
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            infos = archive.infolist()
+    except zipfile.BadZipFile:
+        return None  # the reader of workbooks will say that it is broken
+    if any(info.filename.lower() in OF_WORKBOOKS for info in infos):
+        return None
+    names = [info.filename for info in infos if not NO_TABLES.search(info.filename)]
+    tables = [name for name in names if _ending(name) in FORMATS]
+    if len(tables) != 1:
+        what = f"holds {len(tables)} tables: {', '.join(sorted(tables)[:10])}" if tables else "holds no table"
+        raise DataError(f"{file.source} {what}.", "Unpack it, and name one of the files.")
+    if next(info for info in infos if info.filename == tables[0]).flag_bits & 1:
+        raise DataError(f"{file.source} is protected by a password.", "Unpack it first.")
+    return tables[0]

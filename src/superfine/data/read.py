@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from superfine.data.files import KINDS, File
+from superfine.data.files import File
 from superfine.data.folders import read_folder
 from superfine.data.formats import FORMATS, PIECES
 from superfine.data.frames import from_frame
@@ -118,7 +118,7 @@ def read_file(file: File, options: ReadOptions) -> Table:
     if file.ending not in FORMATS:
         raise DataError(
             f'{file.source}: files that end in "{file.ending}" cannot be read.',
-            f"Readable are: {', '.join(FORMATS)}, also as .gz or .zst.",
+            f"Readable are: {', '.join(FORMATS)}, also as .gz, .zst or .zip.",
         )
     table: Table = FORMATS.load(file.ending)(file, options)
     return table
@@ -129,9 +129,9 @@ def standard_input() -> File:
     content = sys.stdin.buffer.read()
     if not content.strip():
         raise DataError("Nothing came in on standard input.")
-    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()
-    ending = ".jsonl" if start.startswith(b"{") else ".json" if start.startswith(b"[{") else ".csv"
-    return File(STANDARD_INPUT, KINDS.get(content[:4], ending), content=content)
+    start = content[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    ending = ".jsonl" if start.startswith(b"{") else ".json" if start.startswith((b"[{", b"[[")) else ".csv"
+    return File.in_memory(STANDARD_INPUT, ending, content)
 
 
 def _checked(table: Table) -> Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +29,8 @@ class Table:
     """Columns of text as they were read, all of length n.
 
     `row` (n,) counts records from the header, which is row 1 (JSON Lines: lines from 1; other formats without a header: records
-    from 1). `notes` are choices made in reading that the user should know; `bad_rows` are the records left out on request.
+    from 1). `notes` are choices made in reading that the user should know; `bad_rows` are the records left out on request;
+    `nested` says of columns with lists of several values where the first one is: they cannot be read as texts or classes.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Table:
     row: IntArray
     notes: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
+    nested: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -54,7 +57,8 @@ class Table:
                 f"{self.source} has other columns than the file before: {', '.join(self.columns)} instead of {', '.join(names)}.",
                 "Files that are read together need the same header.",
             )
-        return replace(self, columns=columns)
+        nested = {folded.get(name.casefold(), name): what for name, what in self.nested.items()}
+        return replace(self, columns=columns, nested=nested)
 
     def noting(self, *notes: str) -> Self:
         return replace(self, notes=(*notes, *self.notes))
@@ -111,9 +115,11 @@ class BadRows:
 def header_of(source: str, names: list[str]) -> list[str]:
     """Column names, trimmed; one without a name is called by its place. Raises DataError for a name that comes twice."""
     header = [name.strip() or f"column_{i}" for i, name in enumerate(names, start=1)]
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    counts = Counter(header)
+    doubled = sorted(name for name in counts if counts[name] > 1)
     if doubled:
-        raise DataError(f"{source}: the header names {', '.join(doubled)} more than once.", "Rename one of the columns.")
+        named = ", ".join(doubled[:5]) + (" and others" if len(doubled) > 5 else "")
+        raise DataError(f"{source}: the header names {named} more than once.", "Rename one of the columns.")
     return header
 
 
@@ -139,7 +145,8 @@ def concatenate(tables: list[Table]) -> Table:
             notes.append(f"{table.source} lacks the columns {', '.join(lacking)}: they are empty there.")
         notes.append(f"{table.source}: rows {table.row[0] + offset} to {table.row[-1] + offset}")
         offset += int(max([table.row[-1], *(b.row for b in table.bad_rows)]))
-    return Table(", ".join(t.source for t in tables), columns, np.concatenate(rows), tuple(notes), tuple(bad))
+    nested = {name: f"{table.source}: {what}" for table in reversed(tables) for name, what in table.nested.items()}
+    return Table(", ".join(t.source for t in tables), columns, np.concatenate(rows), tuple(notes), tuple(bad), nested)
 
 
 def as_text(value: object) -> str:

@@ -1,19 +1,28 @@
-"""JSON Lines (one object per line) and JSON (a list of objects, or columns)."""
+"""JSON Lines (one object per line) and JSON: lists of objects or of pairs, columns, frames of pandas, files of several parts."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from superfine.data.encodings import holds_broken_bytes
 from superfine.data.files import File
 from superfine.data.formats.delimited import NOT_UTF8, encoding_notes
-from superfine.data.table import BadRow, BadRows, ReadOptions, Table, as_text, header_of
+from superfine.data.nested import columns_of
+from superfine.data.table import BadRow, BadRows, ReadOptions, Table
 from superfine.errors import DataError
+from superfine.names import did_you_mean
 
 LINES_LOOK_LIKE = 'Each line looks like {"text": "...", "label": "..."}.'
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval"),
+}
+"""What the parts of a data set are called in files that hold several."""
 
 
 def read_json_lines(file: File, options: ReadOptions) -> Table:
@@ -40,15 +49,22 @@ def json_line_pieces(file: File, options: ReadOptions, size: int | None) -> Iter
                 bad.report(BadRow(file.source, number, number, reason, line[:80].rstrip()), LINES_LOOK_LIKE)
                 continue
             if len(numbers) == size:
-                yield Table(file.source, _columns(file.source, records), np.array(numbers, dtype=np.int64), notes, bad.take())
+                yield _table(file.source, records, numbers, notes, bad)
                 records, numbers, notes = [], [], ()
             records.append(record)
             numbers.append(number)
-    yield Table(file.source, _columns(file.source, records), np.array(numbers, dtype=np.int64), notes, bad.take())
+    yield _table(file.source, records, numbers, notes, bad)
+
+
+def _table(
+    source: str, records: list[dict[str, object]], numbers: list[int], notes: tuple[str, ...] = (), bad: BadRows | None = None
+) -> Table:
+    columns, nested = columns_of(source, records, numbers)
+    return Table(source, columns, np.array(numbers, dtype=np.int64), notes, bad.take() if bad else (), nested)
 
 
 def read_json(file: File, options: ReadOptions) -> Table:
-    """A list of objects, an object with such a list under some key, or an object of columns. JSON Lines as well."""
+    """A list of objects or of lists, an object with such a list under some key, or an object of columns. JSON Lines as well."""
     encoding = file.encoding(options)
     text = file.whole_text(encoding)
     try:
@@ -57,23 +73,93 @@ def read_json(file: File, options: ReadOptions) -> Table:
         if _object(text.lstrip().partition("\n")[0])[0] is not None:
             return read_json_lines(file, options)
         raise DataError(f"{file.source} is not JSON: {_reason(error)}.", "It is read as a list of objects.") from None
-    records = document if isinstance(document, list) else _table_in(document)
-    if records is None or not all(isinstance(record, dict) for record in records):
+    del text
+    content, note = _part(file.source, document, options)
+    records = _records(content)
+    if records is None:
         raise DataError(f"{file.source} holds no list of objects.", 'It should look like [{"text": "...", "label": "..."}, ...].')
-    notes = tuple(encoding_notes(encoding, file.source, options))
-    return Table(file.source, _columns(file.source, records), np.arange(1, len(records) + 1, dtype=np.int64), notes)
+    notes = (*encoding_notes(encoding, file.source, options), *note)
+    return _table(file.source, records, list(range(1, len(records) + 1)), notes)
 
 
-def _table_in(document: object) -> list[dict[str, object]] | None:
-    """The records of an object of columns, or the first list of objects in an object."""
-    if not isinstance(document, dict):
-        return None
+def _part(source: str, document: Any, options: ReadOptions) -> tuple[Any, tuple[str, ...]]:
+    """The part of a file that holds several, and a note that names the others; else the document."""
+    parts = {name: value for name, value in document.items() if _is_table(value)} if isinstance(document, dict) else {}
+    if options.sheet is not None:
+        if options.sheet not in parts:
+            there = f"Its parts are: {', '.join(parts)}." if parts else "Leave out --sheet."
+            raise DataError(f'{source} has no part "{options.sheet}".{did_you_mean(options.sheet, list(parts))}', there)
+        return parts[options.sheet], ()
+    if len(parts) < 2 or _is_table(list(document.values())):
+        return document, ()
+    usual = PARTS.get(options.part or "", ())
+    chosen = next((name for name in parts if name.casefold() in usual), next(iter(parts)))
+    others = ", ".join(name for name in parts if name != chosen)
+    return parts[chosen], (f'{source}: "{chosen}" is read, not {others}; another part: --sheet NAME',)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether this is a list of objects, or of lists of one length that is two or more."""
+    if not isinstance(value, list) or not value:
+        return False
+    if all(isinstance(record, dict) for record in value):
+        return True
+    return all(isinstance(record, list) for record in value) and len({len(record) for record in value}) == 1 and len(value[0]) > 1
+
+
+def _records(document: Any) -> list[dict[str, Any]] | None:
+    """The records of a table in any of its usual shapes, or None."""
+    if isinstance(document, list):
+        return _from_list(document)
+    return _from_object(document) if isinstance(document, dict) and document else None
+
+
+def _from_object(document: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if {"columns", "data"} <= document.keys() and _is_table(document["data"]):  # pandas, orient="split"
+        return [dict(zip(map(str, document["columns"]), row, strict=False)) for row in document["data"]]
+    if all(isinstance(value, dict) for value in document.values()):
+        return _from_frame(document)
     lists = [value for value in document.values() if isinstance(value, list)]
-    if lists and len(lists) == len(document) and not any(isinstance(cell, dict) for column in lists for cell in column):
-        if len({len(column) for column in lists}) > 1:
-            return None
-        return [dict(zip(document, cells, strict=True)) for cells in zip(*lists, strict=True)]
-    return next((value for value in lists if value and isinstance(value[0], dict)), [document] if not lists else None)
+    table = next((value for value in lists if _is_table(value)), None)
+    if len(lists) == len(document) and (table is None or len(lists) > 1):
+        return _from_columns(document)
+    if table is not None:
+        return _from_list(table)
+    return [document] if not lists else None
+
+
+def _from_columns(columns: dict[str, list[Any]]) -> list[dict[str, Any]] | None:
+    if len({len(column) for column in columns.values()}) > 1 or any(isinstance(c, dict) for v in columns.values() for c in v):
+        return None
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _from_list(rows: list[Any]) -> list[dict[str, Any]] | None:
+    """Objects as they are; lists by the names in the first one where these are names, else by their numbers."""
+    if all(isinstance(row, dict) for row in rows):
+        return rows
+    if not _is_table(rows):
+        return None
+    first, others = rows[0], rows[1:]
+    is_header = all(isinstance(name, str) and name.strip() and len(name) < 40 for name in first) and len(set(first)) == len(first)
+    repeats = any(row[i] == name for row in others for i, name in enumerate(first))
+    if is_header and not repeats and _names_a_column(first):
+        return [dict(zip(first, row, strict=True)) for row in others]
+    return [{str(i): value for i, value in enumerate(row, start=1)} for row in rows]
+
+
+def _names_a_column(names: list[str]) -> bool:
+    from superfine.data.columns import LABEL_NAMES, TEXT_NAMES
+
+    return bool({name.strip().casefold() for name in names} & {*LABEL_NAMES, *TEXT_NAMES})
+
+
+def _from_frame(frame: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """What pandas writes: an object of columns, each an object by index, or the other way round."""
+    inner = list(dict.fromkeys(key for value in frame.values() for key in value))
+    if all(map(str.isdecimal, inner)) or (not all(map(str.isdecimal, frame)) and len(frame) < len(inner)):
+        return [{name: column.get(index) for name, column in frame.items()} for index in inner]
+    return list(frame.values())
 
 
 def _object(line: str) -> tuple[dict[str, object] | None, str]:
@@ -89,14 +175,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg}, line {error.lineno} column {error.colno}" if error.lineno > 1 else error.msg
     return "a number or a nesting in it is too large"
-
-
-def _columns(source: str, records: list[dict[str, object]]) -> dict[str, list[str]]:
-    names = list(dict.fromkeys(name for record in records for name in record))
-    trimmed = dict(zip(names, header_of(source, names), strict=True))
-    return {trimmed[name]: [cell(record.get(name)) for record in records] for name in names}
-
-
-def cell(value: object) -> str:
-    """A JSON value as text; numbers and nested values as JSON writes them."""
-    return as_text(value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from superfine.data.files import File
+from superfine.data.nested import columns_of
 from superfine.data.table import ReadOptions, Table, as_text, header_of
 from superfine.errors import DataError
 from superfine.extras import require
 
 
 def read_parquet(file: File, options: ReadOptions) -> Table:
-    """Every column as text; rows are numbered from 1."""
+    """Every column as text, the fields of a structure as columns of their own; rows are numbered from 1."""
     require("files", "pyarrow")
     import pyarrow
     import pyarrow.parquet
@@ -23,14 +24,49 @@ def read_parquet(file: File, options: ReadOptions) -> Table:
         with file.binary() as stream:
             # Its threads, still starting when a short program ends, abort it.
             table = pyarrow.parquet.read_table(stream, use_threads=False, pre_buffer=False)
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{file.source} is no Parquet file that can be read: {error}.") from None
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{file.source} is no Parquet file that can be read: {error}.", "Write it again, or as CSV.") from None
     names = _class_names(table.schema.metadata or {})
-    columns = {
-        header: [as_text(value) for value in with_names(table.column(name).to_pylist(), names.get(name))]
-        for header, name in zip(header_of(file.source, table.column_names), table.column_names, strict=True)
-    }
-    return Table(file.source, columns, np.arange(1, table.num_rows + 1, dtype=np.int64))
+    rows = range(1, table.num_rows + 1)
+    columns: dict[str, list[str]] = {}
+    nested: dict[str, str] = {}
+    for header, name in zip(header_of(file.source, table.column_names), table.column_names, strict=True):
+        column = table.column(table.column_names.index(name))
+        values = _values(file.source, name, column)
+        if pyarrow.types.is_nested(column.type):
+            flat, several = columns_of(file.source, [{header: value} for value in values], rows)
+            columns |= flat
+            nested |= several
+        else:
+            columns[header] = [as_text(value) for value in with_names(values, names.get(name))]
+    return Table(file.source, columns, np.arange(1, table.num_rows + 1, dtype=np.int64), nested=nested)
+
+
+def _values(source: str, name: str, column: Any) -> list[Any]:
+    """The values of a column in Python. Raises DataError for bytes that are no text."""
+    import pyarrow
+    import pyarrow.types as kinds
+
+    try:
+        if kinds.is_binary(column.type) or kinds.is_large_binary(column.type) or kinds.is_fixed_size_binary(column.type):
+            return [None if value is None else value.decode() for value in column.to_pylist()]
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        row = next(i for i, value in enumerate(column.cast(pyarrow.large_binary()).to_pylist(), start=1) if not _is_text(value))
+        raise DataError(
+            f'{source}: the column "{name}" holds bytes that are not UTF-8, the first in row {row}.',
+            "Write the file again with its texts decoded.",
+        ) from None
+    except (pyarrow.ArrowException, OverflowError, ValueError):
+        # Dates that Python has no name for.
+        return list(column.cast(pyarrow.string()).to_pylist())
+
+
+def _is_text(value: bytes | None) -> bool:
+    try:
+        return value is None or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def with_names(values: list[Any], names: list[str] | None) -> list[Any]:
