@@ -13,6 +13,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from superfine.data.frames import as_texts
+from superfine.data.labels import number_key, visible
+from superfine.data.table import is_missing
 from superfine.errors import OutputError
 from superfine.records import Choices, FloatArray
 
@@ -65,13 +68,18 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         texts = as_texts(X)
         check_consistent_length(texts, y)
-        missing = next((i for i, value in enumerate(y) if value is None or value != value), None)  # noqa: PLR0124
+        if getattr(y, "ndim", 1) != 1:
+            raise ValueError(f"y is one class for each text, not a table of shape {np.shape(y)}")
+        missing = next((i for i, value in enumerate(y) if is_missing(value)), None)
         if missing is not None:
             raise ValueError(f"y[{missing}] is missing: every text needs a class")
-        classes, ids = np.unique(np.asarray(y), return_inverse=True)
-        names = [str(value).strip() for value in classes.tolist()]
-        if len(set(names)) < len(names) or "" in names:
+        classes, ids = np.unique(np.asarray(list(y)), return_inverse=True)
+        names = [visible(str(value)) for value in classes.tolist()]
+        if len({number_key(name) for name in names}) < len(names) or "" in names:
             raise ValueError("a class reads as an empty text, or two classes read the same")
+        empty = sorted(set(names) - {names[i] for text, i in zip(texts, ids, strict=True) if text.strip()})
+        if empty:
+            raise ValueError(f'all texts of the class "{empty[0]}" are empty')
         reporter = Reporter()
         if self.progress:
             from superfine.cli.console import ConsoleReporter
@@ -169,19 +177,6 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         return tags
-
-
-def as_texts(values: Sequence[str]) -> list[str]:
-    """A list of strings from a list, an array or a series of them. Raises ValueError for anything else."""
-    if isinstance(values, str):
-        raise ValueError("one text is not a list of texts")
-    if hasattr(values, "toarray") or getattr(values, "ndim", 1) != 1:
-        raise ValueError("texts are a list, an array or a series of strings, not a table: select its text column")
-    texts = list(values)
-    wrong = next((i for i, text in enumerate(texts) if not isinstance(text, str)), None)
-    if wrong is not None:
-        raise ValueError(f"texts[{wrong}] is no string but {type(texts[wrong]).__name__}")
-    return texts
 
 
 def _packed(folder: Path) -> bytes:

@@ -79,3 +79,22 @@ def test_an_empty_name_is_not_taken_for_none():
 def test_a_table_of_one_column_is_told_about_delimiters():
     with pytest.raises(DataError, match=r"single column.*\n.*delimiter"):
         choose_columns(table(**{"text|label": ["a b|x", "c d|y"]}))
+
+
+def test_the_second_text_of_a_pair_is_said_to_be_left_out():
+    pairs = table(
+        id=["1", "2", "3", "4"],
+        question1=["how do i bake bread", "what is rain", "where is rome", "who are you"],
+        question2=["how is bread baked", "why does it rain", "is rome in italy", "what is your name"],
+        is_duplicate=["1", "0", "0", "1"],
+    )
+    choice = choose_columns(pairs)
+    assert (choice.text, choice.label, choice.left_out) == (("question1",), "is_duplicate", ("question2",))
+    assert choose_columns(REVIEWS).left_out == ()
+
+
+def test_invisible_characters_in_labels_are_no_classes_and_empty_labels_are_none():
+    data = table(text=["a b", "c d", "e f"], label=["x\u200b", "x", "\u200b"])
+    examples, dropped = to_examples(data, choose_columns(data))
+    assert examples.label == ["x", "x"]
+    assert dropped.without_label == (4,)

@@ -304,3 +304,102 @@ def test_a_lazy_frame_is_asked_to_be_collected():
 
     with pytest.raises(DataError, match="collect"):
         read_table(polars.LazyFrame({"text": ["a"], "label": ["b"]}))
+
+
+def test_a_folder_of_brat_gives_the_lines_that_are_annotated_as_a_whole(tmp_path):
+    write(tmp_path, "a.txt", "It works well.\nIt broke, twice.\nNo opinion.\n")
+    write(tmp_path, "a.ann", "T1\tgood 0 14\tIt works well.\nT2\tbad 15 31\tIt broke, twice.\nT3\tThing 0 2\tIt\nA1\tSure T1\n")
+    write(tmp_path, "b.txt", "很好")
+    write(tmp_path, "b.ann", "T1\tgood 0 2\t很好\n")
+    table = read_table(tmp_path)
+    assert table.columns["text"] == ["It works well.", "It broke, twice.", "很好"]
+    assert table.columns["label"] == ["good", "bad", "good"]
+    assert table.notes == (f"{tmp_path}: 1 annotations cover a part of a line and are left out",)
+    write(tmp_path, "a.ann", "T1\tThing 0 2\tIt\n")
+    write(tmp_path, "b.ann", "")
+    with pytest.raises(DataError, match="none of which covers a whole text or line"):
+        read_table(tmp_path)
+
+
+def as_zip(members):
+    import zipfile
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_a_zip_archive_with_one_table_is_that_table(tmp_path):
+    beside = {"export/README.txt": "notes", "__MACOSX/data.csv": "x", "export/": ""}
+    assert read_table(write(tmp_path, "a.zip", as_zip({"export/data.csv": as_csv(COLUMNS), **beside}))).columns == COLUMNS
+    assert read_table(write(tmp_path, "b.zip", as_zip({"data.xlsx": as_excel(COLUMNS)}))).columns == COLUMNS
+    assert read_table(write(tmp_path, "c.csv", as_zip({"data.tsv": "text\tlabel\na\tb\n"}))).columns == {
+        "text": ["a"],
+        "label": ["b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.csv": "x,y\n1,2\n", "b.csv": "x,y\n1,2\n"}, "holds 2 tables: a.csv, b.csv"),
+        ({"a.png": "x"}, "holds no table"),
+    ],
+)
+def test_a_zip_archive_without_a_table_or_with_several_is_refused(tmp_path, members, message):
+    with pytest.raises(DataError, match=message):
+        read_table(write(tmp_path, "a.zip", as_zip(members)))
+
+
+def test_fifty_thousand_columns_are_read_in_linear_time_and_named_in_few_words(tmp_path):
+    names = [f"c{i}" for i in range(50_000)]
+    table = read_table(write(tmp_path, "a.csv", ",".join(names) + "\n" + ",".join(["1"] * 50_000) + "\n"))
+    assert list(table.columns) == names
+    from superfine.data.columns import choose_columns
+
+    with pytest.raises(DataError) as error:
+        choose_columns(table, ["c-1"], label="c1")
+    assert len(str(error.value)) < 500
+    doubled = write(tmp_path, "b.csv", ",".join(["a"] * 25_000 + ["b"] * 25_000) + "\n")
+    with pytest.raises(DataError, match="names a, b more than once"):
+        read_table(doubled)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"text": [b"\xff"], "label": ["a"]}, 'column "text" of the given table holds bytes that are not UTF-8, in row 1'),
+        ({"text": "one text", "label": ["a"]}, 'column "text" of the given table is no list'),
+        ({"text": np.zeros((2, 2)), "label": ["a", "b"]}, 'column "text" of the given table is no list'),
+    ],
+)
+def test_columns_that_hold_no_cells_are_named(frame, message):
+    with pytest.raises(DataError, match=message):
+        read_table(frame)
+
+
+def test_frames_with_nullable_types_categories_bytes_and_nested_values_are_read():
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "text": pd.Series(["a", None, "\ud83d half"], dtype=object),
+            "label": pd.array([1, pd.NA, 0], dtype="Int64"),
+            "kind": pd.Categorical(["x", None, "y"]),
+            "raw": [b"a", b"b", b"c"],
+            "tags": [["t"], [], ["u", "v"]],
+            "info": [{"n": 1}, {"n": 2}, {"n": 3}],
+        }
+    )
+    table = read_table(frame)
+    assert table.columns["text"] == ["a", "", "\ufffd half"]
+    assert table.columns["label"] == ["1", "", "0"]
+    assert table.columns["kind"] == ["x", "", "y"]
+    assert table.columns["raw"] == ["a", "b", "c"]
+    assert table.columns["tags"] == ["t", "", '["u", "v"]']
+    assert table.columns["info.n"] == ["1", "2", "3"]
+    assert table.nested == {"tags": 'row 3 holds a list: ["u", "v"]'}
+    with pytest.raises(DataError, match="same name"):
+        read_table(pd.DataFrame([["a", "b"]], columns=["text", "text "]))

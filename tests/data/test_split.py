@@ -1,6 +1,7 @@
 """Splits are seeded, stratified, and never let a text or a group straddle."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +44,23 @@ def test_rows_without_a_group_are_groups_of_their_own():
     _, held_out = split(targets, keys, 0.2, seed=0, groups=[" "] * 60 + [str(i // 4) for i in range(40)])
     assert any(i < 60 for i in held_out)
     assert len(held_out) >= 15
+
+
+@pytest.mark.parametrize("large", range(5))
+def test_a_large_group_among_five_never_costs_a_part_a_class(large):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        sizes = [300 if g == large else 25 for g in range(5)]
+        groups = [f"g{g}" for g, size in enumerate(sizes) for _ in range(size)]
+        targets = rng.integers(0, 3, len(groups))
+        stay, held_out = split(targets, [str(i) for i in range(len(groups))], 0.15, seed=seed, groups=groups)
+        assert set(targets[stay]) == set(targets[held_out]) == {0, 1, 2}
+        assert len(held_out) < len(stay)
+
+
+def test_a_class_of_one_large_group_and_some_small_ones_is_tested():
+    targets = np.array([0] * 200 + [1] * 200)
+    groups = ["big"] * 180 + [f"a{i // 5}" for i in range(20)] + [f"b{i // 10}" for i in range(200)]
+    for seed in range(20):
+        stay, held_out = split(targets, [str(i) for i in range(400)], 0.15, seed=seed, groups=groups)
+        assert set(targets[stay]) == set(targets[held_out]) == {0, 1}

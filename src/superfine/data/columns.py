@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superfine.data.labels import visible
-from superfine.data.table import Table
+from superfine.data.table import Table, listed
 from superfine.errors import DataError
 from superfine.names import did_you_mean
 from superfine.records import Examples
@@ -16,6 +16,8 @@ from superfine.records import Examples
 LABEL_NAMES = (
     "label",
     "labels",
+    "gold_label",
+    "annotation",
     "sentiment",
     "class",
     "category",
@@ -24,6 +26,9 @@ LABEL_NAMES = (
     "intent",
     "emotion",
     "polarity",
+    "is_duplicate",
+    "rating",
+    "stars",
     "标签",
     "类别",
     "情感",
@@ -41,24 +46,33 @@ TEXT_NAMES = (
     "tweet",
     "question",
     "document",
+    "question1",
+    "sentence1",
+    "text_a",
+    "text1",
+    "premise",
     "文本",
     "内容",
     "评论",
     "正文",
 )
+SECOND_TEXTS = ("text_pair", "question2", "sentence2", "text_b", "text2", "hypothesis", "answer", "passage", "context")
+PROSE = 15
+"""Characters of the values of a column, on average, from which on they look like texts."""
 MAX_CLASSES_SHARE = 0.5
 """A column in which more than half of the values are different is no label."""
 
 
 @dataclass(frozen=True)
 class ColumnChoice:
-    """The columns that are read, and whether they were found or named."""
+    """The columns that are read, and whether they were found or named. left_out: others that look like texts."""
 
     text: tuple[str, ...]
     text_pair: str | None
     label: str | None
     group: str | None
     found: bool
+    left_out: tuple[str, ...] = ()
 
     def describe(self) -> str:
         parts = [f"text = {' + '.join(self.text)}"]
@@ -93,10 +107,12 @@ def choose_columns(
     taken = {*texts, pair, grouped}
     if labelled is None and needs_label:
         labelled = _find_label(table, [c for c in table.columns if c not in taken])
+    left_out: tuple[str, ...] = ()
     if not texts:
         taken |= {labelled}
         texts = (_find_text(table, [c for c in table.columns if c not in taken]),)
-    return ColumnChoice(texts, pair, labelled, grouped, found)
+        left_out = _other_texts(table, [c for c in table.columns if c not in {*taken, *texts}], texts[0]) if needs_label else ()
+    return ColumnChoice(texts, pair, labelled, grouped, found, left_out)
 
 
 def _refuse_doubled(named: Sequence[str | None]) -> None:
@@ -122,7 +138,22 @@ def _named(table: Table, name: str) -> str:
         return folded[name.strip().casefold()]
     raise DataError(
         f'{table.source} has no column "{name}".{did_you_mean(name, table.columns)}',
-        f"Its columns are: {', '.join(table.columns)}.",
+        f"Its columns are: {listed(table.columns)}.",
+    )
+
+
+def _other_texts(table: Table, candidates: list[str], text: str) -> tuple[str, ...]:
+    """Columns that could be texts as well: named as a second one, or with values as long and as different as the text's."""
+    enough = max(PROSE, _mean_length(table.columns[text]) / 4)
+    return tuple(
+        name
+        for name in candidates
+        if name.casefold() in SECOND_TEXTS
+        or (
+            _mean_length(table.columns[name]) >= enough
+            and _different_share(table.columns[name]) > MAX_CLASSES_SHARE
+            and any(" " in value or not value.isascii() for value in table.columns[name][:200])
+        )
     )
 
 
@@ -159,7 +190,7 @@ def _find_text(table: Table, candidates: list[str]) -> str:
         _refuse_one_column(table)
         raise DataError(
             f"No column of {table.source} that is not named otherwise looks like text (letters are looked for).",
-            f"Name it with --text. Columns: {', '.join(table.columns)}.",
+            f"Name it with --text. Columns: {listed(table.columns)}.",
         )
     usual = _by_name(wordy, TEXT_NAMES)
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
@@ -177,7 +208,7 @@ def _find_label(table: Table, candidates: list[str]) -> str:
         _refuse_one_column(table)
         raise DataError(
             f"No column of {table.source} that is not named otherwise looks like a label.",
-            f"Name it with --label. Columns: {', '.join(table.columns)}.",
+            f"Name it with --label. Columns: {listed(table.columns)}.",
         )
     return min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c])))
 

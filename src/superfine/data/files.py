@@ -104,7 +104,7 @@ class File:
     def _unpacked(self, raw: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
         if self.member is not None:
             with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
-                yield cast(IO[bytes], stream)
+                yield stream
         elif start.startswith(GZIP):
             with gzip.open(raw) as stream:
                 yield cast(IO[bytes], stream)
@@ -154,7 +154,10 @@ def _ending(name: str) -> str:
 
 
 def _table_in(file: File, stream: IO[bytes]) -> str | None:
-    """The name of the one table in a zip archive, or None where the archive is a workbook. Raises DataError for none or several."""
+    """The name of the one table in a zip archive, or None where the archive is a workbook.
+
+    Raises DataError for an archive without a table, or with several.
+    """
     from superfine.data.formats import FORMATS
 
     try:

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from superfine.data.formats.parquet import with_names
-from superfine.data.table import Table, as_text
+from superfine.data.nested import columns_of
+from superfine.data.table import Table, as_text, is_missing, listed
 from superfine.errors import DataError
 
 SOURCE = "the given table"
 
 
 def from_frame(frame: Any) -> Table:
-    """Anything with named columns of equal length. Raises DataError for what has none."""
+    """Anything with named columns of equal length. Raises DataError for what has none, or has values that are no cells."""
     names = _column_names(frame)
-    columns = {str(name).strip(): [as_text(value) for value in _column(frame, name)] for name in names}
-    n_rows = {len(column) for column in columns.values()}
+    lists = {str(name).strip(): _column(frame, name) for name in names}
+    if len(lists) < len(names):
+        raise DataError("Two columns of the given table have the same name.", "Rename one of them.")
+    n_rows = {len(values) for values in lists.values()}
     if len(n_rows) != 1 or n_rows == {0}:
-        raise DataError(
-            f"The columns {', '.join(map(str, names)) or 'of the given table'} hold no rows, or not the same number of rows."
-        )
-    return Table(SOURCE, columns, np.arange(1, n_rows.pop() + 1, dtype=np.int64))
+        raise DataError(f"The columns {listed(lists) or 'of the given table'} hold no rows, or not the same number of rows.")
+    n = n_rows.pop()
+    columns: dict[str, list[str]] = {}
+    nested: dict[str, str] = {}
+    for name, values in lists.items():
+        if any(isinstance(value, list | tuple | dict | np.ndarray) for value in values):
+            records = [{name: _plain(value)} for value in values]
+            flat, several = columns_of(SOURCE, records, range(1, n + 1))
+            columns |= flat
+            nested |= several
+        else:
+            columns[name] = [_cell(name, row, value) for row, value in enumerate(values, start=1)]
+    return Table(SOURCE, columns, np.arange(1, n + 1, dtype=np.int64), nested=nested)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and tuples as lists."""
+    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
+
+
+def _cell(name: str, row: int, value: Any) -> str:
+    if not isinstance(value, bytes | bytearray):
+        return as_text(value)
+    try:
+        return bytes(value).decode()
+    except UnicodeDecodeError:
+        what = f'The column "{name}" of the given table holds bytes that are not UTF-8, in row {row}.'
+        raise DataError(what, "Decode them: .decode()") from None
 
 
 def _column_names(frame: Any) -> list[Any]:
@@ -47,5 +74,46 @@ def _column_names(frame: Any) -> list[Any]:
 
 def _column(frame: Any, name: Any) -> list[Any]:
     values = frame[name]
+    if getattr(values, "ndim", 1) != 1 or isinstance(values, str):
+        raise DataError(f'The column "{name}" of the given table is no list of values.', "Give one value for each row.")
     feature = getattr(frame, "features", {}).get(name) if hasattr(frame, "column_names") else None
     return with_names(list(values), getattr(feature, "names", None))
+
+
+class NotTextsError(TypeError, ValueError):
+    """What was handed over is no list of texts. A ValueError too, which is what scikit-learn expects of an estimator."""
+
+
+def as_texts(values: Any, name: str = "texts") -> list[str]:
+    """A list of strings from a list, an array, a series or anything else that gives them one after the other.
+
+    Half of a surrogate pair, which is no character, becomes U+FFFD. Raises NotTextsError for anything else, with what to hand
+    over: a table would give the names of its columns, and a set no order.
+    """
+    if isinstance(values, str | bytes):
+        raise NotTextsError(f"one text is not a list of texts: {name} should be [text]")
+    columns = _names_of_columns(values)
+    if columns:
+        which = f"{name}[{columns[0]!r}]"
+        raise NotTextsError(f"{name} is a list of texts, not a table with the columns {listed(columns)}: hand over one, {which}")
+    if getattr(values, "ndim", 1) != 1 or hasattr(values, "toarray"):
+        raise NotTextsError(f"{name} is a list of texts, not a table ({type(values).__name__}): hand over one column")
+    if isinstance(values, set | frozenset) or not isinstance(values, Iterable):
+        raise NotTextsError(f"{name} is a list of texts, not a {type(values).__name__}")
+    texts = list(values)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            what = f"missing ({text!r})" if is_missing(text) else f"no string but {type(text).__name__}"
+            raise NotTextsError(f"{name}[{i}] is {what}")
+        if not text.isascii():
+            texts[i] = as_text(text)
+    return texts
+
+
+def _names_of_columns(values: Any) -> list[str]:
+    """Of a mapping, a data frame or a Dataset; none of anything else."""
+    if isinstance(values, Mapping):
+        return [str(name) for name in values]
+    names = getattr(values, "column_names", None)
+    names = getattr(values, "columns", None) if names is None else names
+    return [str(name) for name in names] if isinstance(names, Iterable) else []

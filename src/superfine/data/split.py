@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superfine.records import IntArray
 
@@ -30,15 +31,50 @@ def split(
     for k in rng.permutation(len(by_class)):
         members = rng.permutation(by_class[k])
         wanted += share * unit_size[members].sum()
-        filled = np.cumsum(unit_size[members])
-        # A unit is taken when at least half of it still fits; the last one of a class stays.
-        fits = filled - unit_size[members] / 2 <= wanted
+        if groups is None:
+            # A unit is taken when at least half of it still fits; the last one of a class stays.
+            fits = np.cumsum(unit_size[members]) - unit_size[members] / 2 <= wanted
+        else:
+            fits = _fitting(unit_size[members], wanted)
         fits[-1:] = False
         held_out[members[fits]] = True
         # Not more than a row: what a class of few large units cannot give would distort the next one.
         wanted = float(np.clip(wanted - unit_size[members[fits]].sum(), -1.0, 1.0))
+    if groups is not None:
+        _give_each_part_every_class(held_out, units, targets, unit_size, share)
     is_held_out = held_out[units]
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+
+def _fitting(sizes: IntArray, wanted: float) -> NDArray[np.bool_]:
+    """Which units are taken, one after the other: those of which half still fits. One that is too large is passed over."""
+    taken, fits = 0, np.zeros(len(sizes), dtype=bool)
+    for i, size in enumerate(sizes.tolist()):
+        if taken + size / 2 <= wanted:
+            fits[i], taken = True, taken + size
+    return fits
+
+
+def _give_each_part_every_class(
+    held_out: NDArray[np.bool_], units: IntArray, targets: IntArray, unit_size: IntArray, share: float
+) -> None:
+    """Move units over until both parts have every class that two units have, where a row of it at least was to be held out.
+
+    The smallest unit is moved that takes no class from the part it leaves. Changes `held_out` in place.
+    """
+    pairs = np.unique(np.stack([units, targets]), axis=1)
+    class_sizes = np.bincount(targets)
+    for goes_to_held_out in (False, True):
+        for k in np.flatnonzero(class_sizes if not goes_to_held_out else share * class_sizes >= 1):
+            having = pairs[0, pairs[1] == k]
+            if len(having) < 2 or (held_out[having] == goes_to_held_out).any():
+                continue
+            left = pairs[:, held_out[pairs[0]] != goes_to_held_out]
+            counts = np.bincount(left[1], minlength=len(class_sizes))
+            last_ones = np.unique(left[0, counts[left[1]] == 1])
+            free = np.setdiff1d(having, last_ones)
+            if len(free):
+                held_out[free[np.argmin(unit_size[free])]] = goes_to_held_out
 
 
 def _units(keys: Sequence[str], groups: Sequence[str] | None) -> IntArray:

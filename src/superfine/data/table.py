@@ -12,6 +12,9 @@ import numpy as np
 from superfine.errors import DataError
 from superfine.records import IntArray
 
+MOST_NAMED = 20
+"""A message names so many columns at most."""
+
 
 @dataclass(frozen=True)
 class BadRow:
@@ -54,7 +57,7 @@ class Table:
         columns = {folded.get(name.casefold(), name): column for name, column in self.columns.items()}
         if not columns.keys() & set(folded.values()) or len(columns) < len(self.columns):
             raise DataError(
-                f"{self.source} has other columns than the file before: {', '.join(self.columns)} instead of {', '.join(names)}.",
+                f"{self.source} has other columns than the file before: {listed(self.columns)} instead of {listed(names)}.",
                 "Files that are read together need the same header.",
             )
         nested = {folded.get(name.casefold(), name): what for name, what in self.nested.items()}
@@ -112,6 +115,12 @@ class BadRows:
         return found
 
 
+def listed(names: Iterable[str]) -> str:
+    """The first of them, in a row."""
+    every = list(names)
+    return ", ".join(every[:MOST_NAMED]) + (f" and {len(every) - MOST_NAMED} more" if len(every) > MOST_NAMED else "")
+
+
 def header_of(source: str, names: list[str]) -> list[str]:
     """Column names, trimmed; one without a name is called by its place. Raises DataError for a name that comes twice."""
     header = [name.strip() or f"column_{i}" for i, name in enumerate(names, start=1)]
@@ -149,18 +158,22 @@ def concatenate(tables: list[Table]) -> Table:
     return Table(", ".join(t.source for t in tables), columns, np.concatenate(rows), tuple(notes), tuple(bad), nested)
 
 
+def is_missing(value: object) -> bool:
+    """Whether a value of Python stands for none: None, nan, pandas' NA and NaT."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124
+    except (TypeError, ValueError):  # pandas' NA refuses to be true or false
+        return True
+
+
 def as_text(value: object) -> str:
     """A cell as text: whole numbers without a decimal point, nothing for what stands for a missing value."""
     if isinstance(value, str):
         # Half of a surrogate pair, as cut tweets have them in JSON, is no character.
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if value is None:
-        return ""
-    try:
-        missing = bool(value != value)  # noqa: PLR0124
-    except (TypeError, ValueError):  # pandas' NA refuses to be true or false
-        missing = True
-    if missing:
+    if is_missing(value):
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from superfine.data.encode import Encoded, Encoder
+from superfine.data.frames import as_texts
 from superfine.errors import ModelError
 from superfine.records import Choices, Examples, FloatArray
 from superfine.tasks.classification import Classification
@@ -34,18 +35,20 @@ class TextPredictor(ABC):
         """The answer for each example, in the order given."""
 
     def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Choices:
-        """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`."""
-        if isinstance(texts, str):
-            raise TypeError("predict takes a list of texts, not one text")
-        for values in (texts, text_pairs or ()):
-            wrong = next((i for i, text in enumerate(values) if not isinstance(text, str)), None)
-            if wrong is not None:
-                raise TypeError(f"text {wrong} is no string but {type(values[wrong]).__name__}")
+        """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`.
+
+        Raises TypeError for what is no list of texts, ValueError for pairs where the model reads single texts and the other way
+        round, or for lists of different lengths.
+        """
+        first = as_texts(texts)
+        second = None if text_pairs is None else as_texts(text_pairs, "text_pairs")
+        if second is not None and len(first) != len(second):
+            raise ValueError(f"{len(first)} texts and {len(second)} text_pairs")
         if self.takes_pairs != (text_pairs is not None):
             raise ValueError(
                 "the model was trained on pairs of texts" if self.takes_pairs else "the model was trained on single texts"
             )
-        return self.predict_examples(Examples.of_texts(texts, text_pairs))
+        return self.predict_examples(Examples.of_texts(first, second))
 
 
 class TextModel(TextPredictor):

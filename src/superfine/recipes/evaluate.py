@@ -11,6 +11,7 @@ from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
 from superfine.data.read import DataSource, read_table
 from superfine.data.table import ReadOptions, Table
+from superfine.errors import DataError
 from superfine.evaluation.evaluate import evaluate
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
@@ -73,7 +74,12 @@ def columns_for(
     *,
     needs_label: bool,
 ) -> ColumnChoice:
-    """The columns as named, else those of the training data where the table has them, else found by content."""
+    """The columns as named, else those of the training data where the table has them, else found by content.
+
+    Raises DataError for a second text that the model does not read.
+    """
+    if text_pair is not None and manifest.text_pair is None:
+        raise DataError("The model was trained on single texts, and reads no pairs.", "Leave out --text-pair, or train with it.")
     known = has_columns(table, manifest.text)
     known_label = manifest.label if manifest.label and has_columns(table, [manifest.label]) else None
     known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None

@@ -16,6 +16,7 @@ from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.encodings import codec_of
 from superfine.data.files import File
+from superfine.data.formats.delimited import encoding_notes
 from superfine.data.formats.dialect import find_dialect
 from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read_pieces, standard_input
 from superfine.data.table import BadRow, ReadOptions, Table
@@ -65,7 +66,9 @@ class PredictJob:
         self.answer_columns = Choices.column_names(self.labels)
         self._given: Table | None = None
         if isinstance(data, str) and data == "-":
-            self._given = _standard_input(standard_input(), manifest, self._options, named=bool(text))
+            self._given = _lines_or_table(standard_input(), manifest, self._options, named=bool(text))
+        elif isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt" and Path(data).is_file():
+            self._given = _lines_or_table(File.on_disk(Path(data)), manifest, self._options, named=bool(text))
         columns: dict[str, None] = {}
         notes: list[str] = []
         bad: list[BadRow] = []
@@ -143,9 +146,9 @@ def _with_columns(table: Table, names: Iterable[str]) -> Table:
     return replace(table, columns={name: table.columns.get(name) or [""] * len(table) for name in names})
 
 
-def _standard_input(file: File, manifest: Manifest, options: ReadOptions, *, named: bool) -> Table:
-    """A table from standard input: a format with columns, CSV with the text column in its header, or else one text per line."""
-    if file.ending != ".csv" or named:
+def _lines_or_table(file: File, manifest: Manifest, options: ReadOptions, *, named: bool) -> Table:
+    """Standard input or a .txt file: a format with columns, CSV with the text column in its header, or else a text per line."""
+    if file.ending not in {".csv", ".txt"} or named:
         return read_file(file, options)
     encoding = file.encoding(options)
     with file.text(encoding) as stream:
@@ -156,8 +159,11 @@ def _standard_input(file: File, manifest: Manifest, options: ReadOptions, *, nam
         return read_file(file, options)
     if manifest.text_pair is not None:
         raise DataError(
-            "The model takes pairs of texts, and standard input has no header that names them.",
+            f"The model takes pairs of texts, and {file.source} has no header that names them.",
             f"Give CSV with the columns {', '.join(manifest.text)} and {manifest.text_pair}.",
         )
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    return Table(STANDARD_INPUT, {manifest.text[0]: lines}, np.arange(1, len(lines) + 1, dtype=np.int64))
+    notes = tuple(encoding_notes(encoding, file.source, options))
+    if file.source != STANDARD_INPUT:
+        notes += (f"{file.source}: one text per line; a table: name its text column with --text",)
+    return Table(file.source, {manifest.text[0]: lines}, np.arange(1, len(lines) + 1, dtype=np.int64), notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +46,17 @@ class Parts:
     config: RunConfig
     notes: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
+
+    def reading_facts(self) -> dict[str, Any]:
+        """What checks of the table need to know of how it was read."""
+        n_left_out = len(self.dropped["train"])
+        held_out = [part for name, part in (("validation", self.validation), ("test", self.test)) if name not in self.dropped]
+        return {
+            "columns": self.columns,
+            "has_header": self.config.data.header,
+            "n_read": n_left_out + len(self.train) + sum(map(len, held_out)),
+            "n_left_out": n_left_out,
+        }
 
 
 def prepare(
@@ -106,7 +117,7 @@ def _choose_rows(tables: dict[str, Table], settings: DataConfig) -> _Rows:
     columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
     rows, dropped = to_examples(tables["train"], columns)
     _refuse_unusable(rows, columns)
-    notes = _header_among_rows(rows, columns)
+    notes = _texts_left_out(tables["train"], columns)
     notes += tuple(note for table in tables.values() for note in _unseen_characters(table, columns.label))
     given, lost = {"train": rows}, {"train": dropped}
     for name, table in tables.items():
@@ -201,14 +212,14 @@ def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
     return choose_columns(table, columns.text, columns.text_pair, columns.label, group)
 
 
-def _header_among_rows(rows: Examples, columns: ColumnChoice) -> tuple[str, ...]:
-    """A note where the name of the label column is also one of its labels: a record taken for the header, or a header for one."""
-    if columns.label not in (rows.label or []):
+def _texts_left_out(table: Table, columns: ColumnChoice) -> tuple[str, ...]:
+    """A note on columns that look like texts and are not read."""
+    if not columns.left_out or columns.text_pair:
         return ()
-    row = int(rows.row[(rows.label or []).index(str(columns.label))])
+    other, text = columns.left_out[0], columns.text[0]
     return (
-        f'"{columns.label}" is the name of the label column and a label as well (row {row}): '
-        "does the file lack a header, or have a second one?",
+        f"{table.source}: {', '.join(columns.left_out[:5])} looks like a text as well and is not read. "
+        f'Pairs: --text-pair "{other}"; joined: --text "{text}" --text "{other}"',
     )
 
 

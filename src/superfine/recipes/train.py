@@ -101,6 +101,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         max_length=model.max_length,
         model=config.model.name,
         cleans=config.data.cleaning,
+        **parts.reading_facts(),
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

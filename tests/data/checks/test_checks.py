@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoded
 from superfine.records import Examples
 
@@ -120,3 +121,31 @@ def test_what_cleaning_takes_out_of_more_than_a_hundredth_is_said_in_a_line():
     assert "removed_by_cleaning" not in found(Inspection(kept))
     few = examples(*[(f"plain {i}", "ab"[i % 2]) for i in range(200)], ("<br>one", "a"))
     assert "removed_by_cleaning" not in found(Inspection(few))
+
+
+def test_a_first_row_that_looks_like_data_is_a_warning():
+    columns = ColumnChoice(("this is the very first review here",), None, "5", None, found=True)
+    finding = found(Inspection(SOUND, columns=columns))["header_row"]
+    assert finding.severity == "warning"
+    assert "looks like a value" in finding.message
+    assert "--no-header" in finding.advice
+    assert "header_row" not in found(Inspection(SOUND, columns=columns, has_header=False))
+    assert "header_row" not in found(Inspection(SOUND, columns=ColumnChoice(("text",), None, "label", None, found=True)))
+
+
+def test_labels_that_stand_for_a_missing_value_are_a_warning():
+    train = examples(*[(f"t{i}", label) for i, label in enumerate(["pos", "neg", "NULL", "N/A"] * 20)])
+    finding = found(Inspection(train))["placeholder_label"]
+    assert (finding.severity, finding.count) == ("warning", 40)
+    assert '"NULL"' in finding.message
+
+
+def test_a_large_share_of_rows_left_out_is_a_warning():
+    finding = found(Inspection(SOUND, n_read=100, n_left_out=60))["left_out_rows"]
+    assert (finding.severity, finding.count, finding.share) == ("warning", 60, 0.6)
+    assert "left_out_rows" not in found(Inspection(SOUND, n_read=100, n_left_out=10))
+
+
+def test_a_text_column_of_numbers_is_a_warning():
+    train = examples(*[(f"{i}.5", "ab"[i % 2]) for i in range(40)])
+    assert found(Inspection(train))["numeric_text"].severity == "warning"

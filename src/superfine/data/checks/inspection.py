@@ -8,6 +8,7 @@ from functools import cached_property
 
 from superfine.data.checks import CHECKS
 from superfine.data.clean import same_text_keys
+from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoded
 from superfine.records import Examples, Finding
 
@@ -20,6 +21,8 @@ class Inspection:
     """train: the rows that are learned from. validation: those that choose by. test: those that are scored.
 
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
+    columns: which ones were read, under the names of a header or without one. n_read: rows of the training file, of which
+    n_left_out have no text or no label.
     """
 
     train: Examples
@@ -29,6 +32,10 @@ class Inspection:
     max_length: int = 0
     model: str = ""
     cleans: bool = True
+    columns: ColumnChoice | None = None
+    has_header: bool = True
+    n_read: int = 0
+    n_left_out: int = 0
 
     @cached_property
     def train_keys(self) -> list[str]:

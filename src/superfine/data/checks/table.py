@@ -1,0 +1,96 @@
+"""Whether the table was read as it was meant: a header, a text column, labels, and few rows without them."""
+
+from __future__ import annotations
+
+import re
+
+from superfine.data.checks.inspection import Inspection, finding, label_counts
+from superfine.records import Finding
+
+PLACEHOLDERS = frozenset(
+    {"null", "none", "nan", "n/a", "na", "#n/a", "nil", "-", "?", "unknown", "undefined", "missing", "<na>", "\\n", "无", "空"}
+)
+"""Words by which tables say that there is no value, in lower case."""
+LEFT_OUT = 0.3
+MANY_WORDS, LONG_NAME = 5, 50
+NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,:/ -]*\s*")
+
+
+def header_row(inspection: Inspection) -> list[Finding]:
+    """Names of columns that look like data: a record taken for the header, or a file with two."""
+    columns, train = inspection.columns, inspection.train
+    if columns is None or not inspection.has_header:
+        return []
+    names = [*columns.text, *filter(None, (columns.text_pair, columns.label))]
+    odd = next((name for name in names if _looks_like_data(name)), None)
+    label = columns.label if columns.label in (train.label or []) else None
+    if odd is None and label is None:
+        return []
+    rows = [(train.label or []).index(label)] if label is not None else [0]
+    row = int(train.row[rows[0]])
+    what = (
+        f'"{label}" is the name of the label column and a label as well (row {row})'
+        if label is not None
+        else f'"{str(odd)[:60]}" looks like a value'
+    )
+    return finding(
+        "header_row",
+        "warning",
+        rows,
+        train,
+        f"The first row was taken for a header, and {what}: does the file lack a header, or have a second one?",
+        "If the file has no header: --no-header, and name the columns by their numbers, --text 1 --label 2.",
+    )
+
+
+def _looks_like_data(name: str) -> bool:
+    return len(name) > LONG_NAME or len(name.split()) > MANY_WORDS or bool(NUMBER.fullmatch(name))
+
+
+def placeholder_label(inspection: Inspection) -> list[Finding]:
+    """Classes called by a word that means that there is no value."""
+    words = [name for name in label_counts(inspection.train) if name.casefold() in PLACEHOLDERS]
+    rows = [i for i, label in enumerate(inspection.train.label or []) if label in words]
+    named = ", ".join(f'"{word}"' for word in words[:5])
+    return finding(
+        "placeholder_label",
+        "warning",
+        rows,
+        inspection.train,
+        f"A class is called by a word that usually stands for a missing value: {named}.",
+        "If these rows have no label, empty their labels: rows without one are left out.",
+    )
+
+
+def left_out_rows(inspection: Inspection) -> list[Finding]:
+    """A large part of the rows has no text or no label."""
+    n, n_kept = inspection.n_left_out, inspection.n_read - inspection.n_left_out
+    if n < LEFT_OUT * max(1, inspection.n_read):
+        return []
+    return [
+        Finding(
+            "left_out_rows",
+            "warning",
+            n,
+            n / inspection.n_read,
+            (),
+            f"{n} of {inspection.n_read} training rows have no text or no label and are left out; {n_kept} are used.",
+            "Are the columns the right ones? Name them with --text and --label.",
+        )
+    ]
+
+
+def numeric_text(inspection: Inspection) -> list[Finding]:
+    """The text column holds numbers."""
+    texts = inspection.train.text
+    rows = [i for i, text in enumerate(texts) if NUMBER.fullmatch(text)]
+    if len(rows) <= 0.5 * len(texts):
+        return []
+    return finding(
+        "numeric_text",
+        "warning",
+        rows,
+        inspection.train,
+        f"{len(rows)} of {len(texts)} texts are numbers.",
+        "Is the text column the right one? Name it with --text.",
+    )
