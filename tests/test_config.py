@@ -1,5 +1,7 @@
 """The configuration: durations, dotted keys, files, and every mistake in one message."""
 
+import time
+
 import pytest
 
 from superfine.config import build_config, known_keys, parse_assignments, read_config_file
@@ -77,3 +79,49 @@ def test_a_key_that_has_no_effect_any_more_is_ignored_with_a_note():
     build_config({"model": {"flash_from": {"scoring": 256, "training": "auto"}}}, {"model.flash_from.scoring": 128}, notes)
     assert len(notes) == 1
     assert notes[0].startswith('"model.flash_from" has no effect any more')
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+HOSTILE = {
+    "aliases of aliases": BOMB,
+    "an alias of itself": "data: &a [*a]\n",
+    "no date": "seed: 2020-13-45\n",
+    "no hexadecimal": "seed: 0x_\n",
+    "no binary": "seed: 0b_\n",
+    "an empty int": "seed: !!int ''\n",
+    "an int of letters": "seed: !!int abc\n",
+    "5,000 digits": "seed: " + "9" * 5000 + "\n",
+    "5,000 digits in base 60": "seed: " + ":".join(["59"] * 5000) + "\n",
+    "3,000 brackets": "seed: " + "[" * 3000 + "]" * 3000 + "\n",
+    "an object of Python": "seed: !!python/object/apply:os.system ['true']\n",
+    "a key that is a list": "? [a, b]\n: 1\n",
+    "keys that are numbers": "1: {2: 3}\n",
+    "two documents": "seed: 1\n---\nseed: 2\n",
+    "an unknown anchor": "seed: *nobody\n",
+    "a tab": "seed:\n\t- 1\n",
+    "a control character": "seed: \x07\n",
+    "a number that is none": "training: {learning_rate: .nan, epochs: .inf}\n",
+    "a merge of no mapping": "<<: 1\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_yaml_is_one_message_at_once(text, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    started = time.monotonic()
+    with pytest.raises(ConfigError) as error:
+        build_config(read_config_file(path))
+    assert time.monotonic() - started < 1
+    assert len(error.value.message) < 1000
+
+
+@pytest.mark.parametrize("value", ["0x_", "0b_", "2020-13-45", "9" * 5000, "[" * 3000, "!!int ''", "&a [*a]", ":".join(["59"] * 5000), "{a: b}"])  # fmt: skip
+def test_hostile_assignments_are_one_message_at_once(value):
+    started = time.monotonic()
+    with pytest.raises(ConfigError) as error:
+        build_config({}, parse_assignments([f"training.epochs={value}"]))
+    assert time.monotonic() - started < 1
+    assert len(error.value.message) < 1000

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from superfine.errors import ConfigError
+from superfine.errors import ConfigError, first_line
 from superfine.names import did_you_mean
 
 RECORD_KEYS = ("request", "choices")
@@ -29,6 +29,10 @@ RENAMED = {
 """Keys by the names they had in earlier versions: still read, with a note."""
 WITHOUT_EFFECT = {"model.flash_from": "which kernel computes attention follows from the processor and the format"}
 """Keys of earlier versions that are ignored, with a note that says why."""
+
+LONGEST_YAML, MOST_VALUES = 1 << 20, 100_000
+"""A configuration is a page, and a run's own with all its rows listed is a few more."""
+LONGEST_SHOWN = 80
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -109,7 +113,7 @@ class DataConfig(_Section):
     cleaning: bool = Field(True, description="NFC, control characters, HTML, white space; saved in the tokenizer")
     cache_tokens: bool = Field(True, description="keep the tokens of large data on disk, for the next run on the same texts")
     validation_share: float = Field(0.10, gt=0, lt=0.5, description="share of the training part without a validation file")
-    validation_rows: int = Field(2000, gt=0, description="at most so many validation rows are held out")
+    validation_rows: int = Field(2000, gt=0, le=1 << 40, description="at most so many validation rows are held out")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="share of all rows without a test file")
 
 
@@ -117,7 +121,7 @@ class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
     name: str = Field(DEFAULT_MODEL, description="hub name or local folder")
-    max_length: int = Field(256, gt=2, description="tokens per text; longer texts are cut, and that is counted")
+    max_length: int = Field(256, gt=2, le=1 << 20, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
 
@@ -132,8 +136,10 @@ class TaskConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are fitted."""
 
-    epochs: int | None = Field(None, gt=0, description="passes over the training rows at most; absent: by rows and classes")
-    batch_size: int | None = Field(None, gt=0, description="texts per step; absent: by rows and classes")
+    epochs: int | None = Field(
+        None, gt=0, le=1_000_000, description="passes over the training rows at most; absent: by rows and classes"
+    )
+    batch_size: int | None = Field(None, gt=0, le=1_000_000, description="texts per step; absent: by rows and classes")
     learning_rate: float | None = Field(
         None, gt=0, description="peak rate of AdamW below the head; absent: by the model's width and the batch size"
     )
@@ -147,7 +153,10 @@ class TrainingConfig(_Section):
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the run in which the rate rises")
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     patience: int = Field(
-        2, ge=0, description="stop after so many epochs in a row that validate worse than the best, beyond chance; 0 never stops"
+        2,
+        ge=0,
+        le=1_000_000,
+        description="stop after so many epochs in a row that validate worse than the best, beyond chance; 0 never stops",
     )
     class_weights: Literal["auto", "none", "balanced"] = Field(
         "auto",
@@ -204,20 +213,51 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise ConfigError(f'"{assignment}" is not of the form key=value.', "For example: --set training.epochs=3")
         try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            values[key.strip()] = parse_yaml(value)
+        except ValueError:  # no YAML: a name with a colon, a text
             values[key.strip()] = value
     return values
+
+
+def parse_yaml(text: str) -> Any:
+    """What YAML says, plain values only. Raises ValueError with the reason, at once, whatever the text is.
+
+    PyYAML raises errors of a dozen kinds, and expands aliases of aliases until the memory is full.
+    """
+    if len(text) > LONGEST_YAML:
+        raise ValueError(f"it is longer than {LONGEST_YAML >> 20} million characters")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None and _expanded_size(node, {}) > MOST_VALUES:
+            raise ValueError("its aliases stand for too many values")
+        return None if node is None else loader.construct_document(node)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deep") from None
+    except Exception as error:
+        raise ValueError(first_line(error)) from None
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, with its aliases written out."""
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1  # an alias inside of what it stands for has no end
+        children = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        is_scalar = isinstance(node, yaml.ScalarNode)
+        known[id(node)] = 1 if is_scalar else 1 + sum(_expanded_size(child, known) for child in children)
+    return known[id(node)]
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """The YAML mapping in `path`."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"The configuration file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The configuration file {path} cannot be read: {error}", "It is YAML, such as run.yaml of a run."
+        ) from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -278,8 +318,17 @@ def _explain(error: ValidationError) -> str:
         if mistake["type"] == "extra_forbidden":
             lines.append(f'There is no option "{key}".{_suggest(key)}')
         else:
-            lines.append(f'"{key}" cannot be {mistake["input"]!r}: {mistake["msg"].removeprefix("Value error, ")}.')
+            lines.append(f'"{key}" cannot be {_shown(mistake["input"])}: {mistake["msg"].removeprefix("Value error, ")}.')
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    """A value as Python writes it, not more than a line of it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a number or a nesting that is too large"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _suggest(key: str) -> str:

@@ -31,11 +31,12 @@ class ModelLocation:
 
 def resolve(name: str) -> ModelLocation:
     """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model, and for a hub out of reach."""
-    if name in NAMES:
+    path = Path(name).expanduser()
+    # A folder of the user's is what the user means, also where it has the name of the embedded model.
+    if name in NAMES and not (path / "config.json").is_file():
         folder = embedded_model()
         if folder is not None:
             return ModelLocation(name, str(folder), True)
-    path = Path(name).expanduser()
     if not name.strip() or path.is_file():
         raise ModelError(
             f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',

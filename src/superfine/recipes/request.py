@@ -8,9 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from superfine.config import RunConfig, build_config, read_config_file
+from superfine.config import RunConfig, build_config, parse_yaml, read_config_file
 from superfine.data.read import DataSource
 from superfine.errors import ConfigError, OutputError
 from superfine.predictors.bundle import UNFINISHED
@@ -72,7 +70,7 @@ def make_request(
         raise ConfigError("--resume takes configuration and folder from the run.", "Leave out --config and --out.")
     marker = _marker_to_resume(resume)
     settings = build_config(read_config_file(marker), overrides, notes)
-    asked = yaml.safe_load(marker.read_text(encoding="utf-8")).get("request") or {}
+    asked = parse_yaml(marker.read_text(encoding="utf-8")).get("request") or {}
     validation, test = validation or asked.get("validation"), test or asked.get("test")
     return Request(data, validation, test, settings, resume, force, True, strict, started, language, tuple(notes))
 
