@@ -25,6 +25,15 @@ def default_language(environment: Mapping[str, str] | None = None) -> str:
     return "en"
 
 
+UNPRINTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""Characters that move the cursor, colour the screen, turn the writing round or are not seen, and halves of characters."""
+
+
+def printable(text: str) -> str:
+    """`text` as it may stand on a screen, whatever data it repeats: such characters as `\\u001b`. Line ends and tabs stay."""
+    return UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def translate(text: str, language: str) -> str:
     """`text` in that language, line by line; a line without a pattern stays as it is, and so does what stands in the gaps."""
     if language == "en" or not text:

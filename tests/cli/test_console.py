@@ -7,6 +7,7 @@ from rich.console import Console
 
 from superfine.cli import console
 from superfine.cli.console import ConsoleReporter
+from superfine.records import Finding
 
 
 @pytest.fixture
@@ -51,3 +52,14 @@ def test_the_line_speaks_the_users_language(reporter):
     plain, stream = reporter(terminal=False, language="zh")
     plain.progress(10, 40)
     assert "还剩" in stream.getvalue()
+
+
+def test_characters_that_command_a_terminal_are_written_out(reporter):
+    plain, stream = reporter(terminal=True)
+    plain.note('Columns: text = "\x1b[2J\u202eevil\u200b"')
+    found = Finding("rare_class", "warning", 1, 0.1, (2,), "class \x1b]0;x\x07", "do \x9b31m")
+    plain.findings([found])
+    shown = stream.getvalue()
+    assert "\\u001b[2J\\u202eevil\\u200b" in shown
+    assert not {"\x07", "\u202e", "\x9b"} & set(shown)
+    assert "\x1b]0" not in shown

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from superfine.backbones.batch import collate, length_sorted_batches
-from superfine.backbones.load import load_for_classification
+from superfine.backbones.load import load_for_classification, open_pretrained
 from superfine.data.encode import Encoder
 from superfine.records import Examples
 from tests.conftest import make_rows
@@ -123,3 +123,45 @@ def test_texts_whose_start_is_cleaned_are_read_as_the_saved_tokenizer_reads_them
     saved.enable_truncation(24)
     for text, found in zip(texts, ours, strict=True):
         assert found == (saved.encode(text).ids or [0]), text
+
+
+LONG = {
+    "english": "the kettle was lovely and my lamp is broken, really. ",
+    "no blanks": "kettle-lamp-chair,",
+    "markup": "<br>\n" * 30 + "kettle lamp ",
+    "comments": "<!-- " + "chair " * 300 + "--> kettle ",
+    "entities": "&nbsp;&amp;&quot; lamp ",
+    "one word": "k",
+}
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "llama"])
+@pytest.mark.parametrize("piece", LONG.values(), ids=LONG)
+def test_a_text_of_megabytes_has_the_tokens_that_it_has_uncut(tiny_model, family, piece, monkeypatch):
+    encoder = open_pretrained(str(tiny_model(family))).encoder(32)
+    text = (piece * (150_000 // len(piece)))[:150_000]
+    examples = Examples.of_texts([text, "short", text[:20_000]])
+    cut = encoder.encode(examples)
+    asked = []
+    monkeypatch.setattr(encoder, "_beginning", lambda text: asked.append(text) or text)
+    whole = encoder.encode(examples)
+    assert len(asked) == 3
+    assert np.array_equal(cut.ids, whole.ids)
+    assert np.array_equal(cut.starts, whole.starts)
+    assert np.array_equal(cut.truncated, whole.truncated)
+
+
+def test_of_a_pair_the_longer_text_stays_the_longer_one(tiny_model, monkeypatch):
+    encoder = open_pretrained(str(tiny_model("bert"))).encoder(31)
+    long, longer = "lamp kettle " * 20_000, "chair book " * 30_000
+    pairs = Examples.of_texts([long, longer, "a mug", long, long], [longer, long, long, "a mug", "pan " * 40])
+    cut = encoder.encode(pairs)
+    monkeypatch.setattr(encoder, "_beginning", lambda text: text)
+    whole = encoder.encode(pairs)
+    assert np.array_equal(cut.ids, whole.ids)
+
+
+def test_a_long_text_costs_no_tokens_of_what_is_not_read(tiny_model):
+    encoder = open_pretrained(str(tiny_model("bert"))).encoder(32)
+    (beginning,), _ = encoder._beginnings(["the kettle was lovely " * 300_000], None)
+    assert len(beginning) < 150_000

@@ -403,3 +403,28 @@ def test_frames_with_nullable_types_categories_bytes_and_nested_values_are_read(
     assert table.nested == {"tags": 'row 3 holds a list: ["u", "v"]'}
     with pytest.raises(DataError, match="same name"):
         read_table(pd.DataFrame([["a", "b"]], columns=["text", "text "]))
+
+
+@pytest.mark.parametrize("address", ["https://example.org/data.csv", "s3://bucket/data.csv"])
+def test_an_address_is_said_not_to_be_read(address):
+    with pytest.raises(DataError, match="is an address: nothing is fetched from there"):
+        read_table(address)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_line_that_fills_the_memory_is_refused_before_it_does(tmp_path, name, monkeypatch):
+    from superfine.data import files
+
+    monkeypatch.setattr(files, "LONGEST_LINE", 1 << 20)
+    path = write(tmp_path, f"{name}.gz", gzip.compress(b'{"text": "label"}\n' + b"a" * (3 << 20)))
+    with pytest.raises(DataError, match=r"line \d is longer than 1 million characters"):
+        read_table(path)
+
+
+def test_json_that_fills_the_memory_is_refused_before_it_does(tmp_path, monkeypatch):
+    from superfine.data import files
+
+    monkeypatch.setattr(files, "LONGEST_TEXT", 1 << 20)
+    path = write(tmp_path, "a.json", "[" + '"a",' * (1 << 20) + "1]")
+    with pytest.raises(DataError, match="holds over 1 million characters"):
+        read_table(path)

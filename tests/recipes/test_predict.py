@@ -277,3 +277,71 @@ def test_a_baseline_has_no_precision_and_an_unknown_one_is_refused(trained, tmp_
     assert "--precision is of the model" in capsys.readouterr().err
     assert superfine_command("evaluate", trained.folder, data, "--with", "bert") == 2
     assert 'holds no baseline "bert"' in capsys.readouterr().err
+
+
+def stdin_of(monkeypatch, content):
+    class Stdin:
+        buffer = type("B", (), {"read": staticmethod(lambda: content.encode())})
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+
+
+def test_a_long_line_on_standard_input_is_a_text(trained, monkeypatch, capsys):
+    for content in ("lovely " * 30_000 + "\n", 'text\n"' + "lovely " * 30_000 + '"\n'):
+        stdin_of(monkeypatch, content)
+        assert superfine_command("predict", trained.folder) == 0
+        csv.field_size_limit(2**31 - 1)
+        (row,) = csv.DictReader(StringIO(capsys.readouterr().out))
+        assert row["text"].strip() == ("lovely " * 30_000).strip()
+
+
+def test_a_txt_file_is_read_line_by_line_unless_it_is_a_table(trained, tmp_path, capsys):
+    (tmp_path / "texts.txt").write_text("this is lovely, really\nthat is awful\n", encoding="utf-8")
+    assert superfine_command("predict", trained.folder, tmp_path / "texts.txt", "--lang", "en") == 0
+    captured = capsys.readouterr()
+    assert [row["text"] for row in csv.DictReader(StringIO(captured.out))] == ["this is lovely, really", "that is awful"]
+    assert "one text per line" in captured.err
+    (tmp_path / "table.txt").write_text("id;text\n1;this is lovely\n", encoding="utf-8")
+    assert superfine_command("predict", trained.folder, tmp_path / "table.txt") == 0
+    assert [row["id"] for row in csv.DictReader(StringIO(capsys.readouterr().out))] == ["1"]
+
+
+def test_a_second_text_is_refused_by_a_model_of_single_texts(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "pairs.csv", [("a", "b", "good")] * 3, ("text", "other", "label"))
+    for command in ("predict", "evaluate"):
+        assert superfine_command(command, trained.folder, data, "--text-pair", "other", "--lang", "en") == 2
+        assert "trained on single texts, and reads no pairs" in capsys.readouterr().err
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1", "lovely", "-5", "+3.5"]
+
+
+def test_cells_that_are_formulas_to_a_spreadsheet_are_said_and_made_safe_on_request(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", [(text, "lovely") for text in FORMULAS], ("note", "text"))
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "a.csv", "--lang", "en") == 0
+    assert "5 cells look like formulas to a spreadsheet" in capsys.readouterr().err
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "b.csv", "--excel-safe", "--lang", "en") == 0
+    assert "look like formulas" not in capsys.readouterr().err
+    notes = {}
+    for name in "ab":
+        with open(tmp_path / f"{name}.csv", encoding="utf-8", newline="") as file:
+            notes[name] = [row["note"] for row in csv.DictReader(file)]
+    assert notes["a"] == FORMULAS
+    assert notes["b"] == [f"'{text}" for text in FORMULAS[:5]] + FORMULAS[5:]
+
+
+def test_what_moves_a_cursor_never_reaches_a_terminal_and_is_whole_in_a_file(trained, tmp_path, monkeypatch, capsys):
+    evil = "\x1b[31mred \u202ekcab\u2069 \x07 lovely"
+    data = write_csv(tmp_path / "new.csv", [(evil, "x")], ("text", "bell\x07\x1b]0;title"))
+    assert superfine_command("predict", trained.folder, data) == 0
+    captured = capsys.readouterr()
+    assert evil in captured.out, "a pipe gets what was read"
+    assert not {"\x1b", "\x07", "\u202e"} & set(captured.err)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for form in ([], ["--json"]):
+        assert superfine_command("predict", trained.folder, data, *form) == 0
+        shown = capsys.readouterr().out
+        assert not {"\x1b", "\x07", "\u202e", "\u2069"} & set(shown)
+    assert json.loads(shown)["predictions"][0]["text"] == evil
+    assert superfine_command("predict", trained.folder, tmp_path / "no\x1b[31m\u202efile.csv") == 2
+    assert not {"\x1b", "\u202e"} & set(capsys.readouterr().err)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from superfine.language import translate
+from superfine.language import printable, translate
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
 
@@ -63,7 +63,7 @@ class ConsoleReporter(Reporter):
         self.console.print(f"  {self._in_language(message)}", markup=False)
 
     def _in_language(self, message: str) -> str:
-        return translate(message, self.language)
+        return printable(translate(message, self.language))
 
     def findings(self, findings: Sequence[Finding]) -> None:
         for found in findings:

@@ -15,7 +15,7 @@ import click
 
 from superfine.cli.help import speaking
 from superfine.errors import OutputError
-from superfine.language import translate
+from superfine.language import printable, translate
 
 if TYPE_CHECKING:
     from superfine.data.table import BadRow
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def tell(message: str) -> None:
     """One line or more on standard error, in the user's language."""
-    click.echo(translate(message, speaking.get()), err=True)
+    click.echo(printable(translate(message, speaking.get())), err=True)
 
 
 def tell_reading(notes: Sequence[str], bad_rows: Sequence[BadRow]) -> None:
@@ -55,7 +55,15 @@ def end_orderly() -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on standard output."""
-    to_standard_output(lambda: click.echo(json.dumps(document, ensure_ascii=False, indent=2)))
+    # In a JSON string `\\u202e` is the character that it stands for.
+    to_standard_output(lambda: click.echo(printable(json.dumps(document, ensure_ascii=False, indent=2))))
+
+
+class PrintableStream(io.TextIOBase):
+    """Standard output for data of others: what reaches a terminal is printable; a file or a pipe gets it as it is."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
 def to_standard_output(write: Callable[[], None]) -> None:

@@ -17,6 +17,12 @@ from superfine.data.clean import clean_all, split_cleaning
 from superfine.records import Examples, IntArray
 
 CHUNK = 4096
+CHARACTERS_PER_TOKEN = 16
+"""More than a token has in nearly all texts: enough of a text to begin with, where only its beginning is read."""
+UNSETTLED = 16_000
+"""Characters before a cut that may read otherwise without it: cleaning removes no element that is longer."""
+OPEN_COMMENT = 2_100
+"""More tokens than are in the longest comment that cleaning removes, which a cut may have opened again."""
 T = TypeVar("T", bound=np.generic)
 
 
@@ -110,6 +116,7 @@ class Encoder:
         marks the start of a text (Llama's kind), that is the raw text's. So a text that holds such a token, before cleaning or
         through it, or that cleaning may have cut at its start, is read by the saved tokenizer itself.
         """
+        texts, pairs = self._beginnings(texts, pairs)
         if not self._cleans:
             return self.tokenizer.encode_batch_fast(_inputs(texts, pairs))
         cleaned, cleaned_pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
@@ -122,6 +129,31 @@ class Encoder:
             for i, encoding in zip(odd, self._whole.encode_batch_fast(raw), strict=True):
                 encodings[i] = encoding
         return encodings
+
+    def _beginnings(self, texts: list[str], pairs: list[str] | None) -> tuple[list[str], list[str] | None]:
+        """The texts without what is so far behind that the model cannot read it: tokens of megabytes take gigabytes.
+
+        Of a pair the longer text is cut only where it stays the longer one, because that decides how both are truncated.
+        """
+        if pairs is None:
+            return [self._beginning(text) for text in texts], None
+        both = [(self._beginning(a), self._beginning(b)) for a, b in zip(texts, pairs, strict=True)]
+        safe = [(a, b) if (a is x) != (b is y) else (x, y) for (a, b), x, y in zip(both, texts, pairs, strict=True)]
+        return [a for a, _ in safe], [b for _, b in safe]
+
+    def _beginning(self, text: str) -> str:
+        """A text up to where its first tokens, more than the model reads, no longer depend on what follows."""
+        size = CHARACTERS_PER_TOKEN * self.max_length + 2 * UNSETTLED
+        while size < len(text):
+            settled = text[: size - UNSETTLED]
+            if self._cleans:
+                opened = settled.find("<", max(0, len(settled) - UNSETTLED))
+                settled = clean_all([settled[:opened] if opened >= 0 else settled])[0]
+            encoding = self.tokenizer.encode(settled)
+            if len(encoding) + sum(map(len, encoding.overflowing)) >= self.max_length + OPEN_COMMENT:
+                return text[:size]
+            size *= 4
+        return text
 
     def _read_otherwise(self, raw: list[str], cleaned: list[str]) -> list[int]:
         """Which texts the saved tokenizer may read in another way than their cleaned form."""

@@ -30,6 +30,8 @@ NO_TABLES = re.compile(r"(^|/)(__MACOSX/|\.|(readme|license|licence|changelog)[^
 
 
 BUFFER = 1 << 20
+LONGEST_LINE, LONGEST_TEXT = 1 << 28, 1 << 30
+"""Characters. More of them in one string would fill the memory before anything could be said of them."""
 
 
 class _ProgressFile(io.FileIO):
@@ -117,9 +119,14 @@ class File:
             yield raw
 
     def whole_text(self, encoding: Encoding) -> str:
-        """All of the text. Raises DataError for bytes that are not of the encoding."""
+        """All of the text. Raises DataError for bytes that are not of the encoding, and for more than fits a usual memory."""
         with self.text(encoding) as stream:
-            text = stream.read()
+            text = stream.read(LONGEST_TEXT + 1)
+        if len(text) > LONGEST_TEXT:
+            raise DataError(
+                f"{self.source} holds over {LONGEST_TEXT >> 20} million characters, which are read at once.",
+                "Write it as JSON Lines or CSV, which are read line by line.",
+            )
         if encoding.damaged and holds_broken_bytes(text):
             raise DataError(f"{self.source} holds bytes that are not UTF-8.", "Name the right encoding with --encoding.")
         return text
@@ -130,6 +137,23 @@ class File:
             return named_encoding(options.encoding)
         with self.binary() as stream:
             return detect_encoding(self.source, stream)
+
+    @contextmanager
+    def lines(self, encoding: Encoding, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[Iterator[str]]:
+        """The decoded text line by line, as `text` has it. Raises DataError for a line that is no line of a table."""
+        with self.text(encoding, on_bytes) as stream:
+            yield self._bounded(stream)
+
+    def _bounded(self, stream: IO[str]) -> Iterator[str]:
+        number = 0
+        while line := stream.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE:
+                raise DataError(
+                    f"{self.source}: line {number} is longer than {LONGEST_LINE >> 20} million characters.",
+                    "Is it a table? Its rows should be lines.",
+                )
+            yield line
 
     @contextmanager
     def text(self, encoding: Encoding, on_bytes: Callable[[int, int], None] | None = None) -> Iterator[IO[str]]:

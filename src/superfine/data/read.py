@@ -60,6 +60,8 @@ def _reachable(place: str | Path) -> Iterator[None]:
 
 
 def _existing(path: Path) -> File:
+    if "://" in str(path) or str(path).startswith(("http:/", "https:/", "s3:/", "ftp:/")):
+        raise DataError(f"{path} is an address: nothing is fetched from there.", "Download the file, and name it.")
     if not path.exists():
         if path.is_symlink():
             raise DataError(f"{path} is a link that leads nowhere.", "Check the name and the folder.")

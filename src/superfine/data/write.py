@@ -4,7 +4,9 @@ out."""
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
@@ -15,6 +17,8 @@ from superfine.atomic import open_whole
 from superfine.data.table import BadRow
 from superfine.records import Choices, Examples
 
+FORMULA_BEGINS = frozenset("=+-@\t\r")
+NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
 JSON_ENDINGS = (".jsonl", ".ndjson")
 OTHER_ENDINGS = (".json", ".xlsx", ".xls", ".parquet", ".gz", ".zst", ".zip")
 """A file of such a name would be taken for what it is not."""
@@ -35,13 +39,23 @@ def unused_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
 class PredictionWriter:
     """Writes the input's columns and the answers, piece by piece: CSV, tab-separated values, or JSON Lines."""
 
-    def __init__(self, stream: IO[str], columns: Sequence[str], answers: Sequence[str], ending: str = ".csv") -> None:
+    def __init__(
+        self,
+        stream: IO[str] | io.TextIOBase,
+        columns: Sequence[str],
+        answers: Sequence[str],
+        ending: str = ".csv",
+        *,
+        excel_safe: bool = False,
+    ) -> None:
         """columns: of every piece of the input. answers: the columns of every answer. ending: of the file's name, in lower
-        case."""
-        self._stream, self._as_json = stream, ending in JSON_ENDINGS
+        case. excel_safe: put an apostrophe before cells that a spreadsheet would take for formulas; else they are counted."""
+        self._stream, self._as_json, self._excel_safe = stream, ending in JSON_ENDINGS, excel_safe
         self._csv = csv.writer(stream, delimiter="\t" if ending == ".tsv" else ",", lineterminator="\n")
+        self.n_formulas = 0
+        """Cells so far that a spreadsheet would take for formulas."""
         if not self._as_json:
-            self._csv.writerow([*columns, *unused_names(columns, answers)])
+            self._csv.writerow(self._safe([*columns, *unused_names(columns, answers)]))
 
     def write(self, examples: Examples, answers: Choices) -> None:
         """The next rows."""
@@ -51,7 +65,15 @@ class PredictionWriter:
             return
         inputs = zip(*examples.columns.values(), strict=True) if examples.columns else iter([()] * len(answers))
         columns = [[_cell(value) for value in column] for column in answers.to_columns().values()]
-        self._csv.writerows((*given, *said) for given, said in zip(inputs, zip(*columns, strict=True), strict=True))
+        self._csv.writerows(self._safe((*given, *said)) for given, said in zip(inputs, zip(*columns, strict=True), strict=True))
+
+    def _safe(self, row: Sequence[Any]) -> Sequence[Any]:
+        """owasp.org/www-community/attacks/CSV_Injection; numbers with a sign are numbers."""
+        formulas = [isinstance(cell, str) and cell[:1] in FORMULA_BEGINS and not NUMBER.fullmatch(cell) for cell in row]
+        if not any(formulas):
+            return row
+        self.n_formulas += sum(formulas)
+        return [f"'{cell}" if risky and self._excel_safe else cell for cell, risky in zip(row, formulas, strict=True)]
 
 
 def _cell(value: Any) -> Any:
@@ -74,16 +96,16 @@ def write_predictions(path: Path, examples: Examples, answers: Choices) -> None:
 
 @contextmanager
 def open_predictions(
-    path: Path, columns: Sequence[str], answers: Sequence[str], encoding: str = "utf-8"
+    path: Path, columns: Sequence[str], answers: Sequence[str], encoding: str = "utf-8", *, excel_safe: bool = False
 ) -> Iterator[PredictionWriter]:
     """A writer to a file that is there whole afterwards, or not at all. What is no regular file (a pipe, a device) is written
     straight."""
     if path.exists() and not path.is_file():
         with open(path, "w", encoding=encoding, newline="") as stream:
-            yield PredictionWriter(stream, columns, answers, path.suffix.lower())
+            yield PredictionWriter(stream, columns, answers, path.suffix.lower(), excel_safe=excel_safe)
         return
     with open_whole(path, encoding, newline="") as stream:
-        yield PredictionWriter(stream, columns, answers, path.suffix.lower())
+        yield PredictionWriter(stream, columns, answers, path.suffix.lower(), excel_safe=excel_safe)
 
 
 def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:

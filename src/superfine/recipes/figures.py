@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,12 @@ def score(
     )
 
 
+def _shown_model(name: str) -> str:
+    """The name of a model of the hub, or that of a folder without the path to it, which tells of the user's machine alone."""
+    path = Path(name).expanduser()
+    return path.resolve().name if path.is_dir() or path.is_absolute() else name
+
+
 def collect_metrics(
     parts: Parts,
     model: Model,
@@ -97,7 +104,7 @@ def collect_metrics(
         "task": parts.task.name,
         "main": parts.task.main,
         "labels": list(parts.task.labels),
-        "model": config.model.name,
+        "model": _shown_model(config.model.name),
         "precision": "float32",
         "test": {**scores.test.to_json(), "confusion": scores.confusion},
         "validation": scores.validation.to_json(by_label=False),

@@ -101,8 +101,11 @@ class PredictJob:
         if any(_same_file(out, part) for part in parts):
             raise OutputError(f"{out} is the file that is read.", "Name another file with --out.")
 
-    def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8") -> None:
-        """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written."""
+    def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8", *, excel_safe: bool = False) -> int:
+        """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written.
+
+        excel_safe: no cell is a formula for a spreadsheet. Returns how many cells would be (or were made safe).
+        """
         codec = codec_of(encoding)
         if out.suffix.lower() in OTHER_ENDINGS:
             raise OutputError(
@@ -114,9 +117,10 @@ class PredictJob:
             )
         self._refuse_input(out)
         try:
-            with open_predictions(out, self.survey.columns, self.answer_columns, codec) as writer:
+            with open_predictions(out, self.survey.columns, self.answer_columns, codec, excel_safe=excel_safe) as writer:
                 for examples, predictions in self.pieces(reporter):
                     writer.write(examples, predictions)
+                return writer.n_formulas
         except UnicodeEncodeError as error:
             raise OutputError(
                 f'The encoding {encoding} has no "{error.object[error.start]}", which is to be written.',
@@ -151,8 +155,7 @@ def _lines_or_table(file: File, manifest: Manifest, options: ReadOptions, *, nam
     if file.ending not in {".csv", ".txt"} or named:
         return read_file(file, options)
     encoding = file.encoding(options)
-    with file.text(encoding) as stream:
-        text = stream.read()
+    text = file.whole_text(replace(encoding, damaged=False))
     first_line = text.lstrip("\r\n").split("\n", maxsplit=1)[0]
     header = find_dialect([first_line], ",", options).fields(first_line)
     if {name.strip().casefold() for name in header} & {name.casefold() for name in manifest.text}:

@@ -8,11 +8,11 @@ The front matter is Hugging Face's: a hub shows its scores beside those of other
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from superfine.language import printable
 from superfine.report.page import jinja_environment
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -33,16 +33,12 @@ def render_card(metrics: dict[str, Any]) -> str:
     per_class = metrics["test"]["per_class"]
     by_f1 = sorted(metrics["labels"], key=lambda label: value_of(per_class[label]["f1"]))
     shown = metrics["labels"] if len(by_f1) <= MOST_CLASSES else by_f1[:MOST_CLASSES]
-    # A folder's path tells nothing to others, and names the user's machine.
-    model = metrics["model"] if _is_hub_name(metrics["model"]) else Path(metrics["model"]).name
     rows = [("**this model**", metrics["test"]), *((b["title"], b) for b in metrics["baselines"].values())]
-    return env.get_template("card.md.j2").render(
-        metrics={**metrics, "model": model}, front_matter=_front_matter(metrics), rows=rows, shown=shown
-    )
+    return env.get_template("card.md.j2").render(metrics=metrics, front_matter=_front_matter(metrics), rows=rows, shown=shown)
 
 
 def _is_hub_name(model: str) -> bool:
-    return bool(HUB_NAME.fullmatch(model)) and not Path(model).exists()
+    return bool(HUB_NAME.fullmatch(model))
 
 
 def _front_matter(metrics: dict[str, Any]) -> str:
@@ -72,8 +68,8 @@ def _front_matter(metrics: dict[str, Any]) -> str:
 
 def cell(text: str) -> str:
     """Text of the user's data as it may stand in a table of Markdown."""
-    escaped = re.sub(r"([\\|`*_\[\]<>#])", r"\\\1", text)
-    return " ".join(escaped.split())
+    escaped = re.sub(r"([\\|`*_\[\]<>#!&~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"https?:(?=//)", lambda found: found[0][:-1] + "&#58;", printable(escaped))
 
 
 def shares(score: dict[str, float]) -> str:

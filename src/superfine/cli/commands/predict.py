@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from superfine.cli.options import (
     source_of,
     text_option,
 )  # fmt: skip
-from superfine.cli.output import print_json, tell, tell_reading, to_standard_output
+from superfine.cli.output import PrintableStream, print_json, tell, tell_reading, to_standard_output
 from superfine.errors import OutputError
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Of that file. Excel opens utf-8-sig without asking; a Chinese one gb18030 too.  [default: utf-8]",
 )
+@click.option(
+    "--excel-safe", is_flag=True, help="Put an apostrophe before cells that a spreadsheet would take for formulas (= + - @)."
+)
 @text_option
 @pair_option
 @baseline_option
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
 @reading_options
 @json_option
 def predict(
-    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str | None, text: tuple[str, ...], text_pair: str | None,
-    baseline: str | None, precision: Precision | None, as_json: bool, **reading: str | None,
+    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str | None, excel_safe: bool, text: tuple[str, ...],
+    text_pair: str | None, baseline: str | None, precision: Precision | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
 
@@ -70,7 +72,7 @@ def predict(
     tell_reading(survey.notes, survey.bad_rows)
     tell(f"Columns: {survey.choice.describe()}")
     if as_json and out is not None:
-        job.write(out, reporter, out_encoding or "utf-8")
+        job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe)
         print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
     elif as_json:
         records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
@@ -78,11 +80,13 @@ def predict(
     elif out is None:
 
         def write() -> None:
-            writer = PredictionWriter(sys.stdout, survey.columns, job.answer_columns)
+            writer = PredictionWriter(PrintableStream(), survey.columns, job.answer_columns, excel_safe=excel_safe)
             for rows, predicted in job.pieces(reporter):
                 writer.write(rows, predicted)
 
         to_standard_output(write)
     else:
-        job.write(out, reporter, out_encoding or "utf-8")
+        n_formulas = job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe)
+        if n_formulas and not excel_safe:
+            tell(f"{n_formulas} cells look like formulas to a spreadsheet (= + - @); as text, with an apostrophe: --excel-safe")
         tell(f"{survey.n_rows} rows written to {out}")

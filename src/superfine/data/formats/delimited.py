@@ -57,8 +57,8 @@ def _read(file: File, options: ReadOptions, usual: str) -> Table:
 def _pieces(file: File, options: ReadOptions, usual: str, size: int | None) -> Iterator[Table]:
     encoding = file.encoding(options)
     notes = encoding_notes(encoding, file.source, options)
-    with file.text(encoding, options.on_bytes) as stream:
-        for table in pieces_of_lines(file.source, stream, options, usual, size, damaged=encoding.damaged):
+    with file.lines(encoding, options.on_bytes) as lines:
+        for table in pieces_of_lines(file.source, lines, options, usual, size, damaged=encoding.damaged):
             yield table.noting(*notes)
             notes = []
 

@@ -38,8 +38,8 @@ def json_line_pieces(file: File, options: ReadOptions, size: int | None) -> Iter
     records: list[dict[str, object]] = []
     numbers: list[int] = []
     notes = tuple(encoding_notes(encoding, file.source, options))
-    with file.text(encoding, options.on_bytes) as stream:
-        for number, line in enumerate(stream, start=1):
+    with file.lines(encoding, options.on_bytes) as lines:
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             record, reason = _object(line)
