@@ -215,6 +215,6 @@ def _reads_all(stream: IO[bytes], codec: str) -> bool:
     try:
         for block in _blocks(stream.read(BLOCK), stream):
             decoder.decode(block, final=not block)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True

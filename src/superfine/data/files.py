@@ -105,7 +105,7 @@ class File:
     @contextmanager
     def _unpacked(self, raw: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
         if self.member is not None:
-            with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
+            with _opened_member(raw, self.member) as stream:
                 yield stream
         elif start.startswith(GZIP):
             with gzip.open(raw) as stream:
@@ -177,6 +177,14 @@ def _ending(name: str) -> str:
     return endings[-1] if endings else ""
 
 
+def _opened_member(raw: IO[bytes], name: str) -> IO[bytes]:
+    """A file of a zip archive. Raises BadZipFile for whatever is wrong with the archive: zipfile has a dozen errors for it."""
+    try:
+        return zipfile.ZipFile(raw).open(name)
+    except Exception as error:
+        raise zipfile.BadZipFile(str(error)) from None
+
+
 def _table_in(file: File, stream: IO[bytes]) -> str | None:
     """The name of the one table in a zip archive, or None where the archive is a workbook.
 
@@ -187,7 +195,7 @@ def _table_in(file: File, stream: IO[bytes]) -> str | None:
     try:
         with zipfile.ZipFile(stream) as archive:
             infos = archive.infolist()
-    except zipfile.BadZipFile:
+    except Exception:
         return None  # the reader of workbooks will say that it is broken
     if any(info.filename.lower() in OF_WORKBOOKS for info in infos):
         return None

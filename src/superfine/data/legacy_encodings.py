@@ -55,7 +55,11 @@ def rank_encodings(sample: bytes) -> list[tuple[str, float]]:
     import chardet
 
     found = chardet.detect_all(sample, ignore_threshold=True, compat_names=False)
-    confidence = {str(r["encoding"]).replace("-", "_"): float(r["confidence"]) for r in found if r["encoding"]}
+    confidence = {
+        str(r["encoding"]).replace("-", "_"): float(r["confidence"])
+        for r in found
+        if not str(r["encoding"]).startswith(("utf", "None"))
+    }
     surest = max(confidence.values(), default=0.0)
     names = list(dict.fromkeys([*list(confidence)[:JUDGED_CANDIDATES], "cp1252", *(EAST_ASIAN if surest < ENOUGH else ())]))
     names += [codec for codec in confidence if codec not in names and confidence[codec] > surest / 4]

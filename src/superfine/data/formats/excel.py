@@ -17,7 +17,7 @@ import numpy as np
 
 from superfine.data.files import File
 from superfine.data.table import ReadOptions, Table, as_text, header_of
-from superfine.errors import DataError
+from superfine.errors import DataError, first_line
 from superfine.extras import require
 
 MOST_CELLS = 50_000_000
@@ -44,12 +44,9 @@ def read_excel(file: File, options: ReadOptions) -> Table:
         try:
             book = calamine.CalamineWorkbook.from_filelike(stream)
             sheet = _choose_sheet(book, file, options)
-        except calamine.PasswordError:
-            raise DataError(f"{file.source} is protected by a password.", "Save a copy without one.") from None
-        except calamine.CalamineError as error:
-            if "password" in str(error).lower() or "encrypt" in str(error).lower():
-                raise DataError(f"{file.source} is protected by a password.", "Save a copy without one.") from None
-            raise DataError(f"{file.source} is no workbook that can be read: {error}.", "Save it again, or as CSV.") from None
+        except BaseException as error:
+            _refuse_unreadable(file.source, error)
+            raise
     notes: tuple[str, ...] = ()
     if sheet.others and not options.sheet:
         notes = (f'{file.source}: sheet "{sheet.name}" is read, not {", ".join(sheet.others)}; another one: --sheet NAME',)
@@ -59,6 +56,15 @@ def read_excel(file: File, options: ReadOptions) -> Table:
             "open the workbook in a spreadsheet and save it.",
         )
     return _table(file.source, sheet, notes, has_header=options.has_header)
+
+
+def _refuse_unreadable(source: str, error: BaseException) -> None:
+    """Raises DataError for what calamine, or Rust below it, says of a workbook that cannot be read."""
+    kind = type(error).__name__
+    if kind == "PasswordError" or "password" in str(error).lower():
+        raise DataError(f"{source} is protected by a password.", "Save a copy without one.") from None
+    if kind == "PanicException" or (isinstance(error, Exception) and not isinstance(error, DataError | OSError | MemoryError)):
+        raise DataError(f"{source} is no workbook that can be read: {first_line(error)}.", "Save it again, or as CSV.") from None
 
 
 @dataclass
@@ -158,8 +164,10 @@ def _look_at_cells(source: str, stream: IO[bytes]) -> list[str]:
                 if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
                     with archive.open(name) as sheet:
                         uncomputed += _look_at_sheet(source, sheet)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError):
-        pass  # of another kind, or broken: the reader will say so
+    except DataError:
+        raise
+    except Exception:  # of another kind, or broken, for which zipfile has a dozen errors: the reader will say so
+        pass
     return uncomputed
 
 
