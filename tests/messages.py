@@ -25,6 +25,12 @@ FUNCTIONS = {
     "describe",
     "verdict",
     "_said",
+    "_texts_left_out",
+    "_unseen_characters",
+    "_joined_labels",
+    "take_notes",
+    "notes",
+    "_part",
     "_enlarged",
     "_head_notes",
     "_padding_matters",
@@ -46,6 +52,8 @@ NAMES = {
     "state",
     "NAMES",
     "reason",
+    "notes",
+    "doubt",
     "message",
     "advice",
     "counts",
@@ -108,8 +116,9 @@ def messages() -> dict[str, str]:
                     shown = [k.value for k in node.keywords if k.arg == "help"]
             elif isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
                 shown = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return) and inner.value]
-            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMES:
-                shown = [node.value]
+            elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and node.value is not None:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                shown = [node.value] if getattr(target, "id", "") in NAMES else []
             for part in shown:
                 for text in strings(part):
                     for line in text.split("\n"):

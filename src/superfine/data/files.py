@@ -202,8 +202,8 @@ def _table_in(file: File, stream: IO[bytes]) -> str | None:
     names = [info.filename for info in infos if not NO_TABLES.search(info.filename)]
     tables = [name for name in names if _ending(name) in FORMATS]
     if len(tables) != 1:
-        what = f"holds {len(tables)} tables: {', '.join(sorted(tables)[:10])}" if tables else "holds no table"
-        raise DataError(f"{file.source} {what}.", "Unpack it, and name one of the files.")
+        message = f"{file.source} holds {len(tables)} tables: {', '.join(sorted(tables)[:10])}."
+        raise DataError(message if tables else f"{file.source} holds no table.", "Unpack it, and name one of the files.")
     if next(info for info in infos if info.filename == tables[0]).flag_bits & 1:
         raise DataError(f"{file.source} is protected by a password.", "Unpack it first.")
     return tables[0]

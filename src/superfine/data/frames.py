@@ -49,8 +49,8 @@ def _cell(name: str, row: int, value: Any) -> str:
     try:
         return bytes(value).decode()
     except UnicodeDecodeError:
-        what = f'The column "{name}" of the given table holds bytes that are not UTF-8, in row {row}.'
-        raise DataError(what, "Decode them: .decode()") from None
+        message = f'The column "{name}" of the given table holds bytes that are not UTF-8, in row {row}.'
+        raise DataError(message, "Decode them: .decode()") from None
 
 
 def _column_names(frame: Any) -> list[Any]:

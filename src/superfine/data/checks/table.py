@@ -28,17 +28,18 @@ def header_row(inspection: Inspection) -> list[Finding]:
         return []
     rows = [(train.label or []).index(label)] if label is not None else [0]
     row = int(train.row[rows[0]])
-    what = (
-        f'"{label}" is the name of the label column and a label as well (row {row})'
-        if label is not None
-        else f'"{str(odd)[:60]}" looks like a value'
-    )
+    message = f'The first row was taken for a header, but "{str(odd)[:60]}" looks like a value: does the file lack a header?'
+    if label is not None:
+        message = (
+            f'The first row was taken for a header, but "{label}" is the name of the label column and a label as well '
+            f"(row {row}): does the file lack a header, or have a second one?"
+        )
     return finding(
         "header_row",
         "warning",
         rows,
         train,
-        f"The first row was taken for a header, and {what}: does the file lack a header, or have a second one?",
+        message,
         "If the file has no header: --no-header, and name the columns by their numbers, --text 1 --label 2.",
     )
 
