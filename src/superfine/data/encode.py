@@ -20,9 +20,13 @@ CHUNK = 4096
 CHARACTERS_PER_TOKEN = 16
 """More than a token has in nearly all texts: enough of a text to begin with, where only its beginning is read."""
 UNSETTLED = 16_000
-"""Characters before a cut that may read otherwise without it: cleaning removes no element that is longer."""
+"""Characters before a cut that may read otherwise without it, where an element begins in them: cleaning removes no longer one."""
 OPEN_COMMENT = 2_100
 """More tokens than are in the longest comment that cleaning removes, which a cut may have opened again."""
+SLACK = 250
+"""Characters before any cut, and tokens, that may read otherwise without it: a word, an entity, a combined character."""
+COUNTED = 100_000
+"""Characters of a long text that are tokenised at a time, to count its tokens."""
 T = TypeVar("T", bound=np.generic)
 
 
@@ -131,26 +135,43 @@ class Encoder:
         return encodings
 
     def _beginnings(self, texts: list[str], pairs: list[str] | None) -> tuple[list[str], list[str] | None]:
-        """The texts without what is so far behind that the model cannot read it: tokens of megabytes take gigabytes.
-
-        Of a pair the longer text is cut only where it stays the longer one, because that decides how both are truncated.
-        """
+        """The texts without what is so far behind that the model cannot read it: tokens of megabytes take gigabytes."""
         if pairs is None:
             return [self._beginning(text) for text in texts], None
-        both = [(self._beginning(a), self._beginning(b)) for a, b in zip(texts, pairs, strict=True)]
-        safe = [(a, b) if (a is x) != (b is y) else (x, y) for (a, b), x, y in zip(both, texts, pairs, strict=True)]
-        return [a for a, _ in safe], [b for _, b in safe]
+        both = [self._beginnings_of_pair(a, b) for a, b in zip(texts, pairs, strict=True)]
+        return [a for a, _ in both], [b for _, b in both]
+
+    def _beginnings_of_pair(self, first: str, second: str) -> tuple[str, str]:
+        """Both beginnings. The longer text stays the longer one: it gets the odd token when both are truncated."""
+        a, b = self._beginning(first), self._beginning(second)
+        if a is first and b is second:
+            return first, second
+        first_is_longer = self._count(first) > self._count(second)
+        while (self._count(a) > self._count(b)) != first_is_longer and (a is not first if first_is_longer else b is not second):
+            if first_is_longer:
+                a = first[: 2 * len(a)] if 2 * len(a) < len(first) else first
+            else:
+                b = second[: 2 * len(b)] if 2 * len(b) < len(second) else second
+        return a, b
+
+    def _count(self, text: str) -> int:
+        """How many tokens a text has, to within one for each piece that it is counted in."""
+        pieces = [text[start : start + COUNTED] for start in range(0, len(text), COUNTED)]
+        return sum(self._count_tokens(clean_all([piece])[0] if self._cleans else piece) for piece in pieces)
+
+    def _count_tokens(self, text: str) -> int:
+        encoding = self.tokenizer.encode(text)
+        return len(encoding) + sum(map(len, encoding.overflowing))
 
     def _beginning(self, text: str) -> str:
         """A text up to where its first tokens, more than the model reads, no longer depend on what follows."""
-        size = CHARACTERS_PER_TOKEN * self.max_length + 2 * UNSETTLED
+        size = CHARACTERS_PER_TOKEN * self.max_length
         while size < len(text):
-            settled = text[: size - UNSETTLED]
+            opened = text.find("<", max(0, size - UNSETTLED), size) if self._cleans else -1
+            settled = text[: size - SLACK] if opened < 0 else text[:opened]
             if self._cleans:
-                opened = settled.find("<", max(0, len(settled) - UNSETTLED))
-                settled = clean_all([settled[:opened] if opened >= 0 else settled])[0]
-            encoding = self.tokenizer.encode(settled)
-            if len(encoding) + sum(map(len, encoding.overflowing)) >= self.max_length + OPEN_COMMENT:
+                settled = clean_all([settled])[0]
+            if self._count_tokens(settled) >= self.max_length + (SLACK if opened < 0 else OPEN_COMMENT):
                 return text[:size]
             size *= 4
         return text
