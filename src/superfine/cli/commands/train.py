@@ -56,7 +56,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
-@click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case or spaces.")
+@click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case, spaces or look-alike letters.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
 @click.option(
     "--track",
@@ -76,7 +76,7 @@ def train(
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
-    DATA is one or several files (CSV, TSV, JSON, JSON Lines, Excel, Parquet, also packed as .gz or .zst), a folder with a
+    DATA is one or several files (CSV, TSV, JSON, JSON Lines, Excel, Parquet, also packed as .gz, .zst or .zip), a folder with a
     sub-folder of texts for each class, a data set of the hub (hf://owner/name), or - for standard input.
 
     \b
