@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -133,3 +134,34 @@ def test_scikit_learn_itself_takes_it_for_an_estimator_of_something_other_than_t
     """So `check_estimator` runs nothing but cloning; what else makes sense for text is run above by name."""
     names = {check.func.__name__ for _, check in estimator_checks.estimator_checks_generator(SuperfineClassifier())}
     assert names == {"check_estimator_cloneable"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (pd.array([1, pd.NA, 0], dtype="Int64"), r"y\[1\] is missing"),
+        (pd.Series(["x", None, "y"], dtype="string"), r"y\[1\] is missing"),
+        (np.array([["x", "y"]] * 3), "not a table of shape"),
+        (pd.DataFrame({"a": list("xyx"), "b": list("xyx")}), "not a table of shape"),
+        (["1", "1.0", "2"], "two classes read the same"),
+        (["x", "x\u200b", "y"], "two classes read the same"),
+    ],
+)
+def test_labels_that_cannot_be_classes_are_named(unfitted, labels, message):
+    with pytest.raises(ValueError, match=message):
+        clone(unfitted).fit(["a", "b", "c"], labels)
+
+
+def test_a_class_of_empty_texts_alone_is_named(unfitted):
+    with pytest.raises(ValueError, match='all texts of the class "z" are empty'):
+        clone(unfitted).fit(["a", "b", " ", ""], ["x", "y", "z", "z"])
+
+
+def test_nullable_labels_and_half_surrogates_are_learned_from_and_predicted(unfitted):
+    texts = [text + " \ud83d" for text in TEXTS]
+    labels = pd.array([int(label == "good") for label in LABELS], dtype="Int64")
+    model = clone(unfitted).set_params(settings=FAST | {"training.epochs": 1}).fit(texts, labels)
+    assert model.classes_.tolist() == [0, 1]
+    assert model.predict_proba(texts[:5]).shape == (5, 2)
+    with pytest.raises(TypeError, match=r"hand over one, texts\['text'\]"):
+        model.predict_proba(pd.DataFrame({"text": TEXTS[:5]}))

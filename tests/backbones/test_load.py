@@ -28,6 +28,12 @@ def test_the_default_model_comes_from_the_package_with_the_published_checksum():
     assert embedded.embedded_model() is not None
 
 
+def test_a_local_folder_of_its_name_comes_before_the_embedded_model(tiny_model, tmp_path, monkeypatch):
+    shutil.copytree(tiny_model("bert"), tmp_path / DEFAULT_MODEL)
+    monkeypatch.chdir(tmp_path)
+    assert resolve(DEFAULT_MODEL).path == DEFAULT_MODEL
+
+
 @needs_embedded_model
 def test_embedded_weights_that_are_not_the_published_ones_are_refused(monkeypatch):
     monkeypatch.setattr(embedded, "SHA256", "0" * 64)

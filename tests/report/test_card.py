@@ -22,11 +22,11 @@ def test_findings_and_labels_in_the_card_are_escaped(trained):
         "message": f"class {EVIL}",
         "advice": "",
     }
-    card = render_card(trained.metrics | {"findings": [finding], "model": "owner_<b>"})
+    card = render_card(trained.metrics | {"findings": [finding], "model": "`<b>`"})
     assert cell(EVIL) in card
-    assert "<img" not in card
+    assert card.count("<img") == card.count("\\<img")
     assert "](https://evil" not in card
-    assert "owner\\_\\<b\\>" in card
+    assert "from `'<b>'` with" in card
 
 
 def test_no_path_of_the_machine_is_in_what_is_shown_to_others(trained, tiny_model):

@@ -36,7 +36,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         max_length=0 if encoder is None else encoder.max_length,
         model=request.config.model.name,
         cleans=cleans,
-        **parts.reading_facts(),
+        reading=parts.reading,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from superfine.config import DataConfig, RunConfig, validate_options
+from superfine.data.checks.inspection import Reading
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
 from superfine.data.labels import Spelling, repr_label, visible
@@ -29,7 +30,7 @@ class Parts:
 
     scored: (m,) the positions in the test part of rows whose label can be scored, `scored_test` these rows, `unscored_rows` the
     row numbers of the others. config: with every column that was found written down. notes: choices made in reading. bad_rows:
-    records left out on request.
+    records left out on request. reading: how the training file was read, for the checks.
     """
 
     train: Examples
@@ -46,17 +47,7 @@ class Parts:
     config: RunConfig
     notes: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
-
-    def reading_facts(self) -> dict[str, Any]:
-        """What checks of the table need to know of how it was read."""
-        n_left_out = len(self.dropped["train"])
-        held_out = [part for name, part in (("validation", self.validation), ("test", self.test)) if name not in self.dropped]
-        return {
-            "columns": self.columns,
-            "has_header": self.config.data.header,
-            "n_read": n_left_out + len(self.train) + sum(map(len, held_out)),
-            "n_left_out": n_left_out,
-        }
+    reading: Reading | None = None
 
 
 def prepare(
@@ -141,6 +132,7 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
     settings = config.data
     given = {name: task.spelling.apply(examples) for name, examples in rows.given.items()}
     train, test, validation = given["train"], given.get("test"), given.get("validation")
+    n_usable = len(train)
     if validation is not None and settings.ignore_unknown_labels:
         validation = validation.take(scored_positions(validation, task, ignore_unknown=True))
     validation_targets = None if validation is None else task.encode(validation)
@@ -169,6 +161,9 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
         config=config.model_copy(update={"data": settings.model_copy(update=found)}),
         notes=rows.notes + _joined_labels(task.spelling),
         bad_rows=rows.bad_rows,
+        reading=Reading(
+            columns, settings.header, n_read=n_usable + len(rows.dropped["train"]), n_left_out=len(rows.dropped["train"])
+        ),
     )
 
 

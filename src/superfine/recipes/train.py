@@ -101,7 +101,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         max_length=model.max_length,
         model=config.model.name,
         cleans=config.data.cleaning,
-        **parts.reading_facts(),
+        reading=parts.reading,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

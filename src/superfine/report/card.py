@@ -8,6 +8,7 @@ The front matter is Hugging Face's: a hub shows its scores beside those of other
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -33,8 +34,13 @@ def render_card(metrics: dict[str, Any]) -> str:
     per_class = metrics["test"]["per_class"]
     by_f1 = sorted(metrics["labels"], key=lambda label: value_of(per_class[label]["f1"]))
     shown = metrics["labels"] if len(by_f1) <= MOST_CLASSES else by_f1[:MOST_CLASSES]
+    # A folder's path tells nothing to others, and names the user's machine.
+    model = metrics["model"] if _is_hub_name(metrics["model"]) else Path(metrics["model"]).name
+    model = printable(model).replace("`", "'")
     rows = [("**this model**", metrics["test"]), *((b["title"], b) for b in metrics["baselines"].values())]
-    return env.get_template("card.md.j2").render(metrics=metrics, front_matter=_front_matter(metrics), rows=rows, shown=shown)
+    return env.get_template("card.md.j2").render(
+        metrics={**metrics, "model": model}, front_matter=_front_matter(metrics), rows=rows, shown=shown
+    )
 
 
 def _is_hub_name(model: str) -> bool:

@@ -1,10 +1,11 @@
 """Each check finds what it is for, names the rows, and is silent on sound data."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 
-from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.checks.inspection import Inspection, Reading, run_checks
 from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoded
 from superfine.records import Examples
@@ -20,6 +21,7 @@ def encoded(n, unknown_share=0.0, truncated=()):
     return Encoded(np.arange(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
 
 
+USUAL = ColumnChoice(("text",), None, "label", None, found=True)
 SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
 
 
@@ -125,12 +127,12 @@ def test_what_cleaning_takes_out_of_more_than_a_hundredth_is_said_in_a_line():
 
 def test_a_first_row_that_looks_like_data_is_a_warning():
     columns = ColumnChoice(("this is the very first review here",), None, "5", None, found=True)
-    finding = found(Inspection(SOUND, columns=columns))["header_row"]
+    finding = found(Inspection(SOUND, reading=Reading(columns)))["header_row"]
     assert finding.severity == "warning"
     assert "looks like a value" in finding.message
     assert "--no-header" in finding.advice
-    assert "header_row" not in found(Inspection(SOUND, columns=columns, has_header=False))
-    assert "header_row" not in found(Inspection(SOUND, columns=ColumnChoice(("text",), None, "label", None, found=True)))
+    assert "header_row" not in found(Inspection(SOUND, reading=Reading(columns, has_header=False)))
+    assert "header_row" not in found(Inspection(SOUND, reading=Reading(USUAL)))
 
 
 def test_labels_that_stand_for_a_missing_value_are_a_warning():
@@ -141,11 +143,22 @@ def test_labels_that_stand_for_a_missing_value_are_a_warning():
 
 
 def test_a_large_share_of_rows_left_out_is_a_warning():
-    finding = found(Inspection(SOUND, n_read=100, n_left_out=60))["left_out_rows"]
+    finding = found(Inspection(SOUND, reading=Reading(USUAL, n_read=100, n_left_out=60)))["left_out_rows"]
     assert (finding.severity, finding.count, finding.share) == ("warning", 60, 0.6)
-    assert "left_out_rows" not in found(Inspection(SOUND, n_read=100, n_left_out=10))
+    assert "left_out_rows" not in found(Inspection(SOUND, reading=Reading(USUAL, n_read=100, n_left_out=10)))
 
 
 def test_a_text_column_of_numbers_is_a_warning():
     train = examples(*[(f"{i}.5", "ab"[i % 2]) for i in range(40)])
     assert found(Inspection(train))["numeric_text"].severity == "warning"
+
+
+def test_one_label_of_twenty_thousand_characters_costs_no_more_than_itself():
+    labels = ["pos", "neg"] * 10_000
+    labels[7] = "x" * 20_000
+    train = examples(*[(f"text {i}", label) for i, label in enumerate(labels)])
+    tracemalloc.start()
+    run_checks(Inspection(train))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000

@@ -17,12 +17,21 @@ MAX_ROWS = 50
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Which columns were read, under the names of a header or without one, and of n_read rows how many have no text or label."""
+
+    columns: ColumnChoice
+    has_header: bool = True
+    n_read: int = 0
+    n_left_out: int = 0
+
+
+@dataclass(frozen=True)
 class Inspection:
     """train: the rows that are learned from. validation: those that choose by. test: those that are scored.
 
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
-    columns: which ones were read, under the names of a header or without one. n_read: rows of the training file, of which
-    n_left_out have no text or no label.
+    reading: how the training file was read, where it was a file.
     """
 
     train: Examples
@@ -32,10 +41,7 @@ class Inspection:
     max_length: int = 0
     model: str = ""
     cleans: bool = True
-    columns: ColumnChoice | None = None
-    has_header: bool = True
-    n_read: int = 0
-    n_left_out: int = 0
+    reading: Reading | None = None
 
     @cached_property
     def train_keys(self) -> list[str]:

@@ -18,9 +18,10 @@ NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,:/ -]*\s*")
 
 def header_row(inspection: Inspection) -> list[Finding]:
     """Names of columns that look like data: a record taken for the header, or a file with two."""
-    columns, train = inspection.columns, inspection.train
-    if columns is None or not inspection.has_header:
+    reading, train = inspection.reading, inspection.train
+    if reading is None or not reading.has_header:
         return []
+    columns = reading.columns
     names = [*columns.text, *filter(None, (columns.text_pair, columns.label))]
     odd = next((name for name in names if _looks_like_data(name)), None)
     label = columns.label if columns.label in (train.label or []) else None
@@ -65,17 +66,18 @@ def placeholder_label(inspection: Inspection) -> list[Finding]:
 
 def left_out_rows(inspection: Inspection) -> list[Finding]:
     """A large part of the rows has no text or no label."""
-    n, n_kept = inspection.n_left_out, inspection.n_read - inspection.n_left_out
-    if n < LEFT_OUT * max(1, inspection.n_read):
+    reading = inspection.reading
+    if reading is None or reading.n_left_out < LEFT_OUT * max(1, reading.n_read):
         return []
+    n, n_kept = reading.n_left_out, reading.n_read - reading.n_left_out
     return [
         Finding(
             "left_out_rows",
             "warning",
             n,
-            n / inspection.n_read,
+            n / reading.n_read,
             (),
-            f"{n} of {inspection.n_read} training rows have no text or no label and are left out; {n_kept} are used.",
+            f"{n} of {reading.n_read} training rows have no text or no label and are left out; {n_kept} are used.",
             "Are the columns the right ones? Name them with --text and --label.",
         )
     ]
