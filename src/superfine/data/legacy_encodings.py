@@ -105,7 +105,7 @@ def _commonness(codec: str) -> float:
 
 def _usual_share(codec: str, text: str) -> float:
     """The share of characters outside ASCII that are among those an East Asian standard lists as the most usual ones."""
-    outside = [character.encode(codec) for character in text if character > "\x7f"]
+    outside = [character.encode(codec, "ignore") for character in text if character > "\x7f"]
     return sum(_is_usual(codec, code) for code in outside) / max(1, len(outside))
 
 

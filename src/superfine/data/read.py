@@ -38,7 +38,13 @@ def read_table(source: DataSource, options: ReadOptions | None = None) -> Table:
     return _checked(from_frame(source))
 
 
+def _refuse_address(place: str) -> None:
+    if "://" in place and not place.startswith(SCHEME):
+        raise DataError(f"{place} is an address: nothing is fetched from there.", "Download the file, and name it.")
+
+
 def _read_place(place: str, options: ReadOptions) -> Table:
+    _refuse_address(place)
     if place == "-":
         return read_file(standard_input(), options)
     if place.startswith(SCHEME):
@@ -60,8 +66,6 @@ def _reachable(place: str | Path) -> Iterator[None]:
 
 
 def _existing(path: Path) -> File:
-    if "://" in str(path) or str(path).startswith(("http:/", "https:/", "s3:/", "ftp:/")):
-        raise DataError(f"{path} is an address: nothing is fetched from there.", "Download the file, and name it.")
     if not path.exists():
         if path.is_symlink():
             raise DataError(f"{path} is a link that leads nowhere.", "Check the name and the folder.")
@@ -95,6 +99,8 @@ def read_pieces(source: DataSource, options: ReadOptions, size: int) -> Iterator
 
 
 def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Table]:
+    if isinstance(part, str):
+        _refuse_address(part)
     if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME):
         with _reachable(part):
             file = None if Path(part).is_dir() else _existing(Path(part))

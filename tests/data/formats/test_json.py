@@ -46,6 +46,7 @@ def test_a_part_can_be_named_and_a_wrong_one_is_refused():
     assert read(PARTS, sheet="val", part="train").columns == {"1": ["hi"], "2": ["greet"]}
     with pytest.raises(DataError, match=r'no part "vall". Did you mean "val"'):
         read(PARTS, sheet="vall")
+    assert read({"data": PARTS}, part="test").columns == {"1": ["see you"], "2": ["leave"]}
     parts = {"train": FRAME.to_dict("records"), "test": FRAME.to_dict("records")[:1]}
     assert read(parts, part="test").columns == {"text": ["so good"], "label": ["x"]}
 

@@ -74,12 +74,22 @@ def read_json(file: File, options: ReadOptions) -> Table:
             return read_json_lines(file, options)
         raise DataError(f"{file.source} is not JSON: {_reason(error)}.", "It is read as a list of objects.") from None
     del text
-    content, note = _part(file.source, document, options)
+    content, note = _part(file.source, _unwrapped(document), options)
     records = _records(content)
     if records is None:
         raise DataError(f"{file.source} holds no list of objects.", 'It should look like [{"text": "...", "label": "..."}, ...].')
     notes = (*encoding_notes(encoding, file.source, options), *note)
     return _table(file.source, records, list(range(1, len(records) + 1)), notes)
+
+
+def _unwrapped(document: Any) -> Any:
+    """What stands under the only key of an object, where that holds tables: `{"data": {"train": [...]}}`."""
+    while isinstance(document, dict) and len(document) == 1:
+        inner = next(iter(document.values()))
+        if not isinstance(inner, dict) or not any(map(_is_table, inner.values())):
+            break
+        document = inner
+    return document
 
 
 def _part(source: str, document: Any, options: ReadOptions) -> tuple[Any, tuple[str, ...]]:
