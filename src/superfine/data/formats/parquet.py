@@ -10,7 +10,7 @@ import numpy as np
 from superfine.data.files import File
 from superfine.data.nested import columns_of
 from superfine.data.table import ReadOptions, Table, as_text, header_of
-from superfine.errors import DataError
+from superfine.errors import DataError, first_line
 from superfine.extras import require
 
 
@@ -24,14 +24,15 @@ def read_parquet(file: File, options: ReadOptions) -> Table:
         with file.binary() as stream:
             # Its threads, still starting when a short program ends, abort it.
             table = pyarrow.parquet.read_table(stream, use_threads=False, pre_buffer=False)
+        column_names = list(table.column_names)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file.source} is no Parquet file that can be read: {error}.", "Write it again, or as CSV.") from None
     names = _class_names(table.schema.metadata or {})
     rows = range(1, table.num_rows + 1)
     columns: dict[str, list[str]] = {}
     nested: dict[str, str] = {}
-    for header, name in zip(header_of(file.source, table.column_names), table.column_names, strict=True):
-        column = table.column(table.column_names.index(name))
+    for header, name in zip(header_of(file.source, column_names), column_names, strict=True):
+        column = table.column(column_names.index(name))
         values = _values(file.source, name, column)
         if pyarrow.types.is_nested(column.type):
             flat, several = columns_of(file.source, [{header: value} for value in values], rows)
@@ -52,19 +53,26 @@ def _values(source: str, name: str, column: Any) -> list[Any]:
             return [None if value is None else value.decode() for value in column.to_pylist()]
         return list(column.to_pylist())
     except UnicodeDecodeError:
-        row = next(i for i, value in enumerate(column.cast(pyarrow.large_binary()).to_pylist(), start=1) if not _is_text(value))
+        row = next((i for i, value in enumerate(column, start=1) if not _is_text(value)), 1)
         raise DataError(
             f'{source}: the column "{name}" holds bytes that are not UTF-8, the first in row {row}.',
             "Write the file again with its texts decoded.",
         ) from None
     except (pyarrow.ArrowException, OverflowError, ValueError):
-        # Dates that Python has no name for.
-        return list(column.cast(pyarrow.string()).to_pylist())
-
-
-def _is_text(value: bytes | None) -> bool:
+        pass  # dates that Python has no name for
     try:
-        return value is None or value.decode() is not None
+        return list(column.cast(pyarrow.string()).to_pylist())
+    except (pyarrow.ArrowException, OverflowError, ValueError) as error:
+        raise DataError(
+            f'{source}: the column "{name}" cannot be read: {first_line(error)}.', "Write the file again without it."
+        ) from None
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value of Arrow can be one of Python, where text and bytes are UTF-8."""
+    try:
+        plain = value.as_py()
+        return not isinstance(plain, bytes) or plain.decode() is not None
     except UnicodeDecodeError:
         return False
 
