@@ -111,17 +111,17 @@ HOSTILE = {
 def test_hostile_yaml_is_one_message_at_once(text, tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(text, encoding="utf-8")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError) as error:
         build_config(read_config_file(path))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert len(error.value.message) < 1000
 
 
 @pytest.mark.parametrize("value", ["0x_", "0b_", "2020-13-45", "9" * 5000, "[" * 3000, "!!int ''", "&a [*a]", ":".join(["59"] * 5000), "{a: b}"])  # fmt: skip
 def test_hostile_assignments_are_one_message_at_once(value):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ConfigError) as error:
         build_config({}, parse_assignments([f"training.epochs={value}"]))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert len(error.value.message) < 1000

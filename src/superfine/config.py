@@ -32,7 +32,7 @@ WITHOUT_EFFECT = {"model.flash_from": "which kernel computes attention follows f
 
 LONGEST_YAML, MOST_VALUES = 1 << 20, 100_000
 """A configuration is a page, and a run's own with all its rows listed is a few more."""
-LONGEST_SHOWN = 80
+LONGEST_SHOWN, DEEPEST = 80, 100
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -226,6 +226,8 @@ def parse_yaml(text: str) -> Any:
     """
     if len(text) > LONGEST_YAML:
         raise ValueError(f"it is longer than {LONGEST_YAML >> 20} million characters")
+    if _depth(text) > DEEPEST:
+        raise ValueError("its brackets are nested too deep")
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -236,6 +238,15 @@ def parse_yaml(text: str) -> Any:
         raise ValueError("its brackets are nested too deep") from None
     except Exception as error:
         raise ValueError(first_line(error)) from None
+
+
+def _depth(text: str) -> int:
+    """How many brackets are open at most. PyYAML takes its time to find that they are too many."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _expanded_size(node: yaml.Node, known: dict[int, int]) -> int:

@@ -1,6 +1,6 @@
-"""A minute of damaged input each: whatever comes in, what comes out is a table, a setting, a manifest, or one of our errors.
+"""A minute of damaged input each, at most: whatever comes in, what comes out is a table, a setting, a manifest, or one of our errors.
 
-The seed is fixed, so that a failure comes again; `FUZZ_SECONDS` and `FUZZ_SEED` look elsewhere.
+The seed is fixed, so that a failure comes again; `FUZZ_SECONDS`, `FUZZ_ROUNDS` and `FUZZ_SEED` look further.
 """
 
 import contextlib
@@ -26,12 +26,13 @@ from tests.data.reviews import reviews_csv
 
 SECONDS, SEED = float(os.environ.get("FUZZ_SECONDS", "50")), int(os.environ.get("FUZZ_SEED", "0"))
 TOKENS = [b'"', b"'", b",", b";", b"\t", b"\n", b"\r", b"\\", b"\0", b"{", b"}", b"[", b"]", b":", b"\xff\xfe", b"\xef\xbb\xbf", b"<", b"\x1b$B", b"~{", b"\xe2\x80\x8b", b"1e999", b"NaN", b"null", b"9" * 400, b"\xed\xa0\x80"]  # fmt: skip
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40000"))
 pytestmark = pytest.mark.slow
 
 
 def rounds():
     rng, end, n = random.Random(SEED), time.monotonic() + SECONDS, 0
-    while time.monotonic() < end:
+    while time.monotonic() < end and n < ROUNDS:
         n += 1
         yield rng
     assert n > 100, f"only {n} rounds: something hangs"
