@@ -85,7 +85,7 @@ def _annotated(record: Mapping[str, object]) -> Mapping[str, object]:
         return _inputs(record) | _argilla(record["responses"])  # type: ignore[arg-type]
     if isinstance(record.get("inputs"), dict) and "annotation" in record:
         return _inputs(record) | {"annotation": record["annotation"]}
-    if record.get("answer") in {"accept", "reject", "ignore"}:
+    if record.get("answer") in ("accept", "reject", "ignore"):  # no set: it may be a list
         return _prodigy(record)
     if isinstance(record.get("cats"), dict):
         scores: dict[str, Any] = record["cats"]  # type: ignore[assignment]
@@ -116,7 +116,8 @@ def _label_studio(annotations: list[Any]) -> dict[str, object]:
     for annotation in annotations:
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
-        for result in annotation.get("result") or []:
+        results = annotation.get("result")
+        for result in results if isinstance(results, list) else []:
             value = result.get("value") if isinstance(result, dict) else None
             if isinstance(value, dict) and isinstance(value.get("choices"), list):
                 chosen.setdefault(str(result.get("from_name", "label")), []).extend(value["choices"])
@@ -134,10 +135,12 @@ def _argilla(responses: Mapping[str, Any]) -> dict[str, object]:
 
 def _prodigy(record: Mapping[str, object]) -> dict[str, object]:
     """The class that was accepted: the label, or the options that were ticked. A rejected or ignored example has none."""
-    options = {o.get("id"): o.get("text", o.get("id")) for o in record.get("options") or [] if isinstance(o, dict)}  # type: ignore[attr-defined]
+    given, ticked = record.get("options"), record.get("accept")
+    choices = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    names = {str(one.get("id")): one.get("text", one.get("id")) for one in choices}
     kept: dict[str, object] = {k: v for k, v in record.items() if k not in {"options", "accept", "answer", "config", "_view_id"}}
     if record["answer"] != "accept":
         return kept | {"label": None}
-    if isinstance(record.get("accept"), list):
-        return kept | {"label": [options.get(one, one) for one in record["accept"]]}  # type: ignore[attr-defined]
+    if isinstance(ticked, list):
+        return kept | {"label": [names.get(str(one), one) for one in ticked]}
     return kept

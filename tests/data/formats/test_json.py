@@ -117,6 +117,25 @@ def test_a_list_of_values_is_refused_where_it_would_be_a_class_or_a_text(ending)
         to_examples(words, choose_columns(words, ["doc.words"], label="label"))
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "who?", "answer": ["ann"], "label": "a"},
+        {"question": "who?", "answer": {"text": ["ann"]}, "label": "a"},
+        {"question": "who?", "answer": "accept", "options": 3, "accept": [{"a": 1}], "label": "a"},
+        {
+            "question": "who?",
+            "data": {},
+            "annotations": [{"result": 3}, 3, {"result": [{"from_name": ["x"], "value": {"choices": [["y"]]}}]}],
+        },
+        {"question": "who?", "fields": {}, "responses": {"q": 3}, "label": "a"},
+        {"question": "who?", "cats": {"x": "high"}, "label": "a"},
+    ],
+)
+def test_keys_of_such_tools_with_other_contents_are_read_as_they_are(record):
+    assert len(read([record, record])) == 2
+
+
 def test_thousands_of_keys_are_no_table_and_said_at_once():
     with pytest.raises(DataError, match="20000 records have 20000 different keys"):
         read([{f"key{i}": i} for i in range(20_000)])
