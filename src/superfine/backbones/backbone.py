@@ -30,6 +30,7 @@ class Backbone:
     `is_packed` says which way. It is decided once, by comparing both ways on a few token sequences. `padding` says how texts are
     padded where it is not.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
+    `saved_dtype` is that of the weights in the file that `save` writes.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
     """
 
@@ -55,6 +56,7 @@ class Backbone:
         side: Padding = "left" if family is None and wrapper.padding_side == "left" else "right"
         self.padding, self._padding_of_embeddings = side, cast("Padding | None", side)
         self.compute_dtype = torch.float32
+        self.saved_dtype = torch.float32
         for module in head_modules(network):
             module.register_forward_pre_hook(_cast_to_own_dtype)
 
@@ -276,7 +278,7 @@ class Backbone:
             self._use_attention("sdpa")
         try:
             with quiet_transformers():
-                save_network(self.network, folder)
+                save_network(self.network, folder, self.saved_dtype)
         finally:
             if self.is_packed:
                 self._use_attention(PACKED_ATTENTION)

@@ -15,11 +15,11 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from superfine.backbones.backbone import Backbone
-from superfine.backbones.embedded import ADVICE
 from superfine.backbones.families import FAMILIES, max_positions
 from superfine.backbones.heads import is_of_body, settle_head
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
+from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.errors import ModelError, first_line
@@ -94,12 +94,14 @@ class Pretrained:
         return Backbone(network, self.tokenizer, self.wrapper, family, fresh=head.fresh, notes=notes)
 
 
-def open_pretrained(name: str, *, cleaning: bool = True) -> Pretrained:
+def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None) -> Pretrained:
     """The pretrained model of that name or folder. cleaning: put ours before the tokenizer's own normalisation.
+
+    say: see `resolve`.
 
     Raises ModelError for what cannot be found or read.
     """
-    location = resolve(name)
+    location = resolve(name, say)
     with quiet_transformers():
         config = _load_config(location)
         wrapper = _load_tokenizer(location)

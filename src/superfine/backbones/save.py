@@ -10,13 +10,14 @@ from typing import Any
 from superfine.atomic import write_text
 
 
-def save_network(network: Any, folder: Path) -> None:
-    """Weights and configuration."""
-    network.save_pretrained(folder)
+def save_network(network: Any, folder: Path, dtype: Any) -> None:
+    """Weights in `dtype`, and a configuration that has them read as float32, in which they are computed."""
+    weights = {name: value.to(dtype) if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    network.save_pretrained(folder, state_dict=weights)
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     earlier = rotary_keys(config.get("rope_parameters") or {})
-    write_json(path, {**{key: value for key, value in earlier.items() if value is not None}, **config})
+    write_json(path, {**{key: value for key, value in earlier.items() if value is not None}, **config, "dtype": "float32"})
 
 
 def rotary_keys(parameters: Mapping[str, Any]) -> dict[str, Any]:

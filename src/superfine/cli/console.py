@@ -17,12 +17,14 @@ from superfine.records import Finding
 
 if TYPE_CHECKING:
     from superfine.recipes.doctor import Diagnosis
+    from superfine.recipes.models import Fit
     from superfine.training.loop import EpochRecord
 
 STAGES = {
     "reading": "Reading the data",
     "loading": "Loading the model",
     "encoding": "Encoding the texts",
+    "measuring": "Timing a step of each model that is here",
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
 }
@@ -192,9 +194,58 @@ def print_diagnosis(diagnosis: Diagnosis, language: str) -> None:
     row("Python", diagnosis.python)
     for device in diagnosis.devices:
         row("Device", f"{device['name']}: trains in {device['precision']}, {diagnosis.threads} threads")
-    row("Default model", diagnosis.embedded_model)
+    for name, state in diagnosis.embedded_models.items():
+        row(name.rsplit("/", 1)[-1], state)
     row("Hub of models", diagnosis.hub)
     for extra in diagnosis.extras:
         state = "installed" if extra.installed else extra.command
         table.add_row(f"superfine\\[{extra.name}]", f"{translate(extra.purpose, language)}: {translate(state, language)}")
+    console.print(table)
+
+
+def print_models(models: Sequence[dict[str, Any]], language: str) -> None:
+    """The answer of `superfine models`, on standard output."""
+    table = _plain_table(("model", "languages", "parameters", "max. tokens", "licence", "weights", "good at"), language)
+    for model in models:
+        table.add_row(model["name"], *_facts(model), translate(model["place"], language), translate(model["good_at"], language))
+    _print_table(table)
+
+
+def print_ranking(fits: Sequence[Fit], language: str, *, whole: bool) -> None:
+    """The answer of `superfine models DATA`: the models that suit it and can be had, or all."""
+    shown = [fit for fit in fits if whole or (fit.suits and fit.place != "out of reach")]
+    table = _plain_table(("", "model", "parameters", "weights", "training", "memory", "why"), language)
+    for place, fit in enumerate(shown, 1):
+        seconds = "—" if fit.seconds is None else f"{'' if fit.measured else '≈ '}{duration(fit.seconds)}"
+        reasons = translate("; ", language).join(translate(reason, language) for reason in fit.reasons)
+        size, memory = f"{fit.entry.parameters:.0f} M", f"≈ {fit.memory_gb:.1f} GB"
+        table.add_row(
+            str(place), fit.entry.name, size, translate(fit.place, language), translate(seconds, language), memory, reasons
+        )
+    _print_table(table)
+    left_out = len(fits) - len(shown)
+    said = [f"{left_out} more do not suit the data or cannot be had here: --all lists them."] if left_out else []
+    for line in (
+        *said,
+        "Times with ≈ are estimated from those measured here; memory is estimated. superfine train DATA --model NAME",
+    ):
+        print(translate(line, language))
+
+
+def _plain_table(columns: Sequence[str], language: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(translate(column, language), overflow="fold")
+    return table
+
+
+def _facts(model: dict[str, Any]) -> tuple[str, str, str, str]:
+    languages, longest = model["languages"], model["max_length"]
+    named = str(languages) if isinstance(languages, int) else ", ".join(languages)
+    return named, f"{model['parameters']:.0f} M", "—" if longest is None else f"{longest:,}", model["licence"]
+
+
+def _print_table(table: Table) -> None:
+    """On a terminal as wide as it is; elsewhere a row is a line."""
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=220)
     console.print(table)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
-from superfine.backbones.embedded import embedded_model
+from superfine.backbones.sources.embedded import EMBEDDED, EmbeddedModel
 from superfine.errors import SuperfineError
 from superfine.extras import declared
 
@@ -19,7 +19,8 @@ FOR_PEOPLE = {
     "tensorboard": "tells TensorBoard of runs",
     "mlflow": "tells MLflow of runs",
     "wandb": "tells Weights & Biases of runs",
-    "offline": "brings the default model, for use without the hub",
+    "offline": "brings the model for English texts, for use without the hub",
+    "multilingual": "brings the model for all other languages, for use without the hub",
 }
 """What the extras that users need are for; those of developers are left out."""
 
@@ -36,14 +37,14 @@ class Extra:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Versions by package, devices with the precision that training chooses there, extras, and the embedded model's state."""
+    """Versions by package, devices with the precision that training chooses there, extras, the state of each embedded model."""
 
     versions: dict[str, str]
     python: str
     threads: int
     devices: list[dict[str, str]]
     extras: list[Extra]
-    embedded_model: str
+    embedded_models: dict[str, str]
     hub: str
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def examine() -> Diagnosis:
         extras=[
             Extra(name, purpose, _installed(name), f"pip install 'superfine[{name}]'") for name, purpose in FOR_PEOPLE.items()
         ],
-        embedded_model=_embedded_state(),
+        embedded_models={model.name: _state(model) for model in EMBEDDED},
         hub=os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
     )
 
@@ -108,8 +109,13 @@ def _installed(extra: str) -> bool:
         return False
 
 
-def _embedded_state() -> str:
+def _state(model: EmbeddedModel) -> str:
     try:
-        return "installed, checksum right" if embedded_model() is not None else "not installed"
+        if model.source is None:
+            return "converted before, its package is not installed" if model.at_hand else "not installed"
+        model.check()
+        if model.convert is None:
+            return "installed, checksum right"
+        return "installed and converted, checksums right" if model.is_converted else "installed, will be converted at first use"
     except SuperfineError as error:
         return error.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.recipes.figures import sizes
@@ -18,14 +19,15 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Read and check the data and say what training would do. Refuses what `train` would refuse before loading a model."""
     check_folder(request)
     check_plug_ins(request.config)
-    location = resolve(request.config.model.name)
+    check_model(request.config.model.name)
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(request, parts, reporter)
-    cleans = request.config.data.cleaning
-    encoder = encoder_without_loading(location, request.config.model.max_length, cleaning=cleans)
+    config = parts.config
+    cleans = config.data.cleaning
+    encoder = encoder_without_loading(resolve(config.model.name), config.model.max_length, cleaning=cleans)
     if encoder is None:
-        reporter.note(f"Tokens are not counted: {request.config.model.name} has no tokenizer.json here.")
+        reporter.note(f"Tokens are not counted: {config.model.name} has no tokenizer.json here.")
     else:
         reporter.stage("encoding")
     inspection = Inspection(
@@ -34,14 +36,14 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         test=parts.scored_test,
         encoded=None if encoder is None else encoder.encode(parts.train, Counter(reporter, len(parts.train))),
         max_length=0 if encoder is None else encoder.max_length,
-        model=request.config.model.name,
+        model=config.model.name,
         cleans=cleans,
         reading=parts.reading,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
-    reporter.note(f"Would fine-tune {request.config.model.name} and write to {request.folder}")
+    reporter.note(f"Would fine-tune {config.model.name} and write to {request.folder}")
     return {
         "folder": str(request.folder),
         "labels": list(parts.task.labels),

@@ -106,6 +106,7 @@ def collect_metrics(
         "labels": list(parts.task.labels),
         "model": _shown_model(config.model.name),
         "precision": "float32",
+        "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
         "test": {**scores.test.to_json(), "confusion": scores.confusion},
         "validation": scores.validation.to_json(by_label=False),
         "baselines": {

@@ -24,6 +24,7 @@ from superfine.tasks.classification import Classification, chosen_weights
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, TrainingState, fit
+from superfine.training.rounding import round_weights
 from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
@@ -36,7 +37,7 @@ SAMPLE = 64
 def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     """The model that the configuration names, with a new head, and the parts as it reads them; what became of it is said."""
     config = parts.config
-    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning)
+    pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning, say=reporter.note)
     if config.data.cleaning and not pretrained.cleans:
         reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
         parts = without_cleaning(parts)
@@ -93,6 +94,7 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
             with clock.listening(reporter.interrupted):
                 result = fit(state, clock, reporter, checkpointer)
     reporter.training_ends()
+    round_weights(model, config.model.saved_weights, encoded.validation.encoded)
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the weights kept so far are evaluated and written.")
     if result.stopped == "time_limit":

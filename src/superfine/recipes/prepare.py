@@ -1,4 +1,5 @@
-"""From files to parts, in one ladder: read → choose the columns → learn the task → hold rows out for validation and test."""
+"""From files to parts, in one ladder: read → choose the columns → learn the task → hold rows out for validation and test →
+choose the model, where that is left open."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from superfine.config import DataConfig, RunConfig, validate_options
+from superfine.backbones.choose import choose
+from superfine.backbones.sources.embedded import Say
+from superfine.config import AUTO, DataConfig, RunConfig, validate_options
 from superfine.data.checks.inspection import Reading
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
@@ -66,7 +69,22 @@ def prepare(
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config.data)
     task = _learn_task(rows, config)
-    return _hold_out_parts(rows, task, config, needs_test=needs_test)
+    parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
+    return _with_model(parts, None if reporter is None else reporter.note)
+
+
+def _with_model(parts: Parts, say: Say | None) -> Parts:
+    """The parts with the model that suits their texts, where the configuration leaves it open."""
+    if parts.config.model.name != AUTO:
+        return parts
+    choice = choose(texts_of(parts.train), say)
+    model = parts.config.model.model_copy(update={"name": choice.name})
+    return replace(parts, config=parts.config.model_copy(update={"model": model}), notes=(*parts.notes, choice.line))
+
+
+def texts_of(examples: Examples) -> list[str]:
+    """All texts, the second ones of pairs too."""
+    return examples.text if examples.text_pair is None else [*examples.text, *examples.text_pair]
 
 
 def without_cleaning(parts: Parts) -> Parts:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from superfine.backbones.locate import resolve
+from superfine.backbones.choose import check_model
 from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import DataError, OutputError
@@ -56,7 +56,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     """Read, check, fine-tune, evaluate, write. Raises a SuperfineError for anything the user can correct."""
     check_training_installed()
     check_plug_ins(request.config)
-    resolve(request.config.model.name)
+    check_model(request.config.model.name)
     with claimed_folder(request) as claimed:
         return _finished_before(claimed, reporter) or _train(claimed, reporter)
 

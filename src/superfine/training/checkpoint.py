@@ -130,7 +130,7 @@ def read_checkpoint(state: TrainingState, folder: Path) -> None:
         state.weights.restore(weights)
         state.kept = kept
         _restore_optimiser(state, moments)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
     torch.set_rng_state(random_state["cpu"])
     if "cuda" in random_state and torch.cuda.is_available():
@@ -145,10 +145,10 @@ def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for i, parameter in enumerate(state.optimiser.dense_parameters):
         for key, value in state.optimiser.dense.state.get(parameter, {}).items():
-            tensors[f"{key}/{i}"] = value.detach().clone()
+            tensors[f"{key}/{i}"] = value.detach()
     rows = state.optimiser.rows
     if rows is not None:
-        tensors |= {f"rows/{key}": getattr(rows, key).clone() for key in ROW_STATE}
+        tensors |= {f"rows/{key}": getattr(rows, key) for key in ROW_STATE}
     return tensors
 
 

@@ -107,9 +107,10 @@ class TrainingState:
         self.objective: Objective
         self.gradient_step: GradientStep
         self.objective, self.gradient_step = compose(settings.regularisers)
-        self.weights = MasterWeights(model.backbone, self.dtype)
         # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
         model.backbone.word_embeddings.sparse = model.backbone.family is not None
+        rows = rows_in_use(train.encoded).to(model.backbone.device) if model.backbone.word_embeddings.sparse else None
+        self.weights = MasterWeights(model.backbone, self.dtype, rows)
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
         self.optimiser = Optimiser(self.weights, embedding, model.backbone.head_parameters, settings, self.recipe.learning_rate)
         self.progress = Progress()
@@ -167,6 +168,11 @@ def _run_epochs(
             on_checkpoint(state)
     state.progress.finished = True
     return None
+
+
+def rows_in_use(encoded: Encoded) -> Tensor:
+    """(r,) int64, sorted: the token ids that occur."""
+    return torch.from_numpy(np.flatnonzero(np.bincount(encoded.ids)))
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> IntArray:

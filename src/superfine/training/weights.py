@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +24,16 @@ class MasterWeights:
     In bfloat16 `Backbone.rounded_parameters` have masters; the others, and all in float32, are masters themselves and not copied.
     Masters, their gradients and the rounded weights are views of three long tensors, matrices first, so that what concerns all of
     them is one operation and not a hundred.
+
+    rows: (r,) the rows of the table of word embeddings that can move; None is all. Snapshots hold these alone.
     """
 
-    def __init__(self, backbone: Backbone, dtype: torch.dtype) -> None:
+    def __init__(self, backbone: Backbone, dtype: torch.dtype, rows: Tensor | None = None) -> None:
+        self.rows = rows
         rounded = {id(parameter) for parameter in backbone.rounded_parameters()} if dtype == torch.bfloat16 else set()
         named = [(name, p) for name, p in backbone.network.named_parameters() if p.requires_grad]
         self.names = [name for name, _ in named]
+        self._table = backbone.word_embeddings.weight
         self._backbone = backbone
         backbone.compute_dtype = dtype
         self._rounded = sorted((p for _, p in named if id(p) in rounded), key=lambda p: p.dim() <= 1)
@@ -91,16 +95,30 @@ class MasterWeights:
         with torch.no_grad():
             self._all_rounded.copy_(self._all)
 
+    @property
+    def read_whole(self) -> list[Tensor]:
+        """The masters that an update reads from end to end: all but a table of which some rows move."""
+        return [master for master in self.masters if self.rows is None or master is not self._table]
+
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of the masters by name."""
-        return {name: master.detach().clone() for name, master in zip(self.names, self.masters, strict=True)}
+        """A copy by name of all that can move: (r, width) of the table of word embeddings."""
+        return {
+            name: master.detach()[self.rows] if self._moves_by_rows(master) else master.detach().clone()
+            for name, master in zip(self.names, self.masters, strict=True)
+        }
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Set masters and network to a snapshot."""
         with torch.no_grad():
             for name, master in zip(self.names, self.masters, strict=True):
-                master.copy_(snapshot[name])
+                if self._moves_by_rows(master):
+                    master.index_copy_(0, cast(Tensor, self.rows), snapshot[name].to(master.device))
+                else:
+                    master.copy_(snapshot[name])
         self.publish()
+
+    def _moves_by_rows(self, master: Tensor) -> bool:
+        return self.rows is not None and master is self._table
 
     def finish(self) -> None:
         """Leave the network in float32 with the masters as its weights."""

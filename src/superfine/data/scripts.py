@@ -1,0 +1,52 @@
+"""Which scripts texts are written in, counted by letters."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+LATIN, HAN = "Latin", "Chinese characters"
+NAMES = {
+    "CJK": HAN,
+    "HIRAGANA": "Japanese kana",
+    "KATAKANA": "Japanese kana",
+    "HANGUL": "Korean",
+}
+"""Scripts whose name is not the first word of the Unicode names of their letters."""
+
+
+def script_shares(texts: Sequence[str]) -> dict[str, float]:
+    """The share (0 to 1) of each script in the letters of the texts, the largest first; none where there is no letter."""
+    counts: Counter[str] = Counter()
+    for character, n in _characters(texts).items():
+        if script := script_of(character):
+            counts[script] += n
+    total = counts.total()
+    return {script: n / total for script, n in counts.most_common()}
+
+
+def letter_share(texts: Sequence[str]) -> float:
+    """The share (0 to 1) of letters in all that is not white space; 0 for texts of nothing else."""
+    counts = _characters(texts)
+    letters = sum(n for character, n in counts.items() if script_of(character))
+    visible = sum(n for character, n in counts.items() if not character.isspace())
+    return letters / visible if visible else 0.0
+
+
+def _characters(texts: Sequence[str]) -> Counter[str]:
+    """Compatibility forms count as what they stand for: a full-width letter is a letter."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(unicodedata.normalize("NFKC", text))
+    return counts
+
+
+@cache
+def script_of(character: str) -> str:
+    """The script of a letter by the first word of its Unicode name; empty for everything else."""
+    if not unicodedata.category(character).startswith(("L", "M")) or unicodedata.combining(character):
+        return ""
+    word = unicodedata.name(character, "").split(" ")[0].split("-")[0]
+    return NAMES.get(word, word.title())

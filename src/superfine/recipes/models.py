@@ -1,0 +1,176 @@
+"""`superfine models`: the usual pretrained models, and for a table of texts which of them suit it, in order, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from superfine.backbones.catalogue import Entry, Place, catalogue, places
+from superfine.backbones.choose import language_of, sample_of
+from superfine.backbones.locate import encoder_without_loading, resolve
+from superfine.data.encode import Encoded
+from superfine.errors import ModelError, SuperfineError
+from superfine.recipes.prepare import Parts, texts_of
+from superfine.recipes.reporter import Counter, Reporter
+from superfine.records import Examples
+
+MANY_UNKNOWN = 0.05
+"""A model that knows no token for so much of the texts does not suit them."""
+STEP_ROWS = 256
+"""From so many rows the batches are drawn on which a step is timed."""
+BUDGET = 1800.0
+"""Seconds: of the models that train within, the largest comes first."""
+PADDED = 2.0
+"""How many times longer a type of model takes that is not computed packed, as far as it was measured for some."""
+PROCESS_GB = 0.6
+WEIGHTS_GB_PER_MILLION, TRAINED_GB_PER_MILLION = 0.004, 0.024
+"""Float32 weights of all; of the body also its rounded copy, gradients, moments, and the weights that are kept."""
+HERE: tuple[Place, ...] = ("embedded", "cache")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model suits the data.
+
+    suits: whether it reads the language. reasons: in words. tokens_per_text, unknown_share, truncated_share: by its own
+    tokenizer, None where that is not at hand. seconds: of training, None where there is nothing to go by; measured: on a step of
+    this model, else estimated from that of another. memory_gb: estimated.
+    """
+
+    entry: Entry
+    place: Place
+    suits: bool
+    reasons: tuple[str, ...]
+    tokens_per_text: float | None = None
+    unknown_share: float | None = None
+    truncated_share: float | None = None
+    seconds: float | None = None
+    measured: bool = False
+    memory_gb: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        facts = {name: value for name, value in vars(self).items() if name not in ("entry", "reasons")}
+        return {**self.entry.model_dump(), **facts, "reasons": list(self.reasons)}
+
+
+def list_models() -> list[dict[str, Any]]:
+    """The catalogue, with where each model's weights are."""
+    found = places()
+    return [{**entry.model_dump(), "place": found[entry.name]} for entry in catalogue()]
+
+
+def rank_models(parts: Parts, reporter: Reporter, *, measure: bool) -> list[Fit]:
+    """All models of the catalogue, the one that suits the data best first. measure: time a step of those that are at hand."""
+    texts = sample_of(texts_of(parts.train))
+    language, where = language_of(texts), places()
+    fits = [_fit(entry, where[entry.name], language.code, parts, texts) for entry in catalogue()]
+    if measure:
+        fits = _with_seconds(fits, parts, reporter)
+    return sorted(fits, key=_order)
+
+
+def _order(fit: Fit) -> tuple[bool, bool, bool, float]:
+    """What reads the language, what can be had, and what trains in time; of these the largest, of the others the fastest."""
+    seconds = fit.seconds or 0.0
+    in_time = seconds <= BUDGET
+    return not fit.suits, fit.place == "out of reach", not in_time, -fit.entry.body if in_time else seconds
+
+
+def _fit(entry: Entry, place: Place, language: str, parts: Parts, texts: list[str]) -> Fit:
+    suits, reasons = entry.reads(language), []
+    if not suits:
+        reasons.append(other_language(entry.languages))
+    encoded = _encoded(entry, parts, texts) if place in HERE else None
+    tokens = unknown = cut = None
+    if encoded is not None:
+        tokens, unknown, cut = float(encoded.lengths.mean()), encoded.unknown_share, float(encoded.truncated.mean())
+        if unknown > MANY_UNKNOWN:
+            suits = False
+            reasons.append(unknown_tokens(unknown))
+        reasons.append(counted(tokens, cut))
+    if suits:
+        reasons.append(entry.good_at)
+    return Fit(entry, place, suits, tuple(reasons), tokens, unknown, cut, memory_gb=_memory(entry))
+
+
+def _encoded(entry: Entry, parts: Parts, texts: list[str]) -> Encoded | None:
+    config = parts.config
+    try:
+        encoder = encoder_without_loading(resolve(entry.name), config.model.max_length, cleaning=config.data.cleaning)
+    except SuperfineError:
+        return None
+    return None if encoder is None else encoder.encode(Examples.of_texts(texts))
+
+
+def _memory(entry: Entry) -> float:
+    return PROCESS_GB + WEIGHTS_GB_PER_MILLION * entry.parameters + TRAINED_GB_PER_MILLION * entry.body
+
+
+def _with_seconds(fits: list[Fit], parts: Parts, reporter: Reporter) -> list[Fit]:
+    """The same with the time that training takes: measured where the weights are here, the others by the work of a token."""
+    here = [fit for fit in fits if fit.place in HERE]
+    reporter.stage("measuring")
+    counter = Counter(reporter, len(here))
+    measured: dict[str, tuple[Fit, float]] = {}
+    for fit in here:
+        if (seconds := _measured_seconds(fit.entry, parts, reporter)) is not None:
+            measured[fit.entry.name] = fit, seconds
+        counter(1)
+    if not measured:
+        return fits
+    reference = max(measured.values(), key=lambda pair: pair[0].suits)
+    return [
+        replace(fit, seconds=measured[fit.entry.name][1], measured=True)
+        if fit.entry.name in measured
+        else replace(fit, seconds=_estimated_seconds(fit, *reference))
+        for fit in fits
+    ]
+
+
+def _estimated_seconds(fit: Fit, reference: Fit, seconds: float) -> float:
+    """By the body alone: a tokenizer that is not here is taken to make as many tokens."""
+    from superfine.backbones.families import FAMILIES
+
+    return seconds * fit.entry.body / reference.entry.body * (1.0 if fit.entry.type in FAMILIES else PADDED)
+
+
+def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float | None:
+    """Of all epochs, from two steps of this model; None where it cannot be opened."""
+    from superfine.backbones.load import open_pretrained
+    from superfine.recipes.fine_tune import build_model
+    from superfine.training.loop import Part, TrainingState
+    from superfine.training.recipe import TrainingData, choose_recipe
+    from superfine.training.speed import measure_speed
+
+    config = parts.config
+    try:
+        pretrained = open_pretrained(entry.name, cleaning=config.data.cleaning, say=reporter.note)
+        encoder = pretrained.encoder(min(config.model.max_length, pretrained.max_positions or config.model.max_length))
+        model = build_model(pretrained, parts, encoder)
+    except ModelError:
+        return None
+    rows = np.arange(0, len(parts.train), max(1, len(parts.train) // STEP_ROWS))
+    encoded = encoder.encode(parts.train.take(rows))
+    tokens = float(encoded.lengths.mean())
+    recipe = choose_recipe(
+        config.training, TrainingData(len(parts.train), len(parts.task.labels), tokens), model.backbone.network.config.hidden_size
+    )
+    settings = config.training.model_copy(update=vars(recipe))
+    part = Part(encoded, parts.train_targets[rows])
+    speed = measure_speed(TrainingState(model, part, part, settings, config.seed))
+    validating = len(parts.validation) * tokens / speed.scored_tokens_per_second
+    return recipe.epochs * (len(parts.train) * tokens / speed.trained_tokens_per_second + validating)
+
+
+def other_language(languages: tuple[str, ...] | int) -> str:
+    return f"reads another language ({', '.join(languages) if isinstance(languages, tuple) else languages})"
+
+
+def unknown_tokens(share: float) -> str:
+    return f"{share:.0%} of the tokens are unknown to it"
+
+
+def counted(tokens: float, cut: float) -> str:
+    return f"{tokens:.0f} tokens a text, {cut:.0%} of the texts cut"

@@ -1,0 +1,85 @@
+"""Weights that will be saved in float16: rounded before the model is scored, so that what is scored is what is saved.
+
+Half the size for nothing where the answers stay: float16 keeps 11 binary digits of a weight, and the network computes in float32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superfine.config import SavedWeights
+from superfine.data.encode import Encoded
+from superfine.model import Model
+from superfine.records import FloatArray
+
+LARGE = 300_000_000
+"""Bytes of weights in float32 from which on half of them is worth it."""
+BOUND = 1e-3
+"""A probability may move by so much, and no answer may change."""
+N_TEXTS = 256
+CHUNK = 1 << 22
+
+
+def round_weights(model: Model, setting: SavedWeights, encoded: Encoded) -> bool:
+    """Round the float32 weights of a trained model to those of float16, in place, and have them saved so, or not: say which.
+
+    Left alone where the setting says so, where the model is small, and where an answer to one of some validation texts
+    (`encoded`) would change. With "float16" it is done whatever changes, unless a weight is too large for the format.
+    """
+    parameters = list(model.backbone.network.parameters())
+    if setting == "float32" or (setting == "auto" and sum(4 * p.numel() for p in parameters) < LARGE):
+        return False
+    if not all(_fits(parameter) for parameter in parameters):
+        return False
+    some = encoded.take(np.arange(0, len(encoded), max(1, -(-len(encoded) // N_TEXTS))))
+    if setting == "auto" and not _answers_stay(model, some):
+        return False
+    for parameter in parameters:
+        _round(parameter)
+    model.backbone.saved_dtype = torch.float16
+    return True
+
+
+def _answers_stay(model: Model, encoded: Encoded) -> bool:
+    """Whether rounded weights answer alike; the weights are what they were afterwards.
+
+    Of the table of word embeddings only the rows that these texts read are rounded: a copy of it would take as much memory again.
+    """
+    table = model.backbone.word_embeddings.weight
+    read = torch.from_numpy(np.unique(encoded.ids)).to(table.device, torch.int64)
+    others = [p for p in model.backbone.network.parameters() if p is not table]
+    before = _probabilities(model, encoded)
+    with torch.no_grad():
+        kept, kept_rows = [p.detach().clone() for p in others], table.detach()[read]
+        for parameter in others:
+            _round(parameter)
+        table.index_copy_(0, read, kept_rows.half().float())
+        after = _probabilities(model, encoded)
+        for parameter, value in zip(others, kept, strict=True):
+            parameter.copy_(value)
+        table.index_copy_(0, read, kept_rows)
+    return alike(before, after)
+
+
+def _probabilities(model: Model, encoded: Encoded) -> FloatArray:
+    return model.task.decode(np.arange(len(encoded)), model.outputs(encoded)).probabilities
+
+
+def alike(before: FloatArray, after: FloatArray) -> bool:
+    """Whether (n, K) probabilities say the same classes, and no one of them has moved by more than the bound."""
+    same = bool((before.argmax(axis=1) == after.argmax(axis=1)).all())
+    return same and float(np.abs(before - after).max(initial=0.0)) <= BOUND
+
+
+def _fits(parameter: Tensor) -> bool:
+    return float(parameter.detach().abs().max()) <= torch.finfo(torch.float16).max if parameter.numel() else True
+
+
+def _round(parameter: Tensor) -> None:
+    """In place, a part at a time: the rounded copy of a large table would be as large as half of it."""
+    flat = parameter.detach().view(-1)
+    for start in range(0, len(flat), CHUNK):
+        part = flat[start : start + CHUNK]
+        part.copy_(part.half())
