@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from superfine.backbones.batch import collate
 from superfine.backbones.load import load_for_classification
@@ -14,6 +15,7 @@ from superfine.config import TrainingConfig
 from superfine.errors import ModelError
 from superfine.recipes.reporter import Reporter
 from superfine.records import Examples
+from superfine.training import loop
 from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import Part, TrainingState, fit, is_kept, obtain_gradients
@@ -251,6 +253,48 @@ def test_row_adamw_leaves_unread_rows_alone():
     RowAdamW(table, 0.1, 0.01).step(torch.tensor([1]), torch.ones(1, 3), 1.0)
     assert torch.equal(table[[0, 2, 3, 4]], torch.ones(4, 3))
     assert (table[1] < 1).all()
+
+
+def test_moments_snapshots_and_checkpoints_hold_the_rows_in_use_alone(tiny_model, tmp_path):
+    run = new_run(tiny_model("bert"))
+    used = torch.unique(torch.from_numpy(run.train.encoded.ids))
+    table = run.model.backbone.word_embeddings.weight
+    name = next(n for n, p in run.model.backbone.network.named_parameters() if p is table)
+    assert 0 < len(used) < len(table)
+    assert torch.equal(run.weights.rows, used)
+    assert len(run.optimiser.rows.exp_avg) == len(run.optimiser.rows.exp_avg_sq) == len(used)
+    assert torch.equal(run.weights.snapshot()[name], table[used])
+    write_checkpoint(run, tmp_path / "checkpoint")
+    assert len(load_file(tmp_path / "checkpoint" / "weights.safetensors")[name]) == len(used)
+    assert len(load_file(tmp_path / "checkpoint" / "optimiser.safetensors")["rows/exp_avg"]) == len(used)
+
+
+def test_going_back_to_a_snapshot_moves_the_rows_in_use_and_no_other(tiny_model):
+    run = new_run(tiny_model("bert"))
+    table, before = run.model.backbone.word_embeddings.weight, run.weights.snapshot()
+    with torch.no_grad():
+        table.add_(1)
+    others = torch.ones(len(table), dtype=torch.bool)
+    others[run.weights.rows] = False
+    shifted = table.detach().clone()
+    run.weights.restore(before)
+    assert torch.equal(table[others], shifted[others])
+    name = next(n for n, p in run.model.backbone.network.named_parameters() if p is table)
+    assert torch.equal(table[run.weights.rows], before[name])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_keeping_moments_for_the_rows_in_use_alone_changes_no_weight(tiny_model, monkeypatch, precision):
+    alone = fitted(tiny_model("bert"), precision=precision)
+    every_row = torch.arange(160)
+    monkeypatch.setattr(loop, "rows_in_use", lambda _: every_row)
+    assert equal(alone, fitted(tiny_model("bert"), precision=precision))
+
+
+def test_a_network_without_a_packed_family_moves_its_whole_table(tiny_model):
+    run = new_run(tiny_model("xlnet"))
+    assert run.weights.rows is None
+    assert len(run.optimiser.rows.exp_avg) == len(run.model.backbone.word_embeddings.weight)
 
 
 def test_gradients_are_clipped_together_embeddings_included(tiny_model):
