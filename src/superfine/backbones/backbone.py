@@ -21,6 +21,7 @@ from superfine.backbones.packed.layers import patch_layer, restore_layer
 from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
 from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
+from superfine.data.vocabulary import sharing
 from superfine.errors import ModelError, first_line
 
 
@@ -289,7 +290,7 @@ class Backbone:
             "padding_side": self._wrapper.padding_side if self.padding == "none" else self.padding,
             **tokens,
         }
-        save_tokenizer(Tokenizer.from_str(self.tokenizer.to_str()), names, folder)
+        save_tokenizer(sharing(self.tokenizer), names, folder)
 
 
 def _padding_matters(name: str) -> str:

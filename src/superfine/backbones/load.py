@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +22,7 @@ from superfine.backbones.process import quiet_transformers
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
+from superfine.data.vocabulary import sharing
 from superfine.errors import ModelError, first_line
 
 DROPOUT_KEYS = (
@@ -49,7 +50,7 @@ class Pretrained:
         """How many tokens the network can read, or None where there is no bound."""
         return max_positions(self.config)
 
-    @property
+    @cached_property
     def n_missing_rows(self) -> int:
         """How many tokens the tokenizer knows beyond the model's table: some were added, and the table was not enlarged."""
         n_rows = getattr(self.config, "vocab_size", None)
@@ -110,7 +111,7 @@ def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
-    tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else Tokenizer.from_str(tokenizer.to_str())
+    tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else sharing(tokenizer)
     return Pretrained(location, config, wrapper, tokenizer, cleans)
 
 

@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tokenizers import Regex, normalizers
+from tokenizers import AddedToken, Regex, normalizers
 from tokenizers import Tokenizer as FastTokenizer
+
+from superfine.data.vocabulary import settings_of, sharing, with_settings
 
 STEPS = ("tags", "entities", "control_characters", "nfc", "white_space")
 """The steps of the default cleaning, in their order; `run.yaml` and the model card list them."""
@@ -70,37 +72,38 @@ def cleaning_normalizer() -> normalizers.Normalizer:
 
 
 def with_cleaning(tokenizer: FastTokenizer) -> FastTokenizer:
-    """A copy that cleans before whatever it does already.
+    """One over the same vocabulary that cleans before whatever it does already.
 
     tokenizers passes every added token that is stored as `normalized` through the normaliser and looks for the result. Cleaning
     would empty `<s>` or a run of blanks, which then stand everywhere; such tokens are looked for in the raw text instead.
     """
-    content = json.loads(tokenizer.to_str())
-    normalize = cleaning_normalizer().normalize_str
-    for token in content["added_tokens"]:
-        if token["normalized"] and normalize(token["content"]) != token["content"]:
-            token["normalized"] = False
-    cleaned = FastTokenizer.from_str(json.dumps(content))
+    cleaned = sharing(tokenizer, changed=_looked_for_as_it_is)
     own = cleaned.normalizer
     cleaned.normalizer = normalizers.Sequence([cleaning_normalizer()] if own is None else [cleaning_normalizer(), own])
     return cleaned
 
 
+def _looked_for_as_it_is(token: AddedToken) -> AddedToken:
+    """An added token that cleaning would change is looked for in the raw text."""
+    if not token.normalized or _normalizer().normalize_str(token.content) == token.content:
+        return token
+    flags = {name: getattr(token, name) for name in ("single_word", "lstrip", "rstrip", "special")}
+    return AddedToken(token.content, normalized=False, **flags)
+
+
 def split_cleaning(tokenizer: FastTokenizer) -> tuple[FastTokenizer, bool]:
-    """A copy without the cleaning that `with_cleaning` put in, and whether there was any.
+    """One over the same vocabulary without the cleaning that `with_cleaning` put in, and whether there was any.
 
     Clean first, then tokenise: the same tokens, and texts that need no cleaning pass at once.
     """
     # A sequence of steps put before a sequence of steps is saved as one.
-    content = json.loads(tokenizer.to_str())
-    normalizer = content["normalizer"] or {}
+    normalizer = settings_of(tokenizer)["normalizer"] or {}
     ours = json.loads(cleaning_normalizer().__getstate__())["normalizers"]
     steps = normalizer.get("normalizers", [])
     if steps[: len(ours)] != ours:
-        return FastTokenizer.from_str(json.dumps(content)), False
+        return sharing(tokenizer), False
     own = steps[len(ours) :]
-    content["normalizer"] = {"type": "Sequence", "normalizers": own} if own else None
-    return FastTokenizer.from_str(json.dumps(content)), True
+    return with_settings(tokenizer, normalizer={"type": "Sequence", "normalizers": own} if own else None), True
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from superfine.data.clean import clean_all, split_cleaning
+from superfine.data.vocabulary import settings_of, sharing, unknown_id
 from superfine.records import Examples, IntArray
 
 CHUNK = 4096
@@ -74,15 +75,15 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens."""
         self.tokenizer, self._cleans = split_cleaning(tokenizer)
-        self._whole = Tokenizer.from_str(tokenizer.to_str())
+        self._whole = sharing(tokenizer)
         self._added = _pattern_of_added_tokens(tokenizer)
-        self._marks_start = re.search(r'"prepend_scheme":\s*"first"', tokenizer.to_str()) is not None
+        self._marks_start = re.search(r'"prepend_scheme":\s*"first"', json.dumps(settings_of(tokenizer))) is not None
         self.max_length = max_length
         self.empty_id = empty_id
         for part in (self.tokenizer, self._whole):
             part.no_padding()
             part.enable_truncation(max_length)
-        self._unknown_id = _unknown_id(self.tokenizer)
+        self._unknown_id = unknown_id(self.tokenizer)
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
@@ -206,14 +207,6 @@ def _pattern_of_added_tokens(tokenizer: Tokenizer) -> re.Pattern[str] | None:
     """What finds the special and added tokens in a text, or None where there are none."""
     contents = sorted({token.content for token in tokenizer.get_added_tokens_decoder().values() if token.content})
     return re.compile("|".join(map(re.escape, contents))) if contents else None
-
-
-def _unknown_id(tokenizer: Tokenizer) -> int | None:
-    """The id of the token for what the vocabulary does not hold, or None where there is none (byte-level vocabularies)."""
-    model = json.loads(tokenizer.to_str())["model"]
-    if model.get("unk_id") is not None:
-        return int(model["unk_id"])
-    return tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else None
 
 
 def _inputs(texts: list[str], pairs: list[str] | None) -> Sequence[str | tuple[str, str]]:
