@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "superfine"
 SPEAKERS = {
     "SuperfineError", "DataError", "ConfigError", "ModelError", "OutputError",
-    "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "tell", "_in_language", "translate", "phrase", "option", "Option", "argument", "version_option",
+    "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "say", "_plain_table", "tell", "_in_language", "translate", "phrase", "option", "Option", "argument", "version_option",
 }  # fmt: skip
 """Functions whose string arguments are shown."""
 FUNCTIONS = {
@@ -39,6 +39,16 @@ FUNCTIONS = {
     "_renamed",
     "_ignored",
     "duration",
+    "chosen",
+    "second_best",
+    "no_language",
+    "in_script",
+    "in_english",
+    "in_other_latin",
+    "other_language",
+    "unknown_tokens",
+    "counted",
+    "_state",
 }
 """Functions whose returned strings are shown as part of a message."""
 NAMES = {
@@ -65,6 +75,8 @@ NAMES = {
     "best",
     "WITHOUT_EFFECT",
     "WAITING",
+    "said",
+    "Place",
 }
 """Constants that are shown."""
 

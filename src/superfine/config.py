@@ -128,6 +128,9 @@ class ModelConfig(_Section):
     max_length: int = Field(256, gt=2, le=1 << 20, description="tokens per text; longer texts are cut, and that is counted")
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
+    layers: int | None = Field(
+        None, gt=0, le=10_000, description="keep so many of the layers, evenly spread: faster, less accurate; absent: all"
+    )
     saved_weights: SavedWeights = Field(
         "auto",
         description="auto: float16 where float32 takes over 300 MB and no answer to validation texts changes; scored as saved",

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from superfine.backbones.backbone import Backbone
 from superfine.backbones.families import FAMILIES, max_positions
 from superfine.backbones.heads import is_of_body, settle_head
+from superfine.backbones.layer_dropping import drop_layers
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.backbones.sources.embedded import ADVICE, Say
@@ -67,13 +68,18 @@ class Pretrained:
         return Encoder(self.tokenizer, max_length, empty_id=self.config.pad_token_id or 0)
 
     def backbone(
-        self, labels: Sequence[str] | None = None, *, dropout: float | None = None, attention_dropout: float | None = None
+        self,
+        labels: Sequence[str] | None = None,
+        *,
+        dropout: float | None = None,
+        attention_dropout: float | None = None,
+        layers: int | None = None,
     ) -> Backbone:
         """The network with its family's sequence-classification head, in float32 on the CPU.
 
         With `labels` the head is new where the checkpoint has none of that shape; its weights come from torch's global random
-        state. Without, the checkpoint must be a finished classifier. Raises ModelError for weights that are missing or cannot be
-        read.
+        state. Without, the checkpoint must be a finished classifier. layers: how many are kept; None is all.
+        Raises ModelError for weights that are missing or cannot be read.
         """
         config = deepcopy(self.config)
         if labels is not None:
@@ -87,6 +93,8 @@ class Pretrained:
             if self.n_missing_rows:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         family = FAMILIES.get(config.model_type)
+        if layers is not None:
+            drop_layers(network, family, layers)
         if labels is None:
             return Backbone(network, self.tokenizer, self.wrapper, family)
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)]

@@ -55,7 +55,12 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
     """
     labels, config = parts.task.labels, parts.config
     with isolated_seed(config.seed, on_wait):
-        backbone = pretrained.backbone(labels, dropout=config.model.dropout, attention_dropout=config.model.attention_dropout)
+        backbone = pretrained.backbone(
+            labels,
+            dropout=config.model.dropout,
+            attention_dropout=config.model.attention_dropout,
+            layers=config.model.layers,
+        )
     backbone.network.to(default_device())
     backbone.pack_if_sound()
     weights = chosen_weights(config.training.class_weights, parts.train_targets, len(labels))
