@@ -131,6 +131,12 @@ class ModelConfig(_Section):
     layers: int | None = Field(
         None, gt=0, le=10_000, description="keep so many of the layers, evenly spread: faster, less accurate; absent: all"
     )
+    prune_vocabulary: int | None = Field(
+        None,
+        gt=0,
+        le=10_000_000,
+        description="keep so many pieces of a Unigram vocabulary, for less memory: other texts may be cut otherwise; absent: all",
+    )
     saved_weights: SavedWeights = Field(
         "auto",
         description="auto: float16 where float32 takes over 300 MB and no answer to validation texts changes; scored as saved",

@@ -20,11 +20,13 @@ from superfine.backbones.heads import is_of_body, settle_head
 from superfine.backbones.layer_dropping import drop_layers
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
+from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.vocabulary import sharing
 from superfine.errors import ModelError, first_line
+from superfine.records import IntArray
 
 DROPOUT_KEYS = (
     "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
@@ -37,7 +39,7 @@ ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "
 class Pretrained:
     """A pretrained model whose configuration and tokenizer are read, but not its weights.
 
-    One tokenises for any number of networks that are built from it.
+    One tokenises for any number of networks that are built from it. kept_rows: of the table, where the vocabulary was pruned.
     """
 
     location: ModelLocation
@@ -45,6 +47,7 @@ class Pretrained:
     wrapper: Any
     tokenizer: Tokenizer
     cleans: bool
+    kept_rows: IntArray | None = None
 
     @property
     def max_positions(self) -> int | None:
@@ -93,6 +96,8 @@ class Pretrained:
             if self.n_missing_rows:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         family = FAMILIES.get(config.model_type)
+        if self.kept_rows is not None:
+            prune_rows(network, self.kept_rows)
         if layers is not None:
             drop_layers(network, family, layers)
         if labels is None:

@@ -7,16 +7,19 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from superfine.backbones.choose import sample_of
 from superfine.backbones.load import Pretrained, open_pretrained
 from superfine.backbones.process import isolated_seed
+from superfine.backbones.pruning import cut_otherwise, prune
 from superfine.config import RunConfig
 from superfine.data.encode import Encoder
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
 from superfine.recipes.encode import EncodedParts, choose_encoder
-from superfine.recipes.prepare import Parts, without_cleaning
+from superfine.recipes.prepare import Parts, texts_of, without_cleaning
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import unfinished
@@ -41,11 +44,25 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     if config.data.cleaning and not pretrained.cleans:
         reporter.note(f"The tokenizer of {config.model.name} cannot keep the cleaning: texts are read as they are.")
         parts = without_cleaning(parts)
+    if config.model.prune_vocabulary is not None:
+        pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
     encoder = choose_encoder(pretrained, config, reporter)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
     return model, parts
+
+
+def with_fewer_pieces(pretrained: Pretrained, parts: Parts, n_pieces: int, reporter: Reporter) -> Pretrained:
+    """The model with a vocabulary pruned for the texts that it learns from; what that costs on the others is said."""
+    pruned = prune(pretrained.tokenizer, [*texts_of(parts.train), *texts_of(parts.validation)], n_pieces)
+    share = cut_otherwise(pretrained.tokenizer, pruned, sample_of(texts_of(parts.test if len(parts.test) else parts.validation)))
+    before, after = (tokenizer.get_vocab_size() for tokenizer in (pretrained.tokenizer, pruned.tokenizer))
+    reporter.note(
+        f"Vocabulary: {after} of {before} pieces are kept; {share:.1%} of the test texts are cut otherwise for it, and texts in "
+        "other scripts cannot be read any more."
+    )
+    return replace(pretrained, tokenizer=pruned.tokenizer, kept_rows=pruned.rows)
 
 
 def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait: Callable[[], None] | None = None) -> Model:
