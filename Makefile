@@ -1,15 +1,16 @@
-# make demo   set up and run the main job, offline, on the embedded model and data
+# make demo   set up and run the main job, offline, on the embedded model and data; make demo-zh the same in Chinese
 # make test   set up and run the tests
 # make test-oldest, test-newest   a subset with the oldest versions that are allowed, and with the newest Python that is here
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA := examples/data/reviews_en.csv
+DATA_ZH := examples/data/reviews_zh.csv
 
 OTHER := tests/test_parity.py tests/recipes/test_wiring.py tests/recipes/test_predict.py tests/baselines tests/evaluation tests/data/test_encode.py tests/data/test_clean.py
 NEWEST ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python; do $$p -c '' 2>/dev/null && echo $$p; done | head -1)
 
-.PHONY: demo test test-slow test-oldest test-newest check docs bench clean
+.PHONY: demo demo-zh test test-slow test-oldest test-newest check docs bench clean
 
 # torch comes first, pinned to a build without CUDA packages where the index has one; constraints.txt holds the tested versions.
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -28,6 +29,9 @@ $(VENV)/.ready-bench: $(VENV)/.ready-dev
 
 demo: $(VENV)/.ready
 	$(BIN)/superfine train $(DATA) --out runs/demo --force
+
+demo-zh: $(VENV)/.ready
+	$(BIN)/superfine train $(DATA_ZH) --out runs/demo-zh --force --lang zh
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest

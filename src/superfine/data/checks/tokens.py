@@ -24,8 +24,8 @@ def unknown_tokens(inspection: Inspection) -> list[Finding]:
             share=share,
             rows=(),
             message=f"{share:.0%} of the tokens are unknown to {inspection.model}: it does not know the language of these texts.",
-            advice="Choose a model that does, with --model: for Chinese hfl/chinese-roberta-wwm-ext or hfl/rbt3 (small), "
-            "for many languages FacebookAI/xlm-roberta-base or intfloat/multilingual-e5-small.",
+            advice="Leave out --model: the language of the texts chooses one that does (offline: pip install "
+            "'superfine[multilingual]'). superfine models DATA ranks others, such as hfl/chinese-roberta-wwm-ext for Chinese.",
         )
     ]
 
