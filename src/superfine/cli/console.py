@@ -212,8 +212,8 @@ def print_models(models: Sequence[dict[str, Any]], language: str) -> None:
 
 
 def print_ranking(fits: Sequence[Fit], language: str, *, whole: bool) -> None:
-    """The answer of `superfine models DATA`: the models that suit it and can be had, or all."""
-    shown = [fit for fit in fits if whole or (fit.suits and fit.place != "out of reach")]
+    """The answer of `superfine models DATA`: the models that suit it, or all."""
+    shown = [fit for fit in fits if whole or fit.suits]
     table = _plain_table(("", "model", "parameters", "weights", "training", "memory", "why"), language)
     for place, fit in enumerate(shown, 1):
         seconds = "—" if fit.seconds is None else f"{'' if fit.measured else '≈ '}{duration(fit.seconds)}"
@@ -224,7 +224,7 @@ def print_ranking(fits: Sequence[Fit], language: str, *, whole: bool) -> None:
         )
     _print_table(table)
     left_out = len(fits) - len(shown)
-    said = [f"{left_out} more do not suit the data or cannot be had here: --all lists them."] if left_out else []
+    said = [f"{left_out} more do not suit the data: --all lists them."] if left_out else []
     for line in (
         *said,
         "Times with ≈ are estimated from those measured here; memory is estimated. superfine train DATA --model NAME",

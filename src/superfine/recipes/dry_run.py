@@ -8,11 +8,14 @@ from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.recipes.figures import sizes
+from superfine.recipes.models import Fit, rank_models
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import check_folder
 from superfine.recipes.train import check_plug_ins, refuse_if_strict, tell_parts
+
+N_OTHERS = 3
 
 
 def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
@@ -43,6 +46,9 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
+    fits = rank_models(parts, reporter, measure=False)
+    if others := _others(fits, config.model.name):
+        reporter.note(f"Other models that suit these texts: {', '.join(others)} (superfine models DATA tells time and memory)")
     reporter.note(f"Would fine-tune {config.model.name} and write to {request.folder}")
     return {
         "folder": str(request.folder),
@@ -50,4 +56,11 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         "columns": parts.columns.describe(),
         "data": {**sizes(parts), "not_scored": list(parts.unscored_rows), "bad_rows": len(parts.bad_rows)},
         "findings": [finding.to_json() for finding in findings],
+        "model": config.model.name,
+        "models": [fit.to_json() for fit in fits if fit.suits],
     }
+
+
+def _others(fits: list[Fit], chosen: str) -> list[str]:
+    """The best of the others that read the language."""
+    return [fit.entry.name for fit in fits if fit.suits and fit.entry.name != chosen][:N_OTHERS]

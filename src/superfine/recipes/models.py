@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,9 @@ STEP_ROWS = 256
 """From so many rows the batches are drawn on which a step is timed."""
 BUDGET = 1800.0
 """Seconds: of the models that train within, the largest comes first."""
+USUAL_BODY = 120.0
+"""Millions: up to BERT's base size, where no time was measured."""
+SAME_SIZE = 1.25
 PADDED = 2.0
 """How many times longer a type of model takes that is not computed packed, as far as it was measured for some."""
 PROCESS_GB = 0.6
@@ -71,11 +75,15 @@ def rank_models(parts: Parts, reporter: Reporter, *, measure: bool) -> list[Fit]
     return sorted(fits, key=_order)
 
 
-def _order(fit: Fit) -> tuple[bool, bool, bool, float]:
-    """What reads the language, what can be had, and what trains in time; of these the largest, of the others the fastest."""
-    seconds = fit.seconds or 0.0
-    in_time = seconds <= BUDGET
-    return not fit.suits, fit.place == "out of reach", not in_time, -fit.entry.body if in_time else seconds
+def _order(fit: Fit) -> tuple[bool, bool, bool, float, bool]:
+    """What reads the language, what can be had, and what trains in time; of these the largest, of the others the fastest.
+
+    Of about the same size one for this language comes before one for many.
+    """
+    seconds = 0.0 if fit.seconds is None else fit.seconds
+    in_time = seconds <= BUDGET and (fit.seconds is not None or fit.entry.body <= USUAL_BODY)
+    size, is_for_many = -round(math.log(fit.entry.body, SAME_SIZE)), isinstance(fit.entry.languages, int)
+    return not fit.suits, fit.place == "out of reach", not in_time, size if in_time else seconds, is_for_many
 
 
 def _fit(entry: Entry, place: Place, language: str, parts: Parts, texts: list[str]) -> Fit:
@@ -111,6 +119,7 @@ def _memory(entry: Entry) -> float:
 def _with_seconds(fits: list[Fit], parts: Parts, reporter: Reporter) -> list[Fit]:
     """The same with the time that training takes: measured where the weights are here, the others by the work of a token."""
     here = [fit for fit in fits if fit.place in HERE]
+    here = [fit for fit in here if fit.suits] or here
     reporter.stage("measuring")
     counter = Counter(reporter, len(here))
     measured: dict[str, tuple[Fit, float]] = {}

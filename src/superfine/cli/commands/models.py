@@ -16,7 +16,7 @@ from superfine.cli.output import print_json
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
 @click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
 @click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
-@click.option("--all", "whole", is_flag=True, help="Also those that do not suit the data, or that cannot be had here.")
+@click.option("--all", "whole", is_flag=True, help="Also those that do not suit the data.")
 @reading_options
 @json_option
 def models(
