@@ -5,7 +5,7 @@ import json
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from superfine.data.vocabulary import settings_of, sharing, unknown_id, with_settings
+from superfine.data.vocabulary import largest_id, settings_of, sharing, unknown_id, with_settings
 from tests.conftest import FAMILIES, make_rows
 
 TEXTS = [*(text for text, _ in make_rows(20)), "", "A <s> b</s>[MASK] <mask>  two", "naïve  café 123"]
@@ -76,3 +76,11 @@ def test_the_unknown_token_is_found_in_every_kind_of_model(tokenizer):
 def test_the_unknown_token_of_unigram_is_found(unknown):
     tokenizer = Tokenizer(models.Unigram([("a", -1.0), ("b", -2.0), ("<unk>", 0.0)], unk_id=unknown))
     assert unknown_id(tokenizer) == unknown
+
+
+def test_the_largest_id_counts_added_tokens(tokenizer):
+    assert largest_id(tokenizer) == max(tokenizer.get_vocab().values())
+    unigram = Tokenizer(models.Unigram([("a", -1.0), ("b", -2.0)]))
+    assert largest_id(unigram) == 1
+    unigram.add_tokens(["c", "a"])
+    assert largest_id(unigram) == 2

@@ -24,7 +24,7 @@ from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
-from superfine.data.vocabulary import sharing
+from superfine.data.vocabulary import largest_id, sharing
 from superfine.errors import ModelError, first_line
 from superfine.records import IntArray
 
@@ -58,8 +58,7 @@ class Pretrained:
     def n_missing_rows(self) -> int:
         """How many tokens the tokenizer knows beyond the model's table: some were added, and the table was not enlarged."""
         n_rows = getattr(self.config, "vocab_size", None)
-        largest = max(self.tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
-        return max(0, largest + 1 - n_rows) if isinstance(n_rows, int) else 0
+        return max(0, largest_id(self.tokenizer) + 1 - n_rows) if isinstance(n_rows, int) else 0
 
     @property
     def notes(self) -> list[str]:

@@ -63,6 +63,13 @@ def unknown_id(tokenizer: Tokenizer) -> int | None:
     return tokenizer.token_to_id(token) if token else None
 
 
+def largest_id(tokenizer: Tokenizer) -> int:
+    """Of all tokens, added ones too; -1 where there is none."""
+    if isinstance(tokenizer.model, models.Unigram):  # its ids are places in a list, and the vocabulary as a dict takes 0.2 s
+        return max(tokenizer.get_vocab_size(with_added_tokens=False) - 1, *tokenizer.get_added_tokens_decoder(), -1)
+    return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+
+
 def _take_components(target: Tokenizer, source: Tokenizer) -> None:
     for name in COMPONENTS:
         if (component := getattr(source, name)) is not None:
