@@ -28,7 +28,7 @@ BUNDLE = "_bundle"
 class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Fine-tunes a pretrained language model on texts: `fit(texts, labels)`, `predict(texts)`, `predict_proba(texts)`.
 
-    model: name or folder of the pretrained model; None is the default model. epochs, learning_rate, max_length: as in the
+    model: name or folder of the pretrained model; None: by their language. epochs, learning_rate, max_length: as in the
     configuration; None chooses. validation_share: of the rows, by which the best epoch is chosen. seed: same seed, same
     data, same weights. time_limit: seconds or "10m" for one fit. settings: further configuration, `{"training.batch_size": 16}`.
     progress: print to standard error.

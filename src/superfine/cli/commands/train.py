@@ -44,7 +44,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
 @click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
 @click.option(
-    "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: all-MiniLM-L6-v2, English]"
+    "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
