@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import superfine
+from superfine.config import MULTILINGUAL_MODEL
 from superfine.recipes.run_folder import unfinished
-from tests.conftest import needs_embedded_model, write_csv
+from tests.conftest import needs_embedded_model, needs_multilingual_model, write_csv
 from tests.test_parity import plain_probabilities
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,41 @@ def test_the_usual_lines_give_our_probabilities_on_the_example_reviews(reviews_r
         texts = [row["review"] for row in csv.DictReader(file)][:200]
     ours = reviews_run.load().predict(texts).probabilities
     np.testing.assert_allclose(plain_probabilities(reviews_run.folder / "model", texts), ours, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def chinese_run(tmp_path_factory):
+    """With nothing chosen but the number of epochs, on the Chinese reviews that come with the project."""
+    folder = tmp_path_factory.mktemp("real") / "run"
+    file = ROOT / "examples" / "data" / "reviews_zh.csv"
+    return superfine.train(file, out=folder, settings={"training.epochs": 4}, progress=False)
+
+
+@needs_multilingual_model
+def test_chinese_texts_get_the_multilingual_model_by_themselves_and_learn_from_the_first_command(chinese_run):
+    metrics = chinese_run.metrics
+    assert metrics["model"] == MULTILINGUAL_MODEL
+    assert metrics["base_model"] == "intfloat/multilingual-e5-small"
+    assert metrics["comparison"]["majority"]["accuracy"]["low"] > 0.1
+    assert metrics["data"]["unknown_token_share"] < 0.01
+    assert metrics["training"]["packed"]
+    assert metrics["parity"]["problems"] == []
+
+
+@needs_multilingual_model
+def test_its_bundle_is_half_as_large_and_gives_our_probabilities_in_plain_transformers(chinese_run):
+    model = chinese_run.folder / "model"
+    assert chinese_run.metrics["saved_weights"] == "float16"
+    assert sum(path.stat().st_size for path in model.iterdir()) < 300e6
+    texts = [
+        "质量很好，五星！",
+        "ｆｕｌｌ　ｗｉｄｔｈ１２３",
+        "餐廳的菜色普普通通，服務倒是不錯。",
+        "一般般吧😀",
+        "  &amp; <br/> 还行～",
+    ]
+    ours = chinese_run.load().predict(texts).probabilities
+    np.testing.assert_allclose(plain_probabilities(model, texts), ours, atol=1e-4)
 
 
 @needs_data

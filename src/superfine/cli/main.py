@@ -39,6 +39,7 @@ def cli() -> None:
     superfine train reviews.csv                     train and test a classifier
     superfine predict runs/reviews-... new.csv      use it
     superfine evaluate runs/reviews-... more.csv    test it on other data
+    superfine models reviews.csv                    which pretrained models suit it
     superfine doctor                                what this installation can do
     """
 
