@@ -557,3 +557,39 @@ def test_a_time_limit_that_cannot_be_kept_is_refused_before_texts_are_encoded_an
     assert stages == ["reading", "loading"]
     assert time.monotonic() - started < 20
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_scored_is_what_is_saved_where_weights_are_rounded(tiny_model, reviews, tmp_path):
+    settings = {**FAST, "model.saved_weights": "float16"}
+    run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    assert run.metrics["saved_weights"] == "float16"
+    with open(run.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    scored = np.array([[float(row["p:bad"]), float(row["p:good"])] for row in rows])
+    saved = run.load().predict([row["text"] for row in rows]).probabilities
+    assert np.abs(scored - saved).max() < 2e-6, "rounding after scoring would move them by about 1e-4"
+    assert "in float16" in (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Model: "), ("zh", "模型：")])
+def test_the_language_chooses_the_model_and_the_run_says_so(reviews, tmp_path, tiny_model, monkeypatch, capsys, language, said):
+    from superfine.backbones.choose import Choice
+    from superfine.cli.main import main
+    from superfine.recipes import prepare
+
+    seen = []
+
+    def choose(texts, say):
+        seen.append(len(texts))
+        return Choice(str(tiny_model("bert")), "Model: somebody's, because it suits")
+
+    monkeypatch.setattr(prepare, "choose", choose)
+    monkeypatch.setattr("superfine.recipes.train.check_model", lambda name: None)
+    settings = [part for key, value in FAST.items() for part in ("--set", f"{key}={value}")]
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(reviews), "--out", str(tmp_path / "run"), "--lang", language, *settings])
+    assert end.value.code == 0
+    assert said in capsys.readouterr().err
+    assert seen == [184], "the training rows alone are looked at"
+    content = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text(encoding="utf-8"))
+    assert content["model"]["name"] == str(tiny_model("bert")), "so a resumed run does not choose again"
