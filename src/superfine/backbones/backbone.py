@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
 from superfine.backbones.heads import above_body, head_modules
+from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
@@ -272,6 +273,12 @@ class Backbone:
 
     def _no_cache(self) -> dict[str, bool]:
         return {"use_cache": False} if hasattr(self.network.config, "use_cache") else {}
+
+    def release(self) -> None:
+        """Give the weights' memory back; nothing can be computed any more."""
+        for parameter in self.network.parameters():
+            parameter.data = parameter.data.new_empty(0)
+        give_back()
 
     def save(self, folder: Path, max_length: int) -> None:
         """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from superfine.backbones.choose import sample_of
 from superfine.backbones.load import Pretrained, open_pretrained
+from superfine.backbones.memory import give_back
 from superfine.backbones.process import isolated_seed
 from superfine.backbones.pruning import cut_otherwise, prune
 from superfine.config import RunConfig
@@ -50,6 +51,7 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
+    give_back()
     return model, parts
 
 
@@ -104,19 +106,12 @@ def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
 
 def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
-    identity = _identity(encoded, config)
-    checkpointer = Checkpointer(unfinished(request.folder) / "checkpoint", identity)
     with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(WAITING)):
-        state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
-        if request.resume:
-            _resume(state, identity, request.folder, reporter)
-        with _explaining_memory(state, model.max_length):
-            clock, seconds = _plan(state, encoded, config, request)
-            reporter.training_starts(state.n_steps, state.progress.step, seconds)
-            with clock.listening(reporter.interrupted):
-                result = fit(state, clock, reporter, checkpointer)
+        result = _fitted(model, encoded, config, request, reporter)
     reporter.training_ends()
+    give_back()  # the optimiser's moments are gone with the state of the training
     round_weights(model, config.model.saved_weights, encoded.validation.encoded)
+    give_back()
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the weights kept so far are evaluated and written.")
     if result.stopped == "time_limit":
@@ -127,6 +122,19 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
             f"evaluated and written. Lower training.batch_size (it is {result.recipe.batch_size}) or model.max_length."
         )
     return result
+
+
+def _fitted(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
+    """Fit the model, from the last checkpoint on where the run is resumed."""
+    identity = _identity(encoded, config)
+    state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
+    if request.resume:
+        _resume(state, identity, request.folder, reporter)
+    with _explaining_memory(state, model.max_length):
+        clock, seconds = _plan(state, encoded, config, request)
+        reporter.training_starts(state.n_steps, state.progress.step, seconds)
+        with clock.listening(reporter.interrupted):
+            return fit(state, clock, reporter, Checkpointer(unfinished(request.folder) / "checkpoint", identity))
 
 
 @contextmanager
@@ -146,6 +154,7 @@ def _explaining_memory(state: TrainingState, max_length: int) -> Iterator[None]:
 def _plan(state: TrainingState, encoded: EncodedParts, config: RunConfig, request: Request) -> tuple[Clock, float]:
     """When training must end, and how many seconds it should take. Raises ConfigError for a limit that cannot be kept."""
     speed = measure_speed(state)
+    give_back()
     validating = len(encoded.validation.encoded.ids) / speed.scored_tokens_per_second
     # The test part is scored in float32, which takes up to three times as long as scoring while training.
     after = 3 * (encoded.n_test_tokens / speed.scored_tokens_per_second + validating) + REPORT_SECONDS

@@ -53,12 +53,14 @@ class Parity:
 def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
     """Open `folder` with plain transformers in float32, and compare ids and probabilities with those of the model that was saved.
 
-    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out.
+    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out. `model` can
+    compute nothing afterwards: two large models at once would be what a run needs most memory for.
     """
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
     ours = model.predict_examples(chosen).probabilities
     ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
+    model.backbone.release()
     try:
         plain = _Plain(folder)
         theirs = [plain.ids(chosen, i) for i in range(len(chosen))]
@@ -100,10 +102,12 @@ class _Plain:
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+        from superfine.backbones.memory import give_back
         from superfine.backbones.process import quiet_transformers
 
         with quiet_transformers():
             self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            give_back()
             network = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
         self.network = network.eval()
 

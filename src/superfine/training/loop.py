@@ -254,7 +254,7 @@ def _validate(state: TrainingState, listener: Listener) -> None:
     progress.history.append(record)
     keep = is_kept([r.accuracy for r in progress.history], len(state.validation))
     if keep:
-        state.kept = state.weights.snapshot()
+        state.kept = state.weights.snapshot(into=state.kept)
         progress.kept_epoch = record.epoch
     listener.on_epoch(record, keep)
 

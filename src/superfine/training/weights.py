@@ -100,8 +100,13 @@ class MasterWeights:
         """The masters that an update reads from end to end: all but a table of which some rows move."""
         return [master for master in self.masters if self.rows is None or master is not self._table]
 
-    def snapshot(self) -> dict[str, Tensor]:
-        """A copy by name of all that can move: (r, width) of the table of word embeddings."""
+    def snapshot(self, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """A copy by name of all that can move: (r, width) of the table of word embeddings. into: an earlier one to overwrite."""
+        if into:
+            with torch.no_grad():
+                for name, master in zip(self.names, self.masters, strict=True):
+                    into[name].copy_(master[self.rows] if self._moves_by_rows(master) else master)
+            return into
         return {
             name: master.detach()[self.rows] if self._moves_by_rows(master) else master.detach().clone()
             for name, master in zip(self.names, self.masters, strict=True)
