@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,17 +51,18 @@ class Parity:
         ]
 
 
-def prove_bundle(folder: Path, model: Model, examples: Examples) -> Parity:
+def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening: Callable[[], None] = lambda: None) -> Parity:
     """Open `folder` with plain transformers in float32, and compare ids and probabilities with those of the model that was saved.
 
-    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out. `model` can
-    compute nothing afterwards: two large models at once would be what a run needs most memory for.
+    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out.
+
+    before_opening: is called when `model` has answered and is needed no more, to give its memory back.
     """
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
     ours = model.predict_examples(chosen).probabilities
     ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
-    model.backbone.release()
+    before_opening()
     try:
         plain = _Plain(folder)
         theirs = [plain.ids(chosen, i) for i in range(len(chosen))]

@@ -118,7 +118,8 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
         telling.stage("evaluating")
         scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
-        parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test)
+        # Two large models at once would be what a run needs most memory for.
+        parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)
         telling.findings(parity.findings())
         findings = [*parity.findings(), *findings]
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)

@@ -76,10 +76,10 @@ def _homes() -> list[Path]:
 
 def _is_own(folder: Path) -> bool:
     """Whether nobody else can put anything there."""
-    if not hasattr(os, "getuid"):
+    if (user := getattr(os, "getuid", None)) is None:
         return True
     facts = folder.lstat()
-    return folder.is_dir() and not folder.is_symlink() and facts.st_uid == os.getuid() and not facts.st_mode & 0o022
+    return folder.is_dir() and not folder.is_symlink() and facts.st_uid == user() and not facts.st_mode & 0o022
 
 
 def _made(folder: Path, source: Path, convert: Callable[[bytes, Path], None], say: Callable[[str], None]) -> Path:
