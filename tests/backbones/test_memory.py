@@ -34,8 +34,8 @@ def test_freed_memory_is_used_again_only_inside():
         with memory.reuse_freed_memory():
             pass
         assert kept_after_freeing(MEGABYTES) > 3 * MEGABYTES / 4
-        # The second may find no free place that is large enough, where something small was laid in between.
-        assert min(kept_after_freeing(MEGABYTES) for _ in range(4)) < MEGABYTES / 4, "it takes what an earlier one has left"
+        # A little less, because glibc asks for room to align the block as well, and the place has just its size.
+        assert kept_after_freeing(MEGABYTES - 1) < MEGABYTES / 4, "the second takes what the first has left"
     assert resident_megabytes() - before < MEGABYTES / 4
     assert kept_after_freeing(MEGABYTES) < MEGABYTES / 4
 
