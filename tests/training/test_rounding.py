@@ -99,3 +99,15 @@ def test_the_saved_folder_is_half_as_large_and_plain_transformers_computes_it_in
     assert opened.dtype == torch.float32
     for name, parameter in opened.named_parameters():
         assert torch.equal(parameter, model.backbone.network.get_parameter(name)), name
+
+
+def test_a_tensor_under_two_names_is_written_once_and_buffers_are_rounded_too(tiny_model, tmp_path):
+    backbone = load_for_classification(str(tiny_model("bart")), ["bad", "good"])
+    backbone.network.register_buffer("statistics", torch.full((3,), 0.1))
+    model = model_of(backbone)
+    backbone.save(tmp_path / "whole", 64)
+    assert round_weights(model, "float16", model.encoder.encode(Examples.of_texts(["good"])))
+    assert torch.equal(backbone.network.statistics, torch.full((3,), 0.1).half().float())
+    backbone.save(tmp_path / "half", 64)
+    names = [set(load_file(tmp_path / folder / "model.safetensors")) for folder in ("whole", "half")]
+    assert names[0] == names[1]

@@ -132,7 +132,7 @@ def _by_pieces(texts: Sequence[str], say: Say | None) -> Language:
     n_visible = sum(not character.isspace() for text in texts for character in text)
     tokenizer = _tokenizer(ENGLISH, say)
     if tokenizer is None:  # nothing to measure with, and no English model either
-        return Language("en", "")
+        return Language("en", in_latin_letters())
     by_english = _n_tokens(tokenizer, texts) / n_visible
     if by_english <= SURELY_ENGLISH:
         return Language("en", in_english(by_english))
@@ -175,6 +175,10 @@ def no_language(share: float) -> str:
 
 def in_script(script: str, share: float) -> str:
     return f"{share:.0%} of the letters are {script}"
+
+
+def in_latin_letters() -> str:
+    return "the texts are in Latin letters, and without the English model it is not known whether they are English"
 
 
 def in_english(tokens: float) -> str:

@@ -12,8 +12,10 @@ from superfine.atomic import write_text
 
 def save_network(network: Any, folder: Path, dtype: Any) -> None:
     """Weights in `dtype`, and a configuration that has them read as float32, in which they are computed."""
-    weights = {name: value.to(dtype) if value.is_floating_point() else value for name, value in network.state_dict().items()}
-    network.save_pretrained(folder, state_dict=weights)
+    state = network.state_dict()
+    # What stands under two names is one tensor afterwards too, and written once.
+    cast = {value.data_ptr(): value.to(dtype) for value in state.values() if value.is_floating_point()}
+    network.save_pretrained(folder, state_dict={name: cast.get(value.data_ptr(), value) for name, value in state.items()})
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     earlier = rotary_keys(config.get("rope_parameters") or {})

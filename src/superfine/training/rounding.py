@@ -20,7 +20,7 @@ BOUND = 5e-3
 """A probability may move by so much, and no answer may change. Of 300 Chinese example reviews the most that one moved was 0.0015,
 and half of them moved by less than 0.00001."""
 N_TEXTS = 256
-CHUNK = 1 << 22
+ROWS = 1 << 13
 
 
 def round_weights(model: Model, setting: SavedWeights, encoded: Encoded) -> bool:
@@ -29,16 +29,16 @@ def round_weights(model: Model, setting: SavedWeights, encoded: Encoded) -> bool
     Left alone where the setting says so, where the model is small, and where an answer to one of some validation texts
     (`encoded`) would change. With "float16" it is done whatever changes, unless a weight is too large for the format.
     """
-    parameters = list(model.backbone.network.parameters())
-    if setting == "float32" or (setting == "auto" and sum(4 * p.numel() for p in parameters) < LARGE):
+    weights = _saved_weights(model)
+    if setting == "float32" or (setting == "auto" and sum(4 * weight.numel() for weight in weights) < LARGE):
         return False
-    if not all(_fits(parameter) for parameter in parameters):
+    if not all(_fits(weight) for weight in weights):
         return False
     some = encoded.take(np.arange(0, len(encoded), max(1, -(-len(encoded) // N_TEXTS))))
     if setting == "auto" and not _answers_stay(model, some):
         return False
-    for parameter in parameters:
-        _round(parameter)
+    for weight in weights:
+        _round(weight)
     model.backbone.saved_dtype = torch.float16
     return True
 
@@ -50,18 +50,24 @@ def _answers_stay(model: Model, encoded: Encoded) -> bool:
     """
     table = model.backbone.word_embeddings.weight
     read = torch.from_numpy(np.unique(encoded.ids)).to(table.device, torch.int64)
-    others = [p for p in model.backbone.network.parameters() if p is not table]
+    others = [weight for weight in _saved_weights(model) if weight.data_ptr() != table.data_ptr()]
     before = _probabilities(model, encoded)
     with torch.no_grad():
-        kept, kept_rows = [p.detach().clone() for p in others], table.detach()[read]
-        for parameter in others:
-            _round(parameter)
+        kept, kept_rows = [weight.clone() for weight in others], table.detach()[read]
+        for weight in others:
+            _round(weight)
         table.index_copy_(0, read, kept_rows.half().float())
         after = _probabilities(model, encoded)
-        for parameter, value in zip(others, kept, strict=True):
-            parameter.copy_(value)
+        for weight, value in zip(others, kept, strict=True):
+            weight.copy_(value)
         table.index_copy_(0, read, kept_rows)
     return alike(before, after)
+
+
+def _saved_weights(model: Model) -> list[Tensor]:
+    """All numbers that are saved, buffers as well, each once whatever its names."""
+    found = {value.data_ptr(): value for value in model.backbone.network.state_dict().values() if value.is_floating_point()}
+    return list(found.values())
 
 
 def _probabilities(model: Model, encoded: Encoded) -> FloatArray:
@@ -74,13 +80,11 @@ def alike(before: FloatArray, after: FloatArray) -> bool:
     return same and float(np.abs(before - after).max(initial=0.0)) <= BOUND
 
 
-def _fits(parameter: Tensor) -> bool:
-    return float(parameter.detach().abs().max()) <= torch.finfo(torch.float16).max if parameter.numel() else True
+def _fits(weight: Tensor) -> bool:
+    return not weight.numel() or float(weight.abs().max()) <= torch.finfo(torch.float16).max
 
 
-def _round(parameter: Tensor) -> None:
-    """In place, a part at a time: the rounded copy of a large table would be as large as half of it."""
-    flat = parameter.detach().view(-1)
-    for start in range(0, len(flat), CHUNK):
-        part = flat[start : start + CHUNK]
+def _round(weight: Tensor) -> None:
+    """In place, some rows at a time: the rounded copy of a large table would be as large as half of it."""
+    for part in torch.split(weight, ROWS) if weight.dim() else (weight,):
         part.copy_(part.half())

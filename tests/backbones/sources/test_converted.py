@@ -127,6 +127,27 @@ def test_where_the_cache_cannot_be_written_it_goes_to_a_folder_of_the_users_own_
     assert converted_folder("key", None, write) == folder, "and found there again"
 
 
+def test_that_folder_is_found_again_whatever_the_umask(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(converted, "cache_folder", lambda: tmp_path / "source.bin")
+    previous = os.umask(0o002)
+    try:
+        folder = converted_folder("key", source, write)
+    finally:
+        os.umask(previous)
+    assert folder.is_relative_to(tmp_path / "temporary")
+    assert converted_folder("key", None, write) == folder
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("flock"), OSError(errno.ENOLCK, "No locks available")])
+def test_where_files_cannot_be_locked_it_is_made_all_the_same(source, monkeypatch, error):
+    def acquire(*_, **__):
+        raise error
+
+    monkeypatch.setattr(converted.FileLock, "acquire", acquire)
+    assert is_converted("key") is False
+    assert converted_folder("key", source, write) is not None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
 def test_a_temporary_folder_that_others_can_write_is_not_trusted(tmp_path, source):
     own = tmp_path / "temporary" / f"superfine-{os.getuid()}"

@@ -23,7 +23,8 @@ from superfine.errors import ModelError, OutputError
 
 RECORD = "converted.json"
 """The checksums of a folder's other files, written last."""
-CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
+CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
+WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP}
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
 
 
@@ -47,7 +48,8 @@ def converted_folder(
         return None
     for home in homes:
         try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode is the last one's alone, and it must be ours
+            home.mkdir(mode=0o700, exist_ok=True)
             with _alone(home / f"{key}.lock", say):
                 return home / key if _is_whole(home / key) else _made(home / key, source(), convert, say)
         except OSError as error:
@@ -136,17 +138,23 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Inside no other process makes the same. Where files cannot be locked, both make it, which does no harm."""
     lock = FileLock(path)
     try:
+        _acquire(lock, say)
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
+    """Wait for the lock; go on without it where the file system has none, as some network drives."""
+    try:
         try:
             lock.acquire(timeout=0)
         except Timeout:
             say("Another process converts the model: waiting for it.")
             lock.acquire()
-    except NotImplementedError:
-        pass
-    try:
-        yield
-    finally:
-        lock.release()
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in WITHOUT_LOCKS:
+            raise
 
 
 def _no_room(home: Path, error: Exception) -> OutputError:
