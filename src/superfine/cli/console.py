@@ -224,12 +224,10 @@ def print_ranking(fits: Sequence[Fit], language: str, *, whole: bool) -> None:
         )
     _print_table(table)
     left_out = len(fits) - len(shown)
-    said = [f"{left_out} more do not suit the data: --all lists them."] if left_out else []
-    for line in (
-        *said,
-        "Times with ≈ are estimated from those measured here; memory is estimated. superfine train DATA --model NAME",
-    ):
-        print(translate(line, language))
+    said = "Times with ≈ are estimated from those measured here; memory is estimated. superfine train DATA --model NAME"
+    if left_out:
+        said = f"{left_out} more do not suit the data: --all lists them.\n{said}"
+    print(translate(said, language))
 
 
 def _plain_table(columns: Sequence[str], language: str) -> Table:

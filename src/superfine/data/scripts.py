@@ -12,6 +12,7 @@ NAMES = {
     "CJK": HAN,
     "HIRAGANA": "Japanese kana",
     "KATAKANA": "Japanese kana",
+    "IDEOGRAPHIC": HAN,
     "HANGUL": "Korean",
 }
 """Scripts whose name is not the first word of the Unicode names of their letters."""
@@ -46,7 +47,7 @@ def _characters(texts: Sequence[str]) -> Counter[str]:
 @cache
 def script_of(character: str) -> str:
     """The script of a letter by the first word of its Unicode name; empty for everything else."""
-    if not unicodedata.category(character).startswith(("L", "M")) or unicodedata.combining(character):
+    if not unicodedata.category(character).startswith("L"):  # no marks: an emoji's variation selector is one
         return ""
     word = unicodedata.name(character, "").split(" ")[0].split("-")[0]
-    return NAMES.get(word, word.title())
+    return "" if word == "MODIFIER" else NAMES.get(word, word.title())
