@@ -1,6 +1,7 @@
 """What a table of 250,002 rows costs: the multilingual model beside itself with 30,000 rows, and beside the English model.
 
     python -m benchmarks.vocabulary
+    python -m benchmarks.vocabulary --stages 2      where the memory of a run of two epochs goes (Linux)
 
 On 3,000 rows of zh/waimai_10k: seconds to load; a training step, in turns; the size of a checkpoint with weights kept; and whole runs of
 `superfine train`, each in a process of its own: peak memory, size of the bundle, seconds. Needs the extras `offline` and `multilingual`.
@@ -25,6 +26,37 @@ WHOLE_RUN = """
 import json, sys, superfine
 run = superfine.train(sys.argv[1], test=sys.argv[2], out=sys.argv[3], model=sys.argv[4], progress=False)
 print(json.dumps({key: run.metrics["training"][key] for key in ("peak_memory_mb", "seconds", "load_seconds")}))
+"""
+
+
+STAGES = """
+import sys, time
+from pathlib import Path
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.request import make_request
+from superfine.recipes.train import train
+
+
+def mebibytes(field):
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) // 1024 for line in file if line.startswith(field))
+
+
+class Tracer(Reporter):
+    def tell(self, what):
+        print(f"until {what}: at most {mebibytes('VmHWM')} MiB, now {mebibytes('VmRSS')} MiB", flush=True)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+
+    def stage(self, name): self.tell(name)
+    def training_starts(self, *_): self.tell("the first step")
+    def on_epoch(self, record, is_kept): self.tell(f"the end of epoch {record.epoch + 1}")
+    def training_ends(self): self.tell("the end of training")
+    def result(self, *_): self.tell("the end")
+
+
+asked = {"training.epochs": int(sys.argv[4]), "model.name": sys.argv[5]}
+train(make_request(sys.argv[1], validation=None, test=sys.argv[2], out=Path(sys.argv[3]), config=None, overrides=asked, force=False,
+                   resume=None, strict=False, started=time.monotonic()), Tracer())
 """
 
 
@@ -102,8 +134,14 @@ def whole_run(model: str, train: Path, test: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stages", type=int, metavar="EPOCHS", help="only the memory of each stage of a run of so many epochs")
     a = parser.parse_args()
     train, test = prepare(SET, 0, ROWS)
+    if a.stages:
+        with tempfile.TemporaryDirectory() as scratch:
+            command = [sys.executable, "-c", STAGES, str(train), str(test), str(Path(scratch) / "run"), str(a.stages), MODELS[0]]
+            subprocess.run(command, check=True, cwd=datasets.REPOSITORY)
+        return
     for model in MODELS:
         run = whole_run(model, train, test)
         print(
