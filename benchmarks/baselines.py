@@ -12,6 +12,7 @@ import argparse
 import csv
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from superfine.baselines.features import Features
 from superfine.data.clean import same_text_keys
 from superfine.data.split import split
 from superfine.records import Examples, IntArray
+from superfine.tasks.classification import Classification
 
 SETS = {
     "strength": ["en/sst2", "en/rotten_tomatoes", "en/trec", "en/emotion", "en/sms_spam", "en/ag_news", "zh/waimai_10k"],
@@ -75,7 +77,8 @@ def pairs(name: str, n_rows: int, seed: int) -> str:
     labels = [str(i) for i in range(int(targets.max()) + 1)]
 
     def accuracy(fitted: Examples, scored: Examples) -> float:
-        predicted = tfidf.Tfidf.fit(fitted, targets, labels).predict_examples(scored).class_ids
+        rows = replace(fitted, label=[labels[i] for i in targets])
+        predicted = tfidf.Tfidf.fit(rows, Classification(labels)).predict_examples(scored).class_ids
         return 100 * float((predicted == theirs).mean())
 
     joined = [Examples.of_texts([f"{a} {b}" for a, b in zip(e.text, e.text_pair or [], strict=True)]) for e in (train, others)]

@@ -31,7 +31,7 @@ def trial(name: str, n_rows: int, seed: int) -> dict:
     train, others = parts_of(name, n_rows)
     parts = prepare(train, None, others, build_config({}, {"training.patience": 0, "seed": seed}))
     built = model_and_parts(parts)
-    encoded, targets = built.model.encoder.encode(parts.test), parts.task.encode(parts.test)
+    encoded, targets = built.model.encoder.encode(parts.test), parts.task.gold(parts.test)
     on_others = []
 
     class Scoring(Reporter):
@@ -43,8 +43,9 @@ def trial(name: str, n_rows: int, seed: int) -> dict:
         "set": name,
         "rows": n_rows,
         "seed": seed,
-        "held_out": len(state.validation),
-        "accuracies": [r.accuracy for r in state.progress.history],
+        "held_out": len(parts.validation),
+        "errors": [r.standard_error for r in state.progress.history],
+        "accuracies": [r.score for r in state.progress.history],
         "losses": [r.loss for r in state.progress.history],
         "others": on_others,
     }
@@ -69,9 +70,11 @@ def largest_with_patience(run: dict) -> int:
 
 def within_chance(run: dict) -> int:
     """What `superfine train` keeps."""
-    from superfine.training.loop import is_kept
+    from superfine.training.loop import EpochRecord, is_kept
 
-    return max(i for i in range(len(run["accuracies"])) if is_kept(run["accuracies"][: i + 1], run["held_out"]))
+    pairs = zip(run["accuracies"], run["losses"], run["errors"], strict=True)
+    history = [EpochRecord(i, 0.0, loss, accuracy, error, 0.0) for i, (accuracy, loss, error) in enumerate(pairs)]
+    return max(i for i in range(len(history)) if is_kept(history[: i + 1]))
 
 
 def smallest_loss(run: dict) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from superfine.recipes.encode import EncodedParts
     from superfine.recipes.prepare import Parts
     from superfine.recipes.reporter import Reporter
-    from superfine.training.loop import TrainingState
+    from superfine.training.loop import TrainingState, Validate
 
 SETS = ["en/sst2", "en/rotten_tomatoes", "en/emotion", "en/banking77", "en/ag_news"]
 TRAIN_ROWS, VALIDATION_ROWS = 3600, 2000
@@ -65,16 +65,17 @@ def trial(name: str, settings: dict, seed: int, n_rows: int) -> dict:
     train, validation = parts_of(name, n_rows)
     parts = prepare(train, validation, validation, build_config({}, {"training.patience": 0, "seed": seed, **settings}))
     state = fine_tuned(model_and_parts(parts), Reporter())
-    history = [[round(r.accuracy, 4), round(r.loss, 4)] for r in state.progress.history]
-    rows = [len(state.train), len(state.validation)]
+    history = [[round(r.score, 4), round(r.loss, 4)] for r in state.progress.history]
+    rows = [len(state.train), len(parts.validation)]
     return {"set": name, "seed": seed, "settings": settings, "rows": rows, "history": history}
 
 
 class Built(NamedTuple):
-    """A model to be fine-tuned, the encoded parts, and the configuration."""
+    """A model to be fine-tuned, the encoded parts, what scores it on the validation part, and the configuration."""
 
     model: "Model"
     encoded: "EncodedParts"
+    validate: "Validate"
     config: "RunConfig"
 
 
@@ -83,9 +84,11 @@ def model_and_parts(parts: "Parts") -> Built:
     from superfine.recipes.encode import encode_parts
     from superfine.recipes.fine_tune import open_model
     from superfine.recipes.reporter import Reporter
+    from superfine.recipes.validate import validation_of
 
     model, parts = open_model(parts, Reporter())
-    return Built(model, encode_parts(parts, model.encoder, parts.config, Reporter()), parts.config)
+    encoded = encode_parts(parts, model.encoder, parts.config, Reporter())
+    return Built(model, encoded, validation_of(parts.validation, encoded.validation), parts.config)
 
 
 def fine_tuned(built: Built, reporter: "Reporter") -> "TrainingState":
@@ -94,9 +97,9 @@ def fine_tuned(built: Built, reporter: "Reporter") -> "TrainingState":
     from superfine.training.clock import Clock
     from superfine.training.loop import TrainingState, fit
 
-    model, encoded, config = built
+    model, encoded, validate, config = built
     with isolated_seed(config.seed + 1):
-        state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
+        state = TrainingState(model, encoded.train, validate, config.training, config.seed)
         fit(state, Clock(), reporter)
     return state
 

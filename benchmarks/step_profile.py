@@ -78,7 +78,7 @@ def model_and_rows(name: str):
     rows = datasets.stratified_sample(datasets.read(datasets.train_and_test(name)[0]), SETS[name])
     task = Classification(sorted(set(rows.labels)))
     pretrained = open_pretrained("all-MiniLM-L6-v2")
-    backbone = pretrained.backbone(list(task.labels), attention_dropout=ModelConfig().attention_dropout)
+    backbone = pretrained.backbone(task.head, attention_dropout=ModelConfig().attention_dropout)
     backbone.pack_if_sound()
     model = Model(backbone, task, pretrained.encoder(MAX_LENGTH))
     return model, model.encoder.encode(Examples.of_texts(rows.texts)), rows.labels
@@ -95,7 +95,7 @@ def training(name: str, n_steps: int, batch: int) -> dict:
     torch.manual_seed(0)
     model, encoded, labels = model_and_rows(name)
     part = loop.Part(encoded, np.unique(labels, return_inverse=True)[1].astype(np.int64))
-    run = loop.TrainingState(model, part, part, TrainingConfig(epochs=4, batch_size=batch), 0)
+    run = loop.TrainingState(model, part, lambda _: loop.Validation(0.0, 0.0, 0.0), TrainingConfig(epochs=4, batch_size=batch), 0)
     model.backbone.network.train()
     order, clock = loop.epoch_order(len(part), 0, 0), Clock()
 

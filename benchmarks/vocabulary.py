@@ -67,11 +67,12 @@ def size_mb(folder: Path) -> float:
 def loading(model: str, rounds: int) -> list[float]:
     """Seconds from a name to a network with tokenizer; the first round imports transformers' parts as well."""
     from superfine.backbones.load import open_pretrained
+    from superfine.records import Head
 
     seconds = []
     for _ in range(rounds):
         started = time.perf_counter()
-        open_pretrained(model).backbone(["a", "b"])
+        open_pretrained(model).backbone(Head(("a", "b")))
         seconds.append(time.perf_counter() - started)
     return seconds
 
@@ -83,7 +84,7 @@ def state_of(train: Path, **settings: object):
     from superfine.training.loop import TrainingState
 
     built = model_and_parts(read(train, None, train, build_config({}, {"model.name": MODELS[0], **settings})))
-    return TrainingState(built.model, built.encoded.train, built.encoded.validation, built.config.training, 0)
+    return TrainingState(built.model, built.encoded.train, built.validate, built.config.training, 0)
 
 
 def steps(train: Path, rounds: int, n: int = 10) -> list[tuple[float, float]]:

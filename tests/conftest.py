@@ -174,6 +174,28 @@ def tiny_model(tmp_path_factory):
     return build
 
 
+def labelled(texts, targets, labels, pairs=None):
+    """Examples of these texts, whose labels are those of the class ids (n,)."""
+    from dataclasses import replace
+
+    from superfine.records import Examples
+
+    return replace(Examples.of_texts(list(texts), pairs), label=[labels[int(i)] for i in targets])
+
+
+def train_state(model, train, targets, settings, *, validation=None, seed=0):
+    """A training on (examples, their class ids), validated on `validation`, which is the same where it is absent."""
+    from superfine.recipes.validate import validation_of
+    from superfine.training.loop import Part, TrainingState
+
+    def part_of(texts, ids):
+        return Part(model.encoder.encode(labelled(texts, ids, model.labels)), ids)
+
+    texts, ids = validation or (train, targets)
+    validate = validation_of(labelled(texts, ids, model.labels), part_of(texts, ids))
+    return TrainingState(model, part_of(train, targets), validate, settings, seed)
+
+
 def model_of(backbone, labels=("bad", "good"), max_length: int = 32):
     """A model on a backbone that is built already."""
     from superfine.data.encode import Encoder

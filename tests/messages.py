@@ -77,6 +77,7 @@ NAMES = {
     "WITHOUT_EFFECT",
     "WAITING",
     "said",
+    "summary",
     "Place",
 }
 """Constants that are shown."""

@@ -33,7 +33,7 @@ def test_text_and_label_of_the_example_data_are_found_by_content(table):
     from superfine.data.read import read_table
 
     choice = choose_columns(read_table(ROOT / "examples" / "data" / table.file))
-    assert (choice.text, choice.label) == ((table.text,), table.label)
+    assert (choice.text, choice.label) == ((table.text,), (table.label,))
 
 
 def test_the_check_sees_a_template(tmp_path):

@@ -6,6 +6,7 @@ python -m benchmarks.peers.tfidf TRAIN.csv TEST.csv --out RESULT.json
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -17,18 +18,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="ignored: nothing is random here")
     a = parser.parse_args()
 
-    import numpy as np
-
     from benchmarks import datasets
     from superfine.baselines.tfidf import Tfidf
     from superfine.data.clean import STEPS
     from superfine.records import Examples
+    from superfine.tasks.classification import Classification
 
     train, test = datasets.read(a.train), datasets.read(a.test)
     names = sorted(set(train.labels))
-    targets = np.array([names.index(label) for label in train.labels])
     started = time.perf_counter()
-    model = Tfidf.fit(Examples.of_texts(train.texts), targets, tuple(names), cleaning=STEPS)
+    model = Tfidf.fit(replace(Examples.of_texts(train.texts), label=train.labels), Classification(names), cleaning=STEPS)
     seconds = time.perf_counter() - started
     predicted = model.predict_examples(Examples.of_texts(test.texts)).label
     accuracy = sum(p == label for p, label in zip(predicted, test.labels, strict=True)) / len(predicted)

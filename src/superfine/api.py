@@ -34,7 +34,7 @@ def train(
     test: DataSource | None = None,
     text: str | Sequence[str] | None = None,
     text_pair: str | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     group: str | None = None,
     task: str | None = None,
     model: str | None = None,
@@ -67,7 +67,7 @@ def train(
     named = {
         "data.text": [text] if isinstance(text, str) else list(text) if text else None,
         "data.text_pair": text_pair,
-        "data.label": label,
+        "data.label": [label] if isinstance(label, str) else list(label) if label else None,
         "data.group": group,
         "task.name": task,
         "model.name": model,

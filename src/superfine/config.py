@@ -93,7 +93,9 @@ class DataConfig(_Section):
         None, description="text columns, joined with a space; found by content when absent"
     )
     text_pair: str | None = Field(None, description="column with the second text of a pair")
-    label: str | None = Field(None, description="label column; found by name and content when absent")
+    label: Annotated[list[str] | None, BeforeValidator(_as_list)] = Field(
+        None, description="label column, or several; found by name and content when absent"
+    )
     group: str | None = Field(None, description="rows with the same value in this column stay in one part")
     encoding: str | None = Field(None, description="text encoding of the files, e.g. gb18030; detected when absent")
     delimiter: Annotated[str | None, BeforeValidator(parse_delimiter)] = Field(
@@ -175,14 +177,16 @@ class TrainingConfig(_Section):
         le=1_000_000,
         description="stop after so many epochs in a row that validate worse than the best, beyond chance; 0 never stops",
     )
+    choose_by: str | None = Field(
+        None, description="score of the validation part by which the epoch is chosen, e.g. macro_f1; absent: the task's main one"
+    )
     class_weights: Literal["auto", "none", "balanced"] = Field(
         "auto",
         description="auto: by the root of the class sizes, where one is over ten times another; balanced: by the class sizes",
     )
     precision: PrecisionSetting = Field("auto", description="of the training computation; weights are kept in float32")
-    regularisers: dict[str, dict[str, Any]] = Field(
-        default_factory=lambda: {"label_smoothing": {"amount": 0.1}},
-        description="what is given replaces the default: {} for none, {label_smoothing: {amount: 0.1}, fgm: {}} for two",
+    regularisers: dict[str, dict[str, Any]] | None = Field(
+        None, description="absent: the task's own; {} for none, {label_smoothing: {amount: 0.1}, fgm: {}} for two"
     )
     time_limit: Duration | None = Field(None, description="10m: wall-clock time of the whole command")
 

@@ -106,7 +106,8 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "training.time_limit": self.time_limit,
             "data.validation_share": self.validation_share,
             "data.text": "text",
-            "data.label": "label",
+            "data.label": ["label"],
+            "task.name": "classification",
             "seed": self.seed,
         }
         request = make_request(
@@ -141,7 +142,9 @@ class SuperfineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _predict(self, X: Sequence[str]) -> Choices:  # noqa: N803
         check_is_fitted(self, "classes_")
-        return self._predictor.predict(as_texts(X))
+        answers = self._predictor.predict(as_texts(X))
+        assert isinstance(answers, Choices)  # of a classification, which `fit` names
+        return answers
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted model as a bundle that `superfine.load` and plain transformers open.

@@ -6,13 +6,65 @@ with K, not with K squared.
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from superfine.records import FloatArray, IntArray
+from superfine.records import Activation, FloatArray, IntArray
 
 PROBABILITY_FLOOR = float(np.finfo(np.float32).eps)
 """Log loss of a probability of zero is infinite; probabilities are clipped here, as scikit-learn does."""
+
+
+class Title(NamedTuple):
+    """How a score is written: its name in a table of scores, that in a sentence or a column, and its unit.
+
+    Shares differ by points; `percent` has their values in per cent too.
+    """
+
+    long: str
+    short: str
+    unit: Literal["percent", "share", "number"] = "share"
+
+
+TITLES = {
+    "accuracy": Title("Accuracy", "accuracy", "percent"),
+    "macro_f1": Title("Macro F1", "macro F1"),
+    "weighted_f1": Title("Weighted F1", "weighted F1"),
+    "weighted_precision": Title("Weighted precision", "weighted precision"),
+    "weighted_recall": Title("Weighted recall", "weighted recall"),
+    "macro_precision": Title("Macro precision", "macro precision"),
+    "macro_recall": Title("Macro recall", "macro recall"),
+    "mcc": Title("Matthews correlation", "Matthews corr.", "number"),
+    "roc_auc": Title("ROC AUC", "ROC AUC"),
+    "log_loss": Title("Log loss", "log loss", "number"),
+}
+"""By the names that `metrics.json` uses."""
+
+
+def title_of(score: str) -> Title:
+    """A score that has no title is called by its name."""
+    words = score.replace("_", " ")
+    return TITLES.get(score, Title(words[:1].upper() + words[1:], words, "number"))
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """(n, K) probabilities, in float64 however large the logits."""
+    if not logits.size:
+        return np.zeros(logits.shape)
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """The probability of each logit, in float64 without overflow."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -logits.astype(np.float64))))
+
+
+def activated(outputs: FloatArray, activation: Activation) -> FloatArray:
+    """(n, n_outputs) probabilities, or the outputs themselves where they are none."""
+    return {"softmax": softmax, "sigmoid": sigmoid}.get(activation, np.asarray)(outputs)
 
 
 def confusion_cells(true: IntArray, predicted: IntArray, n_classes: int) -> IntArray:

@@ -21,7 +21,7 @@ from superfine.errors import ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextModel
 from superfine.records import FloatArray
-from superfine.tasks.classification import Classification
+from superfine.tasks.task import Task
 
 MAX_TOKENS = 2048
 MAX_TEXTS = 256
@@ -31,7 +31,7 @@ MAX_TEXTS = 256
 class Model(TextModel):
     """A TextModel with a torch network behind it. All that trains, attacks or explains goes through `embed` and `logits`."""
 
-    def __init__(self, backbone: Backbone, task: Classification, encoder: Encoder, *, takes_pairs: bool = False) -> None:
+    def __init__(self, backbone: Backbone, task: Task, encoder: Encoder, *, takes_pairs: bool = False) -> None:
         super().__init__(task, encoder, takes_pairs=takes_pairs)
         self.backbone = backbone
 
@@ -40,16 +40,16 @@ class Model(TextModel):
         return self.backbone.embed(batch)
 
     def logits(self, batch: Batch) -> Tensor:
-        """(n, K) float32, in the batch's order."""
+        """(n, n_outputs) float32, in the batch's order."""
         return self.backbone.logits(batch)
 
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(n, K) logits of encoded texts, in their order, without gradients."""
+        """(n, n_outputs) logits of encoded texts, in their order, without gradients."""
         network = self.backbone.network
         was_training = network.training
         if was_training:  # setting the mode walks all modules, a tenth of the time that a single short text takes
             network.eval()
-        out = np.zeros((len(encoded), len(self.labels)))
+        out = np.zeros((len(encoded), len(self.task.head)))
         batches = length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS)
         with torch.inference_mode(), reuse_freed_memory() if len(batches) > 1 else nullcontext():
             for indices in batches:
@@ -76,14 +76,15 @@ class Model(TextModel):
             raise ModelError(f"{bundle.folder / MANIFEST} does not say how much the model reads.", "Copy the bundle again.")
         pretrained = open_pretrained(str(bundle.folder), cleaning=False)
         backbone = pretrained.backbone()
+        task = manifest.open_task()
         n_outputs = int(backbone.network.config.num_labels)
-        if n_outputs != len(manifest.labels):
+        if n_outputs != len(task.head):
             raise ModelError(
-                f"{bundle.folder / MANIFEST} names {len(manifest.labels)} classes, the network has {n_outputs}.",
+                f"{bundle.folder / MANIFEST} names {len(task.head)} outputs, the network has {n_outputs}.",
                 "Copy the bundle again, or train again.",
             )
-        named = [str(backbone.network.config.id2label[i]) for i in range(n_outputs)]
-        if named != manifest.labels:
+        named = tuple(str(backbone.network.config.id2label[i]) for i in range(n_outputs))
+        if named != task.head.outputs:
             raise ModelError(
                 f"{bundle.folder / MANIFEST} names other classes than config.json, or the same in another order.",
                 "Copy the bundle again, or train again.",
@@ -91,7 +92,6 @@ class Model(TextModel):
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
-        task = manifest.open_task()
         return cls(backbone, task, pretrained.encoder(manifest.max_length), takes_pairs=manifest.text_pair is not None)
 
 

@@ -6,6 +6,7 @@ import torch
 from superfine.backbones.layer_dropping import kept_layers
 from superfine.backbones.load import open_pretrained
 from superfine.errors import ConfigError
+from superfine.records import Head
 from tests.conftest import FAMILIES
 
 WITH_LAYERS = ["bert", "ernie", "electra", "roberta", "xlm-roberta", "distilbert", "llama", "qwen2"]
@@ -24,7 +25,7 @@ def test_the_layers_that_stay_are_computed_packed_and_saved(tiny_model, tmp_path
 
     assert FAMILIES[family].get("num_hidden_layers", FAMILIES[family].get("n_layers")) == 2
     pretrained = open_pretrained(str(tiny_model(family)))
-    whole, backbone = pretrained.backbone(["a", "b"]), pretrained.backbone(["a", "b"], layers=1)
+    whole, backbone = pretrained.backbone(Head(("a", "b"))), pretrained.backbone(Head(("a", "b")), layers=1)
     ours, theirs = dict(backbone.network.named_parameters()), dict(whole.network.named_parameters())
     assert ours.keys() < theirs.keys()
     body = [name for name in ours if name not in backbone.fresh]
@@ -39,9 +40,9 @@ def test_the_layers_that_stay_are_computed_packed_and_saved(tiny_model, tmp_path
 
 def test_more_layers_than_there_are_is_one_message(tiny_model):
     with pytest.raises(ConfigError, match="the model has 2 layers"):
-        open_pretrained(str(tiny_model("bert"))).backbone(["a", "b"], layers=3)
+        open_pretrained(str(tiny_model("bert"))).backbone(Head(("a", "b")), layers=3)
 
 
 def test_a_type_whose_layers_are_not_known_says_so(tiny_model):
     with pytest.raises(ConfigError, match=r"model\.layers has no effect on a model of type xlnet"):
-        open_pretrained(str(tiny_model("xlnet"))).backbone(["a", "b"], layers=1)
+        open_pretrained(str(tiny_model("xlnet"))).backbone(Head(("a", "b")), layers=1)

@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.pruning import cut_otherwise, prune
 from superfine.errors import ConfigError
+from superfine.records import Head
 
 PIECES = [
     ("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), ("你", -3.0), ("▁good", -4.0), ("хорошо", -4.5),
@@ -72,7 +73,7 @@ def test_the_pruned_model_is_packed_and_opens_in_plain_transformers(tokenizer, t
     pretrained = open_pretrained(str(tmp_path / "whole"))
     found = prune(pretrained.tokenizer, ["good bad"], 14)
     pruned = replace(pretrained, tokenizer=found.tokenizer, kept_rows=found.rows)
-    whole, backbone = pretrained.backbone(["a", "b"]), pruned.backbone(["a", "b"])
+    whole, backbone = pretrained.backbone(Head(("a", "b"))), pruned.backbone(Head(("a", "b")))
     assert torch.equal(backbone.word_embeddings.weight, whole.word_embeddings.weight[torch.from_numpy(pruned.kept_rows)])
     assert backbone.pack_if_sound()
     backbone.save(tmp_path / "pruned", 32)

@@ -8,7 +8,7 @@ import torch
 
 from superfine.backbones.load import open_pretrained
 from superfine.recipes.parity import prove_bundle
-from superfine.records import Examples
+from superfine.records import Examples, Head
 from tests.conftest import FAMILIES, make_rows, model_of
 
 WORDS = [text for text, _ in make_rows(300)]
@@ -110,7 +110,7 @@ def test_plain_transformers_reads_and_answers_as_we_do(vocabularies, tmp_path_fa
             if parameter.dim() > 1:
                 parameter.data.mul_(3)
         network.save_pretrained(folder)
-        backbone = open_pretrained(str(folder)).backbone(["bad", "good"])
+        backbone = open_pretrained(str(folder)).backbone(Head(("bad", "good")))
         for parameter_name, parameter in backbone.network.named_parameters():
             if parameter_name in backbone.fresh:
                 parameter.data.mul_(20)

@@ -1,5 +1,7 @@
 """Baselines learn what can be learned without a network, in both kinds of script."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,8 +17,14 @@ from superfine.tasks.classification import Classification
 from tests.conftest import make_rows
 
 
+def fit(baseline, examples, targets, labels, cleaning=()):
+    """A baseline on examples with these class ids."""
+    rows = replace(examples, label=[labels[int(i)] for i in targets])
+    return baseline.fit(rows, Classification(labels), cleaning=cleaning)
+
+
 def test_the_majority_baseline_says_the_most_frequent_class_with_the_class_shares():
-    predicted = Majority.fit(Examples.of_texts(["x"] * 4), np.array([1, 1, 1, 0]), ("a", "b")).predict_examples(
+    predicted = fit(Majority, Examples.of_texts(["x"] * 4), np.array([1, 1, 1, 0]), ("a", "b")).predict_examples(
         Examples.of_texts(["?"])
     )
     assert predicted.label == ["b"]
@@ -26,7 +34,7 @@ def test_the_majority_baseline_says_the_most_frequent_class_with_the_class_share
 def test_tfidf_learns_english_words():
     rows = make_rows(300)
     texts, targets = [t for t, _ in rows], np.array([label == "good" for _, label in rows]).astype(np.int64)
-    model = Tfidf.fit(Examples.of_texts(texts[:200]), targets[:200], ("bad", "good"))
+    model = fit(Tfidf, Examples.of_texts(texts[:200]), targets[:200], ("bad", "good"))
     assert (model.predict_examples(Examples.of_texts(texts[200:])).class_ids == targets[200:]).mean() > 0.95
 
 
@@ -39,12 +47,12 @@ def test_tfidf_reads_chinese_by_characters():
         texts.append("".join(rng.permutation(good if k else bad)[:2]) + str(rng.integers(0, 99)))
         targets.append(k)
     assert is_unspaced(texts)
-    model = Tfidf.fit(Examples.of_texts(texts[:80]), np.array(targets[:80]), ("bad", "good"))
+    model = fit(Tfidf, Examples.of_texts(texts[:80]), np.array(targets[:80]), ("bad", "good"))
     assert (model.predict_examples(Examples.of_texts(texts[80:])).class_ids == targets[80:]).mean() > 0.95
 
 
 def test_a_class_without_training_rows_keeps_probability_zero():
-    model = Tfidf.fit(Examples.of_texts(["red one", "blue two"] * 30), np.array([0, 2] * 30), ("a", "b", "c"))
+    model = fit(Tfidf, Examples.of_texts(["red one", "blue two"] * 30), np.array([0, 2] * 30), ("a", "b", "c"))
     probabilities = model.predict_examples(Examples.of_texts(["red one"])).probabilities
     assert probabilities[0, 1] == 0
     assert probabilities.sum() == pytest.approx(1)
@@ -64,8 +72,8 @@ def some_rows(pairs: bool = False) -> tuple[Examples, np.ndarray]:
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_saved_baseline_gives_the_same_answers_when_it_is_opened(name, pairs, tmp_path):
     examples, targets = some_rows(pairs)
-    fitted = BASELINES.load(name).fit(examples, targets, ("bad", "good"), cleaning=["tags"])
-    columns = ColumnChoice(("a",), "b" if pairs else None, "label", None, False)
+    fitted = fit(BASELINES.load(name), examples, targets, ("bad", "good"), cleaning=["tags"])
+    columns = ColumnChoice(("a",), "b" if pairs else None, ("label",), None, False)
     fitted.save(
         tmp_path / "baselines" / name, Manifest.of(Classification(["bad", "good"]), columns, predictor=name, cleaning=["tags"])
     )
@@ -78,7 +86,7 @@ def test_a_saved_baseline_gives_the_same_answers_when_it_is_opened(name, pairs, 
 
 def test_a_baseline_cleans_what_it_reads_as_the_model_does():
     examples, targets = some_rows()
-    fitted = Tfidf.fit(examples, targets, ("bad", "good"), cleaning=["tags"])
+    fitted = fit(Tfidf, examples, targets, ("bad", "good"), cleaning=["tags"])
     dirty = Examples.of_texts([f"<p>  {text.replace(' ', '&nbsp;')}</p>" for text in examples.text])
     np.testing.assert_array_equal(fitted.predict_examples(dirty).probabilities, fitted.predict_examples(examples).probabilities)
 
@@ -89,7 +97,7 @@ def test_both_texts_of_a_pair_have_features_of_their_own():
     first, second = ([words[i] for i in rng.integers(0, 4, 400)] for _ in range(2))
     asked_first = np.array([int(word in ("red", "blue")) for word in first])
     examples = Examples.of_texts(first, second)
-    model = Tfidf.fit(examples.take(range(300)), asked_first[:300], ("no", "yes"))
+    model = fit(Tfidf, examples.take(range(300)), asked_first[:300], ("no", "yes"))
     rest = model.predict_examples(examples.take(range(300, 400))).class_ids
     assert (rest == asked_first[300:]).mean() > 0.97, "the class hangs on the first text alone"
 
@@ -104,7 +112,7 @@ def test_pairs_that_share_their_words_can_be_told():
         for text, s in zip(first, same, strict=True)
     ]
     examples = Examples.of_texts(first, second)
-    model = Tfidf.fit(examples.take(range(1200)), same[:1200].astype(np.int64), ("other", "same"))
+    model = fit(Tfidf, examples.take(range(1200)), same[:1200].astype(np.int64), ("other", "same"))
     assert (model.predict_examples(examples.take(range(1200, 1500))).class_ids == same[1200:]).mean() > 0.9
 
 
@@ -113,10 +121,10 @@ def test_many_weights_are_a_regression_on_fewer_features_and_not_neighbours(monk
     rows = make_rows(600, seed=4)
     texts, targets = [t for t, _ in rows], np.array([int(label == "good") for _, label in rows])
     del rng
-    whole = Tfidf.fit(Examples.of_texts(texts[:400]), targets[:400], ("bad", "good"))
+    whole = fit(Tfidf, Examples.of_texts(texts[:400]), targets[:400], ("bad", "good"))
     monkeypatch.setattr(tfidf, "MOST_WEIGHTS", 2 * 300)
     monkeypatch.setattr(tfidf, "FEWEST_FEATURES", 100)
-    fewer = Tfidf.fit(Examples.of_texts(texts[:400]), targets[:400], ("bad", "good"))
+    fewer = fit(Tfidf, Examples.of_texts(texts[:400]), targets[:400], ("bad", "good"))
     assert whole.linear.weights.shape[1] > 300
     assert fewer.linear.weights.shape == (2, 300)
     assert fewer.title == "TF-IDF + logistic regression"
@@ -129,14 +137,14 @@ def test_where_few_features_are_left_each_class_is_the_mean_of_its_texts(monkeyp
     texts = [f"topic{k} and {rng.integers(0, 50)} more of topic{k}" for k in targets]
     monkeypatch.setattr(tfidf, "MOST_WEIGHTS", 40 * 300)
     labels = tuple(map(str, range(40)))
-    fitted = Tfidf.fit(Examples.of_texts(texts[:600]), targets[:600], labels)
+    fitted = fit(Tfidf, Examples.of_texts(texts[:600]), targets[:600], labels)
     assert fitted.title == "TF-IDF + class means"
     answers = fitted.predict_examples(Examples.of_texts(texts[600:]))
     assert (answers.class_ids == targets[600:]).mean() > 0.95
     assert answers.confidence.mean() > 0.5, "similarities are sharpened into probabilities"
     fitted.save(
         tmp_path / "baselines" / "tfidf",
-        Manifest.of(Classification(labels), ColumnChoice(("a",), None, None, None, False), predictor="tfidf", cleaning=[]),
+        Manifest.of(Classification(labels), ColumnChoice(("a",), None, (), None, False), predictor="tfidf", cleaning=[]),
     )
     opened = open_predictor(tmp_path, baseline="tfidf")
     np.testing.assert_array_equal(opened.predict_examples(Examples.of_texts(texts[600:])).probabilities, answers.probabilities)
@@ -158,10 +166,10 @@ def test_the_strength_is_chosen_on_rows_of_other_groups_and_other_texts(monkeypa
     "texts", [["great", "bad", "okay", "no"], ["好", "坏", "行", "差"], ["1", "2", "3", "4"], ["😀", "😡", "👍", "👎"]]
 )
 def test_short_texts_that_share_nothing_are_counted_all_the_same(texts):
-    model = Tfidf.fit(Examples.of_texts(texts), np.array([0, 1, 0, 1]), ("a", "b"))
+    model = fit(Tfidf, Examples.of_texts(texts), np.array([0, 1, 0, 1]), ("a", "b"))
     assert model.predict_examples(Examples.of_texts([*texts, ""])).probabilities.shape == (5, 2)
 
 
 def test_texts_with_nothing_to_count_are_one_message():
     with pytest.raises(DataError, match="nothing to count"):
-        Tfidf.fit(Examples.of_texts(["", " ", "", " "]), np.array([0, 1, 0, 1]), ("a", "b"))
+        fit(Tfidf, Examples.of_texts(["", " ", "", " "]), np.array([0, 1, 0, 1]), ("a", "b"))

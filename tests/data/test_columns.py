@@ -23,16 +23,16 @@ REVIEWS = table(
 
 def test_the_longest_prose_is_the_text_and_the_fewest_values_are_the_label():
     choice = choose_columns(REVIEWS)
-    assert (choice.text, choice.label, choice.found) == (("words",), "mood", True)
+    assert (choice.text, choice.label, choice.found) == (("words",), ("mood",), True)
 
 
 def test_usual_names_win_over_content():
     choice = choose_columns(table(title=["a long title of this text"] * 2, text=["x y", "z"], tag=["a", "b"], Label=["1", "2"]))
-    assert (choice.text, choice.label) == (("text",), "Label")
+    assert (choice.text, choice.label) == (("text",), ("Label",))
 
 
 def test_named_columns_win_and_several_texts_are_joined():
-    choice = choose_columns(REVIEWS, text=["product", "words"], label="id")
+    choice = choose_columns(REVIEWS, text=["product", "words"], label=["id"])
     examples, _ = to_examples(REVIEWS, choice)
     assert examples.text[0] == "pan a very long review"
     assert examples.label == ["1", "2", "3", "4"]
@@ -64,7 +64,7 @@ def test_rows_without_text_or_label_are_left_out_and_listed():
 
 
 @pytest.mark.parametrize(
-    "names", [{"text": ["words"], "label": "words"}, {"text": ["words", "Words"]}, {"label": "mood", "group": "mood"}]
+    "names", [{"text": ["words"], "label": ["words"]}, {"text": ["words", "Words"]}, {"label": ["mood"], "group": "mood"}]
 )
 def test_a_column_cannot_serve_two_purposes(names):
     with pytest.raises(DataError, match="named for two purposes"):
@@ -73,7 +73,7 @@ def test_a_column_cannot_serve_two_purposes(names):
 
 def test_an_empty_name_is_not_taken_for_none():
     with pytest.raises(DataError, match='no column ""'):
-        choose_columns(REVIEWS, label="")
+        choose_columns(REVIEWS, label=[""])
 
 
 def test_a_table_of_one_column_is_told_about_delimiters():
@@ -89,7 +89,7 @@ def test_the_second_text_of_a_pair_is_said_to_be_left_out():
         is_duplicate=["1", "0", "0", "1"],
     )
     choice = choose_columns(pairs)
-    assert (choice.text, choice.label, choice.left_out) == (("question1",), "is_duplicate", ("question2",))
+    assert (choice.text, choice.label, choice.left_out) == (("question1",), ("is_duplicate",), ("question2",))
     assert choose_columns(REVIEWS).left_out == ()
 
 

@@ -14,7 +14,7 @@ ROWS = Examples(row=np.array([2, 3]), text=["x", "y"], columns={"text": ["x", "y
 
 
 def test_columns_whose_names_clash_get_a_suffix():
-    assert unused_names(["text", "prediction", "p:a"], Choices.column_names(("a", "b"))) == [
+    assert unused_names(["text", "prediction", "p:a"], ["prediction", "confidence", "p:a", "p:b"]) == [
         "prediction_2",
         "confidence",
         "p:a_2",
@@ -24,7 +24,7 @@ def test_columns_whose_names_clash_get_a_suffix():
 
 def test_a_table_holds_the_input_and_then_the_answers():
     stream = StringIO()
-    writer = PredictionWriter(stream, list(ROWS.columns), Choices.column_names(ANSWERS.labels))
+    writer = PredictionWriter(stream, list(ROWS.columns), list(ANSWERS.to_columns()))
     writer.write(ROWS, ANSWERS)
     rows = list(csv.reader(StringIO(stream.getvalue())))
     assert rows == [
@@ -49,5 +49,5 @@ def test_json_lines_hold_the_probabilities_by_class(tmp_path):
 
 def test_rows_without_columns_are_written_too():
     stream = StringIO()
-    PredictionWriter(stream, [], Choices.column_names(ANSWERS.labels)).write(Examples.of_texts(["x", "y"]), ANSWERS)
+    PredictionWriter(stream, [], list(ANSWERS.to_columns())).write(Examples.of_texts(["x", "y"]), ANSWERS)
     assert stream.getvalue().splitlines()[1:] == ["b,0.750000,0.250000,0.750000", "a,0.600000,0.600000,0.400000"]

@@ -51,10 +51,10 @@ def test_the_manifest_says_what_prediction_needs(trained):
 def test_a_manifest_that_does_not_fit_the_weights_is_refused(trained, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(trained.folder / "model", copy)
-    change(copy, labels=["a", "b", "c"])
-    with pytest.raises(ModelError, match="names 3 classes, the network has 2"):
+    change(copy, task={"name": "classification", "labels": ["a", "b", "c"]})
+    with pytest.raises(ModelError, match="names 3 outputs, the network has 2"):
         open_predictor(copy)
-    change(copy, labels=["good", "bad"])
+    change(copy, task={"name": "classification", "labels": ["good", "bad"]})
     with pytest.raises(ModelError, match="names other classes than config"):
         open_predictor(copy)
     change(copy, format=9)
@@ -68,6 +68,17 @@ def change(folder, **facts):
     path = folder / "superfine.json"
     content = json.loads(path.read_text(encoding="utf-8")) | facts
     path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
+
+
+def test_a_bundle_of_the_first_format_opens_and_answers_alike(trained, copied):
+    content = json.loads((copied / "superfine.json").read_text(encoding="utf-8"))
+    task = content.pop("task")
+    first = content | {"format": 1, "task": task.pop("name"), "label": "label", **task}
+    (copied / "superfine.json").write_text(json.dumps(first | {"digest": digest_of(first)}), encoding="utf-8")
+    texts = ["this lamp is lovely", "this lamp is broken"]
+    expected = open_predictor(trained.folder).predict(texts).probabilities
+    np.testing.assert_array_equal(open_predictor(copied).predict(texts).probabilities, expected)
+    assert open_bundle(copied).manifest.label == ["label"]
 
 
 @pytest.fixture
@@ -91,13 +102,13 @@ def test_a_manifest_that_was_edited_is_refused(copied):
         ({"max_length": None}, "how much the model reads"),
         ({"text": []}, "text"),
         ({"text": [""]}, "text"),
-        ({"labels": ["bad", "bad"]}, "same name"),
-        ({"labels": []}, "labels"),
+        ({"task": {"name": "classification", "labels": ["bad", "bad"]}}, "same name"),
+        ({"task": {"name": "classification", "labels": []}}, "labels"),
         ({"sha256": {}}, "lists no checksums"),
         ({"sha256": {"../../etc/passwd": "0"}}, "sha256"),
         ({"sha256": {"..": "0"}}, "not a file of the bundle"),
         ({"predictor": "nobody"}, 'no predictor "nobody"'),
-        ({"task": "nothing"}, 'no task "nothing"'),
+        ({"task": {"name": "nothing"}}, 'none that is called "nothing"'),
     ],
 )
 def test_nonsense_in_a_manifest_is_refused_even_with_a_digest_that_fits(copied, facts, message):

@@ -57,7 +57,7 @@ def test_predictions_hold_the_input_columns_and_the_probabilities_of_every_test_
 
 def test_run_yaml_tells_every_choice_and_serves_as_configuration_again(trained, tmp_path, reviews):
     content = yaml.safe_load((trained.folder / "run.yaml").read_text())
-    assert content["data"]["label"] == "label"
+    assert content["data"]["label"] == ["label"]
     assert content["choices"]["precision"] in {"float32", "bfloat16"}
     assert content["choices"]["learning_rate"] == 2e-3
     again = superfine.train(reviews, config=trained.folder / "run.yaml", out=tmp_path / "again", progress=False)
@@ -366,7 +366,7 @@ def test_labels_that_differ_only_in_spelling_are_merged_on_request(tiny_model, t
     )
     assert merged.metrics["labels"] == ["bad", "good"]
     manifest = json.loads((merged.folder / "model" / "superfine.json").read_text(encoding="utf-8"))
-    assert (manifest["merge_labels"], manifest["merged_labels"]) == (True, {"bad": ["Bad"], "good": ["Good"]})
+    assert (manifest["task"]["merge_labels"], manifest["task"]["merged_labels"]) == (True, {"bad": ["Bad"], "good": ["Good"]})
     shouted = write_csv(tmp_path / "shouted.csv", [(text, label.upper()) for text, label in make_rows(30)])
     assert superfine.evaluate(merged.folder, shouted).n == 30
     with pytest.raises(DataError, match="labels that the training part never had"):

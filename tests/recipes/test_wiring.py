@@ -64,9 +64,9 @@ def recorded(tiny_model, tmp_path_factory):
         spy(train, "prepare", lambda args, kwargs, parts: seen.parts.append(parts))
         fit = tfidf.Tfidf.fit.__func__
 
-        def fitting(cls, examples, targets, labels, *, cleaning=()):
-            seen.fitted.append(SimpleNamespace(examples=examples, targets=targets, cleaning=list(cleaning)))
-            return fit(cls, examples, targets, labels, cleaning=cleaning)
+        def fitting(cls, examples, task, *, cleaning=()):
+            seen.fitted.append(SimpleNamespace(examples=examples, task=task, cleaning=list(cleaning)))
+            return fit(cls, examples, task, cleaning=cleaning)
 
         patch.setattr(tfidf.Tfidf, "fit", classmethod(fitting))
         spy(features.Features, "transform", lambda args, kwargs, _: seen.feature_texts.extend(args[1].text))
@@ -123,7 +123,7 @@ def test_the_baseline_learns_from_training_and_validation_rows_and_from_no_test_
     assert rows == {*parts.train.row.tolist(), *parts.validation.row.tolist()}
     assert len(parts.validation)
     assert rows.isdisjoint(parts.test.row.tolist())
-    assert [parts.task.labels[i] for i in fitted.targets] == fitted.examples.label
+    assert fitted.task.labels == parts.task.labels
 
 
 def test_the_baseline_reads_texts_as_the_model_does(recorded):
@@ -142,7 +142,7 @@ def test_every_split_is_told_the_groups_and_no_group_is_on_two_sides(recorded):
 
 
 def test_the_loss_is_weighted_by_class(recorded):
-    counts = np.bincount(recorded.parts.train_targets)
+    counts = np.bincount(recorded.parts.task.gold(recorded.parts.train))
     assert counts.max() > 10 * counts.min()
     weights = 1 / np.sqrt(counts)
     weights = torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)

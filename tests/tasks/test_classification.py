@@ -3,38 +3,40 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from superfine.errors import DataError
 from superfine.records import Examples
 from superfine.tasks.classification import Classification, chosen_weights
+from superfine.training.objective import Outcome
+
+
+def learned(labels):
+    return Classification.learn(Examples(row=np.arange(len(labels)), text=[""] * len(labels), label=labels))
 
 
 def test_labels_are_sorted_and_numbers_as_numbers():
-    assert Classification.from_labels(["b", "a", "b"]).labels == ("a", "b")
-    assert Classification.from_labels(["10", "9", "-1"]).labels == ("-1", "9", "10")
+    assert learned(["b", "a", "b"]).labels == ("a", "b")
+    assert learned(["10", "9", "-1"]).labels == ("-1", "9", "10")
 
 
 def test_a_label_that_reads_as_no_number_does_not_disturb_the_order():
-    assert (
-        Classification.from_labels(["nan", "2", "1"]).labels
-        == Classification.from_labels(["2", "1", "nan"]).labels
-        == ("1", "2", "nan")
-    )
+    assert learned(["nan", "2", "1"]).labels == learned(["2", "1", "nan"]).labels == ("1", "2", "nan")
 
 
 def test_one_class_is_refused():
     with pytest.raises(DataError, match='only the class "a"'):
-        Classification.from_labels(["a", "a"])
+        learned(["a", "a"])
 
 
 def test_a_label_that_training_never_had_is_named_with_its_rows():
     examples = Examples(row=np.array([5, 6]), text=["x", "y"], label=["a", "c"], source="test.csv")
     with pytest.raises(DataError, match=r'test\.csv.*"c" in row 6'):
-        Classification(["a", "b"]).encode(examples)
+        Classification(["a", "b"]).gold(examples)
 
 
 def test_decoding_is_softmax_however_large_the_logits():
-    predictions = Classification(["a", "b"]).decode(np.array([1]), np.array([[1000.0, 1000.0 + np.log(3)]]))
+    predictions = Classification(["a", "b"]).decode(Examples.of_texts(["?"]), np.array([[1000.0, 1000.0 + np.log(3)]]))
     np.testing.assert_allclose(predictions.probabilities, [[0.25, 0.75]])
 
 
@@ -57,6 +59,7 @@ def test_balanced_means_what_it_means_in_scikit_learn():
 
 def test_class_weights_enter_the_loss():
     logits, targets = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
-    plain = Classification(["a", "b"]).loss(logits, targets)
-    weighted = Classification(["a", "b"], np.array([1.0, 9.0])).loss(logits, targets)
-    assert weighted > plain
+    losses, weights = Classification(["a", "b"], np.array([1.0, 9.0])).loss(logits, targets)
+    assert Classification(["a", "b"]).loss(logits, targets)[1] is None
+    expected = F.cross_entropy(logits, targets, weight=torch.tensor([1.0, 9.0]))
+    torch.testing.assert_close(Outcome(losses, logits, weights).loss, expected)

@@ -13,16 +13,18 @@ from superfine.backbones.load import load_for_classification
 from superfine.backbones.process import isolated_seed
 from superfine.config import TrainingConfig
 from superfine.errors import ModelError
+from superfine.evaluation.evaluate import with_standard_error
 from superfine.recipes.reporter import Reporter
 from superfine.records import Examples
 from superfine.training import loop
 from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
-from superfine.training.loop import Part, TrainingState, fit, is_kept, obtain_gradients
+from superfine.training.loop import EpochRecord, TrainingState, Validation, fit, is_kept, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
-from tests.conftest import make_rows, model_of
+from tests.conftest import make_rows, model_of, train_state
+from tests.evaluation.tables import table
 
 ROWS = make_rows(120)
 TARGETS = np.array([int(label == "good") for _, label in ROWS])
@@ -34,10 +36,9 @@ def new_run(folder, *, seed=0, **settings) -> TrainingState:
         backbone = load_for_classification(str(folder), ["bad", "good"], attention_dropout=0.0)
     backbone.pack_if_sound()
     model = model_of(backbone)
-    encoded = model.encoder.encode(Examples.of_texts([text for text, _ in ROWS]))
-    train, validation = np.arange(90), np.arange(90, 120)
-    parts = (Part(encoded.take(i), TARGETS[i]) for i in (train, validation))
-    return TrainingState(model, *parts, TrainingConfig(**{**SETTINGS, **settings}), seed)
+    texts = [text for text, _ in ROWS]
+    settings = TrainingConfig(**{**SETTINGS, **settings})
+    return train_state(model, texts[:90], TARGETS[:90], settings, validation=(texts[90:], TARGETS[90:]), seed=seed)
 
 
 def fitted(folder, *, seed=0, **settings) -> dict[str, torch.Tensor]:
@@ -78,7 +79,7 @@ def test_training_learns_and_ends_in_float32(tiny_model):
         result = fit(run, Clock(), Reporter())
     assert result.precision == "bfloat16"
     assert {p.dtype for p in run.model.backbone.network.parameters()} == {torch.float32}
-    assert max(r.accuracy for r in result.progress.history) > 0.9
+    assert max(r.score for r in result.progress.history) > 0.9
 
 
 def test_the_model_ends_with_the_weights_of_the_epoch_that_was_kept(tiny_model):
@@ -91,37 +92,47 @@ def test_the_model_ends_with_the_weights_of_the_epoch_that_was_kept(tiny_model):
     # So high a rate that some epochs are far worse than others.
     run = new_run(tiny_model("bert"), epochs=8, patience=0, learning_rate=0.05, warmup_ratio=0.0, precision="float32")
     fit(run, Clock(), Listening())
-    accuracies = [r.accuracy for r in run.progress.history]
-    assert chosen == [is_kept(accuracies[: i + 1], len(run.validation)) for i in range(8)]
+    history = run.progress.history
+    assert chosen == [is_kept(history[: i + 1]) for i in range(8)]
     assert run.progress.kept_epoch == max(i for i, kept in enumerate(chosen) if kept)
-    logits = run.model.outputs(run.validation.encoded)
-    accuracy = float((logits.argmax(1) == run.validation.targets).mean())
-    assert accuracy == accuracies[run.progress.kept_epoch]
+    logits = run.model.outputs(run.model.encoder.encode(Examples.of_texts([text for text, _ in ROWS[90:]])))
+    accuracy = float((logits.argmax(1) == TARGETS[90:]).mean())
+    assert accuracy == pytest.approx(history[run.progress.kept_epoch].score)
+
+
+def of_accuracies(accuracies, n_rows):
+    """Epochs with these accuracies over so many validation rows."""
+    found = []
+    for epoch, accuracy in enumerate(accuracies):
+        right = round(accuracy * n_rows)
+        statistics, scores = table(np.zeros(n_rows, int), np.repeat([0, 1], [right, n_rows - right]), 2)
+        found.append(EpochRecord(epoch, 0.0, 0.0, *with_standard_error(statistics, scores["accuracy"]), 0.0))
+    return found
 
 
 def test_a_later_epoch_is_kept_unless_it_is_worse_than_the_best_beyond_chance():
     # The standard error of 0.875 over 400 rows is 0.0166.
-    assert is_kept([0.875, 0.8725], 400)
-    assert is_kept([0.875, 0.86], 400)
-    assert not is_kept([0.875, 0.855], 400)
+    assert is_kept(of_accuracies([0.875, 0.8725], 400))
+    assert is_kept(of_accuracies([0.875, 0.86], 400))
+    assert not is_kept(of_accuracies([0.875, 0.855], 400))
     # Against the best of all, not the one kept last: small losses do not add up unseen.
-    assert is_kept([0.875, 0.865, 0.86], 400)
-    assert not is_kept([0.875, 0.86, 0.85], 400)
+    assert is_kept(of_accuracies([0.875, 0.865, 0.86], 400))
+    assert not is_kept(of_accuracies([0.875, 0.86, 0.85], 400))
     # With more rows less is chance; with few, all right is not certain.
-    assert not is_kept([0.875, 0.8725], 40_000)
-    assert is_kept([1.0, 0.95], 20)
-    assert not is_kept([1.0, 0.9], 20)
+    assert not is_kept(of_accuracies([0.875, 0.8725], 40_000))
+    assert is_kept(of_accuracies([1.0, 0.95], 20))
+    assert not is_kept(of_accuracies([1.0, 0.9], 20))
 
 
 def test_training_stops_early_when_validation_is_worse_and_stays_so(tiny_model):
     run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
-    run.validation.targets[:] = 1
+    run.validate = lambda _: Validation(loss=1.0, score=0.5, standard_error=0.01)
     result = fit(run, Clock(), Reporter())
     # Validation never changes: as good and later is kept, so nothing stops before the end ...
     assert result.progress.epoch == 10
     run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
-    run.validation.targets[:] = 1 - run.model.outputs(run.validation.encoded).argmax(1)
-    run.progress.history.append(type(result.progress.history[0])(epoch=0, train_loss=1, loss=1, accuracy=1.0, seconds=0))
+    run.validate = lambda _: Validation(loss=1.0, score=0.5, standard_error=0.01)
+    run.progress.history.append(EpochRecord(0, 1.0, 1.0, score=1.0, standard_error=0.01, seconds=0.0))
     run.progress.kept_epoch, run.progress.epoch, run.kept = 0, 1, run.weights.snapshot()
     # ... but two epochs far below the best do.
     assert fit(run, Clock(), Reporter()).progress.epoch == 3

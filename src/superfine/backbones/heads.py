@@ -45,12 +45,12 @@ class Settled(NamedTuple):
 
 
 def settle_head(
-    network: Any, missing: Collection[str], reshaped: Collection[str], earlier: Sequence[str], labels: Sequence[str]
+    network: Any, missing: Collection[str], reshaped: Collection[str], earlier: Sequence[str], outputs: Sequence[str]
 ) -> Settled:
-    """Make of the head that came with a checkpoint one for `labels`.
+    """Make of the head that came with a checkpoint one for `outputs`.
 
     missing, reshaped: parameters that the checkpoint lacked, or had in another shape; they hold random values. earlier: its
-    classes. A head for the same classes keeps its weights, moved to the order of `labels`; the output layer of one for other
+    classes. A head for the same classes keeps its weights, moved to the order of `outputs`; the output layer of one for other
     classes starts anew, whatever their number.
     """
     fresh = frozenset((*missing, *reshaped))
@@ -61,8 +61,8 @@ def settle_head(
     names = {name for name, parameter in network.named_parameters() if any(parameter is other for other in own)}
     if not names.isdisjoint(fresh):
         return Settled(fresh, "none" if names.isdisjoint(reshaped) else "other classes")
-    if set(earlier) == set(labels):
-        order = torch.tensor([list(earlier).index(label) for label in labels])
+    if set(earlier) == set(outputs):
+        order = torch.tensor([list(earlier).index(name) for name in outputs])
         with torch.no_grad():
             for parameter in own:
                 parameter.copy_(parameter[order].clone())

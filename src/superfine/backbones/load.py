@@ -26,7 +26,7 @@ from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.vocabulary import largest_id, sharing
 from superfine.errors import ModelError, first_line
-from superfine.records import IntArray
+from superfine.records import Head, IntArray
 
 DROPOUT_KEYS = (
     "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
@@ -71,7 +71,7 @@ class Pretrained:
 
     def backbone(
         self,
-        labels: Sequence[str] | None = None,
+        head: Head | None = None,
         *,
         dropout: float | None = None,
         attention_dropout: float | None = None,
@@ -79,19 +79,19 @@ class Pretrained:
     ) -> Backbone:
         """The network with its family's sequence-classification head, in float32 on the CPU.
 
-        With `labels` the head is new where the checkpoint has none of that shape; its weights come from torch's global random
-        state. Without, the checkpoint must be a finished classifier. layers: how many are kept; None is all.
+        With `head` it is new where the checkpoint has none of that shape; its weights come from torch's global random
+        state. Without, the checkpoint must have one. layers: how many are kept; None is all.
         Raises ModelError for weights that are missing or cannot be read.
         """
         config = deepcopy(self.config)
-        if labels is not None:
-            config.num_labels = len(labels)
-            config.id2label = dict(enumerate(labels))
-            config.label2id = {label: i for i, label in enumerate(labels)}
-            config.problem_type = "single_label_classification"
+        if head is not None:
+            config.num_labels = len(head)
+            config.id2label = dict(enumerate(head.outputs))
+            config.label2id = {name: i for i, name in enumerate(head.outputs)}
+            config.problem_type = head.problem_type
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
-            network, missing, reshaped = _load_network(self.location, config, fresh_head=labels is not None)
+            network, missing, reshaped = _load_network(self.location, config, fresh_head=head is not None)
             if self.n_missing_rows:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         family = FAMILIES.get(config.model_type)
@@ -99,12 +99,12 @@ class Pretrained:
             prune_rows(network, self.kept_rows)
         if layers is not None:
             drop_layers(network, family, layers)
-        if labels is None:
+        if head is None:
             return Backbone(network, self.tokenizer, self.wrapper, family)
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)]
-        head = settle_head(network, missing, reshaped, earlier, labels)
-        notes = _head_notes(self.location.name, head.found)
-        return Backbone(network, self.tokenizer, self.wrapper, family, fresh=head.fresh, notes=notes)
+        settled = settle_head(network, missing, reshaped, earlier, head.outputs)
+        notes = _head_notes(self.location.name, settled.found)
+        return Backbone(network, self.tokenizer, self.wrapper, family, fresh=settled.fresh, notes=notes)
 
 
 def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None) -> Pretrained:
@@ -136,7 +136,8 @@ def load_for_classification(
     attention_dropout: float | None = None,
 ) -> Backbone:
     """Open a pretrained model and build one network from it: see `Pretrained.backbone`."""
-    return open_pretrained(name, cleaning=cleaning).backbone(labels, dropout=dropout, attention_dropout=attention_dropout)
+    head = None if labels is None else Head(tuple(labels))
+    return open_pretrained(name, cleaning=cleaning).backbone(head, dropout=dropout, attention_dropout=attention_dropout)
 
 
 def _load_config(location: ModelLocation) -> Any:

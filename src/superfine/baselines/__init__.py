@@ -10,5 +10,5 @@ BASELINES = NameTable(
         "tfidf": "superfine.baselines.tfidf:Tfidf",
     },
 )
-"""A baseline is a predictor with a `title` for tables and sentences, `fit(examples, targets, labels, cleaning=...)`,
+"""A baseline is a predictor with a `title` for tables and sentences, `fit(examples, task, cleaning=...)`,
 `save(folder, manifest)` and `load(bundle)`. Its name stands among the predictors too."""

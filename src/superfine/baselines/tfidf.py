@@ -20,9 +20,11 @@ from superfine.baselines.features import Features, n_columns, vectoriser_of
 from superfine.data.clean import clean_all, same_text_keys
 from superfine.data.split import split
 from superfine.errors import ModelError
+from superfine.metrics import softmax
 from superfine.predictors.bundle import Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextPredictor
-from superfine.records import Choices, Examples, FloatArray, IntArray
+from superfine.records import Answers, Examples, FloatArray, IntArray
+from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -63,7 +65,7 @@ class Tfidf(TextPredictor):
 
     def __init__(
         self,
-        labels: Sequence[str],
+        task: Task,
         features: Features,
         linear: Linear,
         classes: IntArray,
@@ -71,36 +73,32 @@ class Tfidf(TextPredictor):
         *,
         takes_pairs: bool,
     ) -> None:
-        self._labels = tuple(labels)
+        self.task = task
         self.features, self.linear, self.classes = features, linear, classes
         self.cleans = bool(cleaning)
         self.takes_pairs = takes_pairs
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self._labels
 
     @property
     def title(self) -> str:
         return "TF-IDF + class means" if self.linear.kind == "means" else "TF-IDF + logistic regression"
 
     @classmethod
-    def fit(cls, examples: Examples, targets: IntArray, labels: Sequence[str], *, cleaning: Sequence[str] = ()) -> Self:
-        """targets: (n,) class ids. cleaning: steps that the model's tokenizer takes, so that both read the same."""
-        rows = _cleaned(examples) if cleaning else examples
+    def fit(cls, examples: Examples, task: Task, *, cleaning: Sequence[str] = ()) -> Self:
+        """cleaning: steps that the model's tokenizer takes, so that both read the same."""
+        rows, targets = _cleaned(examples) if cleaning else examples, task.targets(examples)
         classes = np.unique(targets)
         features, linear = fit_linear(rows, np.searchsorted(classes, targets))
-        return cls(labels, features, linear, classes, cleaning, takes_pairs=examples.text_pair is not None)
+        return cls(task, features, linear, classes, cleaning, takes_pairs=examples.text_pair is not None)
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
-        """Class probabilities of each example, in the order given."""
-        probabilities = np.zeros((len(examples), len(self.labels)))
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+        """The answer for each example, in the order given."""
+        outputs = np.full((len(examples), len(self.task.head)), -np.inf)
         if len(examples):
             rows = _cleaned(examples) if self.cleans else examples
-            probabilities[:, self.classes] = softmax(self.linear.logits(self.features.transform(rows)))
+            outputs[:, self.classes] = self.linear.logits(self.features.transform(rows))
         if on_batch is not None:
             on_batch(len(examples))
-        return Choices(examples.row, self.labels, probabilities)
+        return self.task.decode(examples, outputs)
 
     def save(self, folder: Path, manifest: Manifest) -> None:
         """Write the bundle: the terms as JSON, everything else as safetensors."""
@@ -143,9 +141,8 @@ class Tfidf(TextPredictor):
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(f"The baseline in {bundle.folder} cannot be read: {error}.", "Train again.") from None
         manifest = bundle.manifest
-        return cls(
-            manifest.labels, Features(vectorisers), linear, classes, manifest.cleaning, takes_pairs=manifest.text_pair is not None
-        )
+        task = manifest.open_task()
+        return cls(task, Features(vectorisers), linear, classes, manifest.cleaning, takes_pairs=manifest.text_pair is not None)
 
 
 def _cleaned(examples: Examples) -> Examples:
@@ -154,12 +151,6 @@ def _cleaned(examples: Examples) -> Examples:
 
     pair = None if examples.text_pair is None else clean_all(examples.text_pair)
     return replace(examples, text=clean_all(examples.text), text_pair=pair)
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """(n, K) probabilities."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def fit_linear(examples: Examples, targets: IntArray) -> tuple[Features, Linear]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 
 from superfine.language import printable, translate
+from superfine.metrics import Title, title_of
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
 
@@ -57,6 +58,7 @@ class ConsoleReporter(Reporter):
         self._texts = 0
         self._said = 0.0
         self._progress_started = 0.0
+        self._chosen_by = ""
 
     def stage(self, name: str) -> None:
         self.console.print(f"[bold]{self._in_language(STAGES.get(name, name))}[/bold]")
@@ -105,7 +107,8 @@ class ConsoleReporter(Reporter):
             self._bar.stop()
             self._bar = None
 
-    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
+        self._chosen_by = chosen_by
         announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps what is learned so far)"
         self.console.print(self._in_language(announcement), style="bold")
         self._started = self._said = time.monotonic()
@@ -130,9 +133,10 @@ class ConsoleReporter(Reporter):
 
     def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
         kept = "  (kept so far)" if is_kept else ""
+        score = self._in_language(title_of(self._chosen_by).short)
         self.note(
             f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, "
-            f"validation loss {record.loss:.3f}, accuracy {record.accuracy:.1%}{kept}"
+            f"validation loss {record.loss:.3f}, {score} {written(self._chosen_by, record.score)}{kept}"
         )
 
     def interrupted(self) -> None:
@@ -141,45 +145,66 @@ class ConsoleReporter(Reporter):
     def training_ends(self) -> None:
         self._end_bar()
 
+    def _say_difference(self, score: Title, difference: str, verdict: str) -> None:
+        name, verdict = self._in_language(score.long), self._in_language(verdict)
+        if score.unit == "number":
+            self.note(f"{name} {difference}: {verdict}")
+        else:
+            self.note(f"{name} {difference} points: {verdict}")
+
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
+        main = metrics["main"]
+        title = title_of(main)
         for name, comparison in metrics["comparison"].items():
-            self.note(f"Accuracy {signed(comparison['accuracy'])} points: {comparison['verdict']}")
+            self._say_difference(title, differing(main, comparison[main]), comparison["verdict"])
             if comparison["outcome"] == "worse":
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         if "test_without_leaks" in metrics:
             without = metrics["test_without_leaks"]
             n_leaked = metrics["test"]["n"] - without["n"]
-            self.note(f"Without the {n_leaked} leaked test texts: accuracy {without['accuracy']['value']:.1%}")
+            value = f"{self._in_language(title.short)} {written(main, without[main]['value'])}"
+            self.note(f"Without the {n_leaked} leaked test texts: {value}")
         training = metrics["training"]
         self.note(
             f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"
         )
-        written = self._in_language(f"Written to {folder}: open {folder}/report.html")
-        self.console.print(written, style="bold", markup=False)
+        place = self._in_language(f"Written to {folder}: open {folder}/report.html")
+        self.console.print(place, style="bold", markup=False)
         self.note(f"superfine predict {folder} texts.csv --out predictions.csv")
 
 
-def signed(interval: dict[str, float]) -> str:
-    """`"+3.4 (+1.2 to +5.6)"` in percentage points."""
-    return f"{100 * interval['value']:+.1f} ({100 * interval['low']:+.1f} to {100 * interval['high']:+.1f})"
+def written(name: str, value: float) -> str:
+    """A score by the name that `metrics.json` uses: in per cent, or as a number."""
+    return f"{value:.1%}" if title_of(name).unit == "percent" else f"{value:.3f}"
+
+
+def differing(name: str, interval: dict[str, float | None]) -> str:
+    """`"+3.4 (+1.2 to +5.6)"`, in percentage points where the score is a share."""
+    factor, digits = (1, 3) if title_of(name).unit == "number" else (100, 1)
+    value, low, high = ("—" if (v := interval[key]) is None else f"{factor * v:+.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def score_table(metrics: dict[str, Any], language: str = "en", title: str = "this model") -> Table:
     """The predictor of that title beside its baselines, with 95 % intervals."""
     caption = translate(f"On {metrics['test']['n']} test texts, with 95 % intervals", language)
     table = Table(title=caption, title_justify="left")
-    for column in ("", "accuracy", "macro F1", "Matthews corr."):
+    headline = metrics["shown"]["headline"]
+    for column in ("", *(title_of(name).short for name in headline)):
         table.add_column(translate(column, language))
     rows = [(title, metrics["test"]), *((b["title"], b) for b in metrics.get("baselines", {}).values())]
     for name, scores in rows:
-        cells = [_cell(scores[key]) for key in ("accuracy", "macro_f1", "mcc")]
+        cells = [_cell(scores.get(key)) for key in headline]
         table.add_row(translate(name, language), *cells, style="bold" if name == title else "")
     return table
 
 
-def _cell(score: dict[str, float]) -> str:
-    return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
+def _cell(score: dict[str, float | None] | None) -> str:
+    if score is None:
+        return "—"
+    value, low, high = ("—" if (v := score[key]) is None else f"{v:.3f}" for key in ("value", "low", "high"))
+    return f"{value} ({low}–{high})"
 
 
 def print_diagnosis(diagnosis: Diagnosis, language: str) -> None:

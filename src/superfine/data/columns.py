@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class ColumnChoice:
 
     text: tuple[str, ...]
     text_pair: str | None
-    label: str | None
+    label: tuple[str, ...]
     group: str | None
     found: bool
     left_out: tuple[str, ...] = ()
@@ -79,7 +80,7 @@ class ColumnChoice:
         if self.text_pair:
             parts.append(f"text_pair = {self.text_pair}")
         if self.label:
-            parts.append(f"label = {self.label}")
+            parts.append(f"label = {' + '.join(self.label)}")
         if self.group:
             parts.append(f"group = {self.group}")
         return ", ".join(parts) + (" (found by content)" if self.found else "")
@@ -89,7 +90,7 @@ def choose_columns(
     table: Table,
     text: Sequence[str] | None = None,
     text_pair: str | None = None,
-    label: str | None = None,
+    label: Sequence[str] | None = None,
     group: str | None = None,
     *,
     needs_label: bool = True,
@@ -98,18 +99,18 @@ def choose_columns(
 
     Raises DataError that lists the columns when a named one is absent or nothing looks like text or label.
     """
-    _refuse_doubled([*(text or []), text_pair, label, group])
+    _refuse_doubled([*(text or []), text_pair, *(label or []), group])
     texts = tuple(_named(table, name) for name in text) if text else ()
     pair = _named(table, text_pair) if text_pair is not None else None
     grouped = _named(table, group) if group is not None else None
-    labelled = _named(table, label) if label is not None and (needs_label or has_columns(table, [label])) else None
-    found = not texts or (needs_label and labelled is None)
+    labelled = tuple(_named(table, name) for name in label) if label and (needs_label or has_columns(table, label)) else ()
+    found = not texts or (needs_label and not labelled)
     taken = {*texts, pair, grouped}
-    if labelled is None and needs_label:
-        labelled = _find_label(table, [c for c in table.columns if c not in taken])
+    if not labelled and needs_label:
+        labelled = (_find_label(table, [c for c in table.columns if c not in taken]),)
     left_out: tuple[str, ...] = ()
     if not texts:
-        taken |= {labelled}
+        taken |= {*labelled}
         texts = (_find_text(table, [c for c in table.columns if c not in taken]),)
         left_out = _other_texts(table, [c for c in table.columns if c not in {*taken, *texts}], texts[0]) if needs_label else ()
     return ColumnChoice(texts, pair, labelled, grouped, found, left_out)
@@ -231,13 +232,21 @@ class Dropped:
         }
 
 
-def _labels(values: list[str]) -> list[str]:
+def _labels(columns: Mapping[str, list[str]], names: Sequence[str]) -> list[str]:
+    """The label of each row; of several columns a JSON object with the value of each."""
+    read = [_visible(columns[name]) for name in names]
+    if len(names) == 1:
+        return read[0]
+    return [json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False) for values in zip(*read, strict=True)]
+
+
+def _visible(values: list[str]) -> list[str]:
     seen = {value: visible(value) for value in set(values)}
     return [seen[value] for value in values]
 
 
 def _refuse_nested(table: Table, choice: ColumnChoice) -> None:
-    read = (*choice.text, choice.text_pair, choice.label, choice.group)
+    read = (*choice.text, choice.text_pair, *choice.label, choice.group)
     found = next((name for name in read if name in table.nested), None)
     if found is not None:
         raise DataError(
@@ -261,7 +270,7 @@ def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -
         row=table.row,
         text=text,
         text_pair=columns[choice.text_pair] if choice.text_pair else None,
-        label=_labels(columns[choice.label]) if choice.label else None,
+        label=_labels(columns, choice.label) if choice.label else None,
         group=columns[choice.group] if choice.group else None,
         source=table.source,
         columns=columns,

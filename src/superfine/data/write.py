@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from superfine.atomic import open_whole
 from superfine.data.table import BadRow
-from superfine.records import Choices, Examples
+from superfine.records import Answers, Examples
 
 FORMULA_BEGINS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
@@ -57,7 +57,7 @@ class PredictionWriter:
         if not self._as_json:
             self._csv.writerow(self._safe([*columns, *unused_names(columns, answers)]))
 
-    def write(self, examples: Examples, answers: Choices) -> None:
+    def write(self, examples: Examples, answers: Answers) -> None:
         """The next rows."""
         if self._as_json:
             records = prediction_records(examples.columns, answers)
@@ -80,7 +80,7 @@ def _cell(value: Any) -> Any:
     return f"{value:.6f}" if isinstance(value, float) else value
 
 
-def prediction_records(columns: Mapping[str, list[str]], answers: Choices) -> Iterator[dict[str, Any]]:
+def prediction_records(columns: Mapping[str, list[str]], answers: Answers) -> Iterator[dict[str, Any]]:
     """One mapping per row: its columns and the answer as an object; a name that clashes gets a suffix."""
     for i, answer in enumerate(answers.to_objects()):
         names = unused_names(list(columns), list(answer))
@@ -88,7 +88,7 @@ def prediction_records(columns: Mapping[str, list[str]], answers: Choices) -> It
         yield inputs | dict(zip(names, answer.values(), strict=True))
 
 
-def write_predictions(path: Path, examples: Examples, answers: Choices) -> None:
+def write_predictions(path: Path, examples: Examples, answers: Answers) -> None:
     """The input's columns and the answers in the input's order: CSV, or JSON lines where the name says so."""
     with open_predictions(path, list(examples.columns), list(answers.to_columns())) as writer:
         writer.write(examples, answers)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from superfine.evaluation import N_RESAMPLES
-from superfine.evaluation.intervals import expansion, mean_interval, percentile_interval, ratio_intervals
+from superfine.evaluation.intervals import NORMAL, expansion, mean_interval, percentile_interval, ratio_intervals
 from superfine.evaluation.units import Cells, Units, named_sums, row_weights
-from superfine.records import Count, Evaluation, FloatArray, Function, Interval, Mean, Ranking, Ratio, Score, Statistics
+from superfine.records import SHARE, Count, Evaluation, FloatArray, Function, Interval, Mean, Ranking, Ratio, Score, Statistics
 
 MOST_OPERATIONS = 300_000_000
 """What the resamples of a ranking score may cost: with more rows it gets fewer of them (but never under 200)."""
@@ -44,6 +44,21 @@ def evaluate(
         elif (one := _interval(score, statistics, units, totals, resampled.get(name), seed, n_resamples)) is not None:
             found[name] = one
     return Evaluation(len(statistics), found, by_label, units.n_groups)
+
+
+def with_standard_error(statistics: Statistics, score: Score) -> tuple[float, float]:
+    """The value of a score and its standard error; nan and 0 where nothing defines it.
+
+    Of a share of rows the error is that of the share with two rows added of either outcome (Agresti and Coull 1998): all right is
+    not certain. Of other scores it is what the width of the interval says.
+    """
+    if isinstance(score, Ratio) and score.pooled and score.bounds == SHARE and score.shape is None:
+        totals, n = Units.of(statistics).totals(), len(statistics)
+        value = float(score.value(totals))
+        share = (value * n + 2) / (n + 4)
+        return value, float(np.sqrt(share * (1 - share) / max(1, n)))
+    found = evaluate(statistics, {"score": score}, n_resamples=200).scores.get("score")
+    return (float("nan"), 0.0) if found is None else (found.value, (found.high - found.low) / (2 * NORMAL))
 
 
 def _interval(

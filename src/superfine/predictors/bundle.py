@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
-from superfine.data.labels import Spelling
 from superfine.data.read import checksum
 from superfine.errors import ModelError
 from superfine.extras import require_installed
@@ -25,7 +25,7 @@ from superfine.names import did_you_mean
 from superfine.predictors import NEEDS, PREDICTORS
 from superfine.records import Predictor
 from superfine.tasks import TASKS
-from superfine.tasks.classification import Classification
+from superfine.tasks.task import Task
 
 MANIFEST = "superfine.json"
 UNFINISHED = "unfinished"
@@ -43,61 +43,73 @@ Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\
 Column = Annotated[str, Field(min_length=1)]
 
 
+FORMAT_1 = ("labels", "merge_labels", "merged_labels")
+"""Facts of the task that stood beside its name in the first format."""
+
+
+class TaskFacts(BaseModel):
+    """The task by its name, with all that it learned of the training rows: `Task.facts`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+
+
 class Manifest(BaseModel):
     """What `superfine.json` holds.
 
-    merge_labels: labels that differ only in case, blanks and the like mean one class. merged_labels: which ones the training data
-    had, by class. `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself.
+    `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself.
     """
 
     model_config = ConfigDict(extra="ignore")
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     predictor: str = "torch"
-    task: str
-    labels: list[str] = Field(min_length=1)
-    merge_labels: bool = False
-    merged_labels: dict[str, list[str]] = {}
+    task: TaskFacts
     max_length: int | None = Field(None, gt=0, le=LONGEST)
     precision: Precision = "float32"
     cleaning: list[str]
     text: list[Column] = Field(min_length=1)
     text_pair: Column | None = None
-    label: Column | None = None
+    label: list[Column] = []
     group: Column | None = None
     sha256: dict[Name, str] = {}
     digest: str = ""
 
-    @field_validator("labels")
+    @model_validator(mode="before")
     @classmethod
-    def _different(cls, labels: list[str]) -> list[str]:
-        if len(set(labels)) < len(labels):
-            raise ValueError("two classes have the same name")
-        return labels
+    def _from_format_1(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(content.get("task"), str):
+            return content
+        label = content.get("label")
+        task = {"name": content["task"], **{key: content[key] for key in FORMAT_1 if key in content}}
+        return {**content, "task": task, "label": [label] if isinstance(label, str) else []}
+
+    @model_validator(mode="after")
+    def _has_a_task(self) -> Self:
+        self.open_task()
+        return self
 
     @classmethod
-    def of(
-        cls, task: Classification, columns: ColumnChoice, *, predictor: str, cleaning: list[str], max_length: int | None = None
-    ) -> Self:
+    def of(cls, task: Task, columns: ColumnChoice, *, predictor: str, cleaning: list[str], max_length: int | None = None) -> Self:
         """The manifest of a predictor that was fitted for this task on these columns."""
         return cls(
             predictor=predictor,
-            task=task.name,
-            labels=list(task.labels),
-            merge_labels=task.spelling.merges,
-            merged_labels=task.spelling.joined,
+            task=TaskFacts(name=task.name, **task.facts()),
             max_length=max_length,
             cleaning=cleaning,
             text=list(columns.text),
             text_pair=columns.text_pair,
-            label=columns.label,
+            label=list(columns.label),
             group=columns.group,
         )
 
-    def open_task(self) -> Classification:
-        """The task that was learned."""
-        task_type: type[Classification] = TASKS.load(self.task)
-        return task_type(self.labels, spelling=Spelling.of_classes(self.labels, merges=self.merge_labels))
+    def open_task(self) -> Task:
+        """The task that was learned. Raises ValueError for facts that are none of it."""
+        if self.task.name not in TASKS:
+            raise ValueError(f'task: this version knows none that is called "{self.task.name}"')
+        task_type: type[Task] = TASKS.load(self.task.name)
+        return task_type.from_facts(deepcopy(self.task.model_extra or {}))
 
 
 class Bundle:

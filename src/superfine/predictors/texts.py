@@ -10,8 +10,8 @@ import numpy as np
 from superfine.data.encode import Encoded, Encoder
 from superfine.data.frames import as_texts
 from superfine.errors import ModelError
-from superfine.records import Choices, Examples, FloatArray
-from superfine.tasks.classification import Classification
+from superfine.records import Answers, Examples, FloatArray
+from superfine.tasks.task import Task
 
 CHUNK_TEXTS = 50_000
 """Texts are encoded and predicted in chunks of this many, so that memory does not grow with the file."""
@@ -23,19 +23,20 @@ OnBatch = Callable[[int], None]
 class TextPredictor(ABC):
     """Answers for examples, and so for plain texts: a subclass says how in `predict_examples`."""
 
+    task: Task
     takes_pairs: bool
 
     @property
-    @abstractmethod
     def labels(self) -> tuple[str, ...]:
-        """The class names, in the order of the probabilities."""
+        """The names of what is told apart, in the order of the probabilities."""
+        return self.task.labels
 
     @abstractmethod
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         """The answer for each example, in the order given."""
 
-    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Choices:
-        """Class probabilities of texts: `model.predict(["Lovely!"]).label` is `["positive"]`.
+    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Answers:
+        """The answers for texts: `model.predict(["Lovely!"]).label` is `["positive"]`.
 
         Raises TypeError for what is no list of texts, ValueError for pairs where the model reads single texts and the other way
         round, or for lists of different lengths.
@@ -54,7 +55,7 @@ class TextPredictor(ABC):
 class TextModel(TextPredictor):
     """A predictor with a tokenizer and a task: texts are encoded, a subclass computes `outputs`, and the task decodes them."""
 
-    def __init__(self, task: Classification, encoder: Encoder, *, takes_pairs: bool = False) -> None:
+    def __init__(self, task: Task, encoder: Encoder, *, takes_pairs: bool = False) -> None:
         self.task = task
         self.encoder = encoder
         self.takes_pairs = takes_pairs
@@ -64,19 +65,15 @@ class TextModel(TextPredictor):
         """(n, n_outputs) what the network says of encoded texts, in their order."""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        return self.task.labels
-
-    @property
     def max_length(self) -> int:
         return self.encoder.max_length
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Choices:
-        """Class probabilities of each example, in the order given."""
+    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+        """The answer for each example, in the order given."""
         starts = range(0, len(examples), CHUNK_TEXTS)
         chunks = (examples.take(range(start, min(start + CHUNK_TEXTS, len(examples)))) for start in starts)
         parts = [self.outputs(self.encoder.encode(chunk), on_batch) for chunk in chunks]
-        outputs = np.concatenate(parts) if parts else np.zeros((0, len(self.labels)))
+        outputs = np.concatenate(parts) if parts else np.zeros((0, len(self.task.head)))
         if not np.isfinite(outputs).all():
             raise ModelError("What the model computes is no number (nan): its weights are damaged.", "Train again.")
-        return self.task.decode(examples.row, outputs)
+        return self.task.decode(examples, outputs)

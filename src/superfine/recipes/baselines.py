@@ -13,7 +13,7 @@ from superfine.data.clean import STEPS
 from superfine.errors import DataError
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Reporter
-from superfine.records import Choices, IntArray
+from superfine.records import Answers, IntArray
 
 SHARE_OF_LIMIT = 0.1
 SECONDS_PER_ROW = 0.003
@@ -27,7 +27,7 @@ class FittedBaseline:
     """A predictor with a `title`, its answers for the test part, and on how many rows it was fitted, or None: on all."""
 
     predictor: Any
-    answers: Choices
+    answers: Answers
     n_rows: int | None
 
 
@@ -42,19 +42,18 @@ class Baselines:
 def fit_baselines(parts: Parts, reporter: Reporter) -> Baselines:
     """Every baseline that can be fitted, on the training rows and on the validation rows (by which the model only chooses)."""
     started = time.perf_counter()
-    rows = parts.train.joined(parts.validation)
-    targets = np.concatenate([parts.train_targets, parts.validation_targets])
+    task, rows = parts.task, parts.train.joined(parts.validation)
     limit = parts.config.training.time_limit
     affordable = MOST_ROWS if limit is None else min(MOST_ROWS, max(1000, int(limit * SHARE_OF_LIMIT / SECONDS_PER_ROW)))
     n_rows = None
     if affordable < len(rows):
-        chosen = _some_of_each_class(targets, affordable)
-        rows, targets, n_rows = rows.take(chosen), targets[chosen], len(chosen)
-    cleaning = list(STEPS) if parts.config.data.cleaning else []
+        chosen = _some_of_each_class(task.strata(rows), affordable)
+        rows, n_rows = rows.take(chosen), len(chosen)
+    cleaning = STEPS if parts.config.data.cleaning else ()
     fitted = {}
-    for name in BASELINES:
+    for name in task.baselines:
         try:
-            predictor = BASELINES.load(name).fit(rows, targets, parts.task.labels, cleaning=cleaning)
+            predictor = BASELINES.load(name).fit(rows, task, cleaning=cleaning)
         except DataError as error:  # the model may learn from what a baseline cannot read
             reporter.note(f"Without the baseline {name}: {error.message}")
             continue

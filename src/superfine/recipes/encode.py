@@ -41,8 +41,8 @@ def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Re
         reporter.note("The same texts were encoded before: their tokens are read from disk.")
     validation = encoder.encode(parts.validation, counter)
     return EncodedParts(
-        Part(encoded, parts.train_targets),
-        Part(validation, parts.validation_targets),
+        Part(encoded, parts.task.targets(parts.train, encoded)),
+        Part(validation, parts.task.targets(parts.validation, validation)),
         _count_tokens(encoder, parts.test),
         time.perf_counter() - started,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +18,28 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation
+from superfine.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The evaluation, the rows that could not be scored, the columns that were read, and the table they stand in."""
+    """The evaluation, what the task tells beside it, the rows that could not be scored, the columns that were read, the table."""
 
+    task: Task
     evaluation: Evaluation
-    confusion: list[list[int]]
+    details: dict[str, Any]
     dropped: Dropped
     columns: str
     table: Table
 
-    def to_json(self) -> dict[str, object]:
-        return {"test": {**self.evaluation.to_json(), "confusion": self.confusion}, "dropped": self.dropped.to_json()}
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "task": self.task.name,
+            "main": self.task.main,
+            "shown": self.task.shown.model_dump(mode="json"),
+            "test": {**self.evaluation.to_json(), **self.details},
+            "dropped": self.dropped.to_json(),
+        }
 
 
 def evaluate_run(
@@ -37,7 +47,7 @@ def evaluate_run(
     data: DataSource,
     text: list[str] | None = None,
     text_pair: str | None = None,
-    label: str | None = None,
+    label: Sequence[str] | None = None,
     options: ReadOptions | None = None,
     *,
     group: str | None = None,
@@ -61,7 +71,7 @@ def evaluate_run(
     dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))
     answers = open_predictor(folder, precision, baseline).predict_examples(examples)
     evaluation = evaluate(task.statistics(examples, answers), task.scores, examples.group)
-    return Scored(evaluation, task.confusion(examples, answers), dropped, choice.describe(), table)
+    return Scored(task, evaluation, task.details(examples, answers), dropped, choice.describe(), table)
 
 
 def columns_for(
@@ -69,7 +79,7 @@ def columns_for(
     table: Table,
     text: list[str] | None,
     text_pair: str | None,
-    label: str | None,
+    label: Sequence[str] | None,
     group: str | None = None,
     *,
     needs_label: bool,
@@ -81,7 +91,7 @@ def columns_for(
     if text_pair is not None and manifest.text_pair is None:
         raise DataError("The model was trained on single texts, and reads no pairs.", "Leave out --text-pair, or train with it.")
     known = has_columns(table, manifest.text)
-    known_label = manifest.label if manifest.label and has_columns(table, [manifest.label]) else None
+    known_label = manifest.label if manifest.label and has_columns(table, manifest.label) else None
     known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None
     return choose_columns(
         table,

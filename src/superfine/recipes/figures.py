@@ -19,7 +19,8 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Choices, Evaluation, Examples, Finding, Predictor
+from superfine.records import Answers, Evaluation, Examples, Finding, Predictor
+from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
     from superfine.model import Model
@@ -41,12 +42,12 @@ class Timing:
 class Scores:
     """Everything measured on the test part, and the validation score of the weights that were kept.
 
-    answers: for every test row. confusion: [true class, predicted class, count].
+    answers: for every test row. details: what the task tells beside the scores.
     """
 
-    answers: Choices
+    answers: Answers
     test: Evaluation
-    confusion: list[list[int]]
+    details: dict[str, Any]
     test_without_leaks: Evaluation | None
     validation: Evaluation
     baselines: Mapping[str, Evaluation]
@@ -74,7 +75,7 @@ def score(
     return Scores(
         answers=every,
         test=evaluate(statistics, task.scores, test.group),
-        confusion=task.confusion(test, answers),
+        details=task.details(test, answers),
         test_without_leaks=without,
         validation=evaluate(of_validation, task.scores, parts.validation.group),
         baselines={name: evaluate(other, task.scores, test.group) for name, other in theirs.items()},
@@ -105,17 +106,19 @@ def collect_metrics(
     findings: list[Finding],
     timing: Timing,
 ) -> dict[str, Any]:
-    """The content of `metrics.json`. Scores by class and the confusion stand there once, with the test part."""
-    config = parts.config
+    """The content of `metrics.json`. Scores by label and the task's own details stand there once, with the test part."""
+    config, task = parts.config, model.task
     metrics: dict[str, Any] = {
-        "task": parts.task.name,
-        "main": parts.task.main,
-        "labels": list(parts.task.labels),
+        "task": task.name,
+        "main": task.main,
+        "chosen_by": task.chosen_by(config.training.choose_by),
+        "labels": list(task.labels),
+        "shown": task.shown.model_dump(mode="json"),
         "model": _shown_model(config.model.name),
         **_source(config.model.name),
         "precision": "float32",
         "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
-        "test": {**scores.test.to_json(), "confusion": scores.confusion},
+        "test": {**scores.test.to_json(), **scores.details},
         "validation": scores.validation.to_json(by_label=False),
         "baselines": {
             name: {"title": baselines[name].predictor.title, **evaluation.to_json(by_label=False)}
@@ -216,19 +219,19 @@ def peak_memory_mb() -> int | None:
     return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
 
 
-def most_confident_errors(examples: Examples, answers: Choices, limit: int = 12) -> list[dict[str, Any]]:
-    """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
-    truth, said = examples.label or [], answers.label
-    wrong = [i for i, (label, true) in enumerate(zip(said, truth, strict=True)) if label != true]
-    confidence = answers.confidence
-    wrong.sort(key=lambda i: -confidence[i])
+def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 12) -> list[dict[str, Any]]:
+    """The wrong answers that tell most, as the task sees it."""
+    worst = task.worst(examples, answers)[:limit]
+    labels = (examples.take(worst).label or []) if len(worst) else []
+    chosen = answers.take(worst)
+    confidence = chosen.confidence
     return [
         {
             "row": int(examples.row[i]),
             "text": examples.text[i],
-            "label": truth[i],
-            "prediction": said[i],
-            "confidence": float(confidence[i]),
+            "label": label,
+            "prediction": said,
+            "confidence": None if confidence is None else float(confidence[place]),
         }
-        for i in wrong[:limit]
+        for place, (i, label, said) in enumerate(zip(worst.tolist(), labels, chosen.to_columns()["prediction"], strict=True))
     ]

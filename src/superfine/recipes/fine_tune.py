@@ -24,7 +24,7 @@ from superfine.recipes.prepare import Parts, texts_of, without_cleaning
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import unfinished
-from superfine.tasks.classification import Classification, chosen_weights
+from superfine.recipes.validate import validation_of
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, TrainingState, fit
@@ -72,18 +72,17 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
 
     Called once for each trial; tokens that `encoder` made serve all of them.
     """
-    labels, config = parts.task.labels, parts.config
+    task, config = parts.task, parts.config
     with isolated_seed(config.seed, on_wait):
         backbone = pretrained.backbone(
-            labels,
+            task.head,
             dropout=config.model.dropout,
             attention_dropout=config.model.attention_dropout,
             layers=config.model.layers,
         )
     backbone.network.to(default_device())
     backbone.pack_if_sound()
-    weights = chosen_weights(config.training.class_weights, parts.train_targets, len(labels))
-    return Model(backbone, Classification(labels, weights, parts.task.spelling), encoder)
+    return Model(backbone, task.weighted(config.training.class_weights, task.gold(parts.train)), encoder)
 
 
 def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
@@ -104,10 +103,11 @@ def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
     _check_time_limit(limit, time.monotonic() - request.started + scoring + REPORT_SECONDS)
 
 
-def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
+def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
+    config = parts.config
     with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(WAITING)):
-        result = _fitted(model, encoded, config, request, reporter)
+        result = _fitted(model, encoded, parts, request, reporter)
     reporter.training_ends()
     give_back()  # the optimiser's moments are gone with the state of the training
     round_weights(model, config.model.saved_weights, encoded.validation.encoded)
@@ -124,15 +124,17 @@ def fine_tune(model: Model, encoded: EncodedParts, config: RunConfig, request: R
     return result
 
 
-def _fitted(model: Model, encoded: EncodedParts, config: RunConfig, request: Request, reporter: Reporter) -> FitResult:
+def _fitted(model: Model, encoded: EncodedParts, parts: Parts, request: Request, reporter: Reporter) -> FitResult:
     """Fit the model, from the last checkpoint on where the run is resumed."""
+    config = parts.config
     identity = _identity(encoded, config)
-    state = TrainingState(model, encoded.train, encoded.validation, config.training, config.seed)
+    validate = validation_of(parts.validation, encoded.validation, config.training.choose_by)
+    state = TrainingState(model, encoded.train, validate, config.training, config.seed)
     if request.resume:
         _resume(state, identity, request.folder, reporter)
     with _explaining_memory(state, model.max_length):
         clock, seconds = _plan(state, encoded, config, request)
-        reporter.training_starts(state.n_steps, state.progress.step, seconds)
+        reporter.training_starts(state.n_steps, state.progress.step, seconds, model.task.chosen_by(config.training.choose_by))
         with clock.listening(reporter.interrupted):
             return fit(state, clock, reporter, Checkpointer(unfinished(request.folder) / "checkpoint", identity))
 

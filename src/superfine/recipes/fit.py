@@ -28,6 +28,6 @@ def _fit(request: Request, reporter: Reporter) -> None:
     reporter.stage("encoding")
     encoded = encode_parts(parts, model.encoder, config, reporter)
     begin_run(request, config, parts.bad_rows)
-    fine_tune(model, encoded, config, request, reporter)
+    fine_tune(model, encoded, parts, request, reporter)
     save_model(request.folder, model, parts)
     finish_run(request.folder)

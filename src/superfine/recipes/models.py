@@ -149,6 +149,7 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     """Of all epochs, from two steps of this model; None where it cannot be opened."""
     from superfine.backbones.load import open_pretrained
     from superfine.recipes.fine_tune import build_model
+    from superfine.recipes.validate import validation_of
     from superfine.training.loop import Part, TrainingState
     from superfine.training.recipe import TrainingData, choose_recipe
     from superfine.training.speed import measure_speed
@@ -161,14 +162,15 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     except ModelError:
         return None
     rows = np.arange(0, len(parts.train), max(1, len(parts.train) // STEP_ROWS))
-    encoded = encoder.encode(parts.train.take(rows))
+    some = parts.train.take(rows)
+    encoded = encoder.encode(some)
     tokens = float(encoded.lengths.mean())
     recipe = choose_recipe(
-        config.training, TrainingData(len(parts.train), len(parts.task.labels), tokens), model.backbone.network.config.hidden_size
+        config.training, TrainingData(len(parts.train), parts.task.size, tokens), model.backbone.network.config.hidden_size
     )
     settings = config.training.model_copy(update=vars(recipe))
-    part = Part(encoded, parts.train_targets[rows])
-    speed = measure_speed(TrainingState(model, part, part, settings, config.seed))
+    part = Part(encoded, parts.task.targets(some, encoded))
+    speed = measure_speed(TrainingState(model, part, validation_of(some, part), settings, config.seed))
     validating = len(parts.validation) * tokens / speed.scored_tokens_per_second
     return recipe.epochs * (len(parts.train) * tokens / speed.trained_tokens_per_second + validating)
 

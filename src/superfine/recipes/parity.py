@@ -12,6 +12,7 @@ import numpy as np
 
 from superfine.data.clean import clean_all, is_clean
 from superfine.errors import first_line
+from superfine.metrics import activated
 from superfine.model import Model
 from superfine.records import Examples, Finding, FloatArray, IntArray
 
@@ -60,7 +61,8 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     """
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
-    ours = model.predict_examples(chosen).probabilities
+    activation = model.task.head.activation
+    ours = activated(model.outputs(encoded), activation)
     ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
     before_opening()
     try:
@@ -76,7 +78,8 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
             ("alone", [[i] for i in asked]),
             ("in padded batches", [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]),
         ):
-            found = np.concatenate([plain.probabilities(chosen, batch) for batch in batches]) if batches else ours[:0]
+            outputs = [activated(plain.outputs(chosen, batch), activation) for batch in batches]
+            found = np.concatenate(outputs) if outputs else ours[:0]
             largest = float(np.abs(found - ours[asked]).max(initial=0.0))
             difference = largest if not largest <= difference else difference
             if not largest <= BOUND:
@@ -118,15 +121,15 @@ class _Plain:
         found: list[int] = self.tokenizer(examples.text[i], pair, truncation=True)["input_ids"]
         return found
 
-    def probabilities(self, examples: Examples, indices: list[int]) -> FloatArray:
-        """(n, K)."""
+    def outputs(self, examples: Examples, indices: list[int]) -> FloatArray:
+        """(n, n_outputs)."""
         import torch
 
         pairs = None if examples.text_pair is None else [examples.text_pair[i] for i in indices]
         texts = [examples.text[i] for i in indices]
         inputs = self.tokenizer(texts, pairs, return_tensors="pt", padding=len(indices) > 1, truncation=True)
         with torch.inference_mode():
-            return np.asarray(self.network(**inputs).logits.double().softmax(-1).numpy())
+            return np.asarray(self.network(**inputs).logits.double().numpy())
 
 
 def _special_tokens(model: Model) -> list[str]:

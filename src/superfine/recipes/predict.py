@@ -25,7 +25,7 @@ from superfine.errors import DataError, OutputError
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Choices, Examples
+from superfine.records import Answers, Examples
 
 PIECE = 20_000
 """Rows that are held in memory at a time."""
@@ -62,8 +62,9 @@ class PredictJob:
         self._folder, self._data, self._options = folder, data, options or ReadOptions()
         self._precision, self._baseline = precision, baseline
         manifest = open_bundle(folder, baseline).manifest
-        self.labels = tuple(manifest.labels)
-        self.answer_columns = Choices.column_names(self.labels)
+        task = manifest.open_task()
+        self.labels = task.labels
+        self.answer_columns = task.answer_columns()
         self._given: Table | None = None
         if isinstance(data, str) and data == "-":
             self._given = _lines_or_table(standard_input(), manifest, self._options, named=bool(text))
@@ -87,7 +88,7 @@ class PredictJob:
     def _tables(self) -> Iterator[Table]:
         return cut(self._given, PIECE) if self._given is not None else read_pieces(self._data, self._options, PIECE)
 
-    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Choices]]:
+    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Answers]]:
         """Rows and their predictions, in the input's order. Rows without text are predicted as they are."""
         predictor = open_predictor(self._folder, self._precision, self._baseline)
         on_batch = Counter(reporter or Reporter(), self.survey.n_rows)

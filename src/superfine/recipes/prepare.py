@@ -3,6 +3,7 @@ choose the model, where that is left open."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,14 @@ from superfine.config import AUTO, DataConfig, RunConfig, validate_options
 from superfine.data.checks.inspection import Reading
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
-from superfine.data.labels import Spelling, repr_label, visible
+from superfine.data.labels import visible
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
 from superfine.errors import DataError
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
-from superfine.tasks.classification import Classification
+from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
     from superfine.recipes.reporter import Reporter
@@ -39,9 +40,7 @@ class Parts:
     train: Examples
     validation: Examples
     test: Examples
-    task: Classification
-    train_targets: IntArray
-    validation_targets: IntArray
+    task: Task
     scored: IntArray
     scored_test: Examples
     unscored_rows: tuple[int, ...]
@@ -69,8 +68,18 @@ def prepare(
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config.data)
     task = _learn_task(rows, config)
+    task.chosen_by(config.training.choose_by)
+    config = _with_defaults_of(task, config)
     parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
     return _with_model(parts, None if reporter is None else reporter.note)
+
+
+def _with_defaults_of(task: Task, config: RunConfig) -> RunConfig:
+    """The configuration with what the task brings where the user says nothing."""
+    if config.training.regularisers is not None:
+        return config
+    own = {name: dict(options) for name, options in task.regularisers.items()}
+    return config.model_copy(update={"training": config.training.model_copy(update={"regularisers": own})})
 
 
 def _with_model(parts: Parts, say: Say | None) -> Parts:
@@ -138,22 +147,23 @@ def _choose_rows(tables: dict[str, Table], settings: DataConfig) -> _Rows:
     return _Rows(given, columns, lost, notes, tuple(bad for table in tables.values() for bad in table.bad_rows))
 
 
-def _learn_task(rows: _Rows, config: RunConfig) -> Classification:
-    """The task, with its classes from the training file."""
-    task_type: type[Classification] = TASKS.load(config.task.name)
-    validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
-    return task_type.from_labels(rows.given["train"].label or [], merges=config.data.merge_labels)
+def _learn_task(rows: _Rows, config: RunConfig) -> Task:
+    """The task, with what it learns from the training file."""
+    task_type: type[Task] = TASKS.load(config.task.name)
+    options = validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
+    return task_type.learn(rows.given["train"], options, merges=config.data.merge_labels)
 
 
-def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, needs_test: bool) -> Parts:
+def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool) -> Parts:
     """The parts: files that were given as they are, the others held out of the training rows."""
     settings = config.data
-    given = {name: task.spelling.apply(examples) for name, examples in rows.given.items()}
+    given = {name: task.spelled(examples) for name, examples in rows.given.items()}
     train, test, validation = given["train"], given.get("test"), given.get("validation")
     n_usable = len(train)
     if validation is not None and settings.ignore_unknown_labels:
         validation = validation.take(scored_positions(validation, task, ignore_unknown=True))
-    validation_targets = None if validation is None else task.encode(validation)
+    if validation is not None:
+        task.gold(validation)  # what cannot be read there is told before anything is held out
     if test is None:
         train, test = _hold_out(train, task, settings.test_share, config.seed, "test") if needs_test else (train, train.take([]))
     if validation is None:
@@ -163,21 +173,19 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
     if needs_test:
         scored = scored_positions(test, task, ignore_unknown=settings.ignore_unknown_labels)
     columns = rows.columns
-    found = {"text": list(columns.text), "text_pair": columns.text_pair, "label": columns.label, "group": columns.group}
+    found = {"text": list(columns.text), "text_pair": columns.text_pair, "label": list(columns.label), "group": columns.group}
     return Parts(
         train=train,
         validation=validation,
         test=test,
         task=task,
-        train_targets=task.encode(train),
-        validation_targets=task.encode(validation) if validation_targets is None else validation_targets,
         scored=scored,
         scored_test=test if len(scored) == len(test) else test.take(scored),
         unscored_rows=tuple(int(row) for row in np.delete(test.row, scored)),
         columns=columns,
         dropped=rows.dropped,
         config=config.model_copy(update={"data": settings.model_copy(update=found)}),
-        notes=rows.notes + _joined_labels(task.spelling),
+        notes=rows.notes + task.notes(),
         bad_rows=rows.bad_rows,
         reading=Reading(
             columns, settings.header, n_read=n_usable + len(rows.dropped["train"]), n_left_out=len(rows.dropped["train"])
@@ -185,39 +193,28 @@ def _hold_out_parts(rows: _Rows, task: Classification, config: RunConfig, *, nee
     )
 
 
-def scored_positions(test: Examples, task: Classification, *, ignore_unknown: bool) -> IntArray:
+def scored_positions(test: Examples, task: Task, *, ignore_unknown: bool) -> IntArray:
     """(m,) positions of the rows that have a label, one of the task's where others are ignored.
 
     Raises DataError for labels that the task does not have, and when nothing is left to score.
     """
-    labels = test.label or []
-    has_label = np.array([bool(label) for label in labels], dtype=bool)
-    is_known = {label: task.class_of(label) is not None for label in set(labels)}
-    known = np.array([is_known[label] for label in labels], dtype=bool)
-    positions = np.flatnonzero(has_label & known if ignore_unknown else has_label)
+    positions = np.flatnonzero(task.is_labelled(test))
+    if ignore_unknown:
+        positions = positions[task.is_known(test.take(positions))]
     if not len(positions):
         raise DataError(f"{test.source} holds no row with a label that can be scored.", "Name the label column with --label.")
-    task.encode(test.take(positions))
+    task.gold(test.take(positions))
     return positions
 
 
-def _unseen_characters(table: Table, label: str | None) -> list[str]:
+def _unseen_characters(table: Table, label: Sequence[str]) -> list[str]:
     """A note on labels with characters that one cannot see: they are read without them."""
-    values = table.columns.get(label or "", [])
+    values = table.columns.get(label[0], []) if len(label) == 1 else []
     unseen = {value for value in set(values) if visible(value) != value.strip()}
     rows = [row for row, value in zip(table.row.tolist(), values, strict=False) if value in unseen] if unseen else []
     if not rows:
         return []
     return [f"{table.source}: {len(rows)} labels are read without characters that one cannot see, the first in row {rows[0]}"]
-
-
-def _joined_labels(spelling: Spelling) -> tuple[str, ...]:
-    """A note on labels of the training data that were read as another one."""
-    described = "; ".join(
-        f"{', '.join(map(repr_label, others[:5]))}{' …' if len(others) > 5 else ''} = {repr_label(name)}"
-        for name, others in list(spelling.joined.items())[:5]
-    )
-    return (f"Labels that are read as one class: {described}",) if described else ()
 
 
 def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
@@ -249,9 +246,9 @@ def _refuse_unusable(rows: Examples, columns: ColumnChoice) -> None:
         )
 
 
-def _hold_out(rows: Examples, task: Classification, share: float, seed: int, name: str) -> tuple[Examples, Examples]:
+def _hold_out(rows: Examples, task: Task, share: float, seed: int, name: str) -> tuple[Examples, Examples]:
     keys = same_text_keys(rows.text, rows.text_pair)
-    stay, held_out = split(task.encode(rows), keys, share, seed=seed, groups=rows.group)
+    stay, held_out = split(task.strata(rows), keys, share, seed=seed, groups=rows.group)
     if not len(held_out):
         raise DataError(
             f"No row of {rows.source} can be held out for {name}: {_why_none(rows, task, share)}.",
@@ -260,15 +257,10 @@ def _hold_out(rows: Examples, task: Classification, share: float, seed: int, nam
     return rows.take(stay), rows.take(held_out)
 
 
-def _why_none(rows: Examples, task: Classification, share: float) -> str:
+def _why_none(rows: Examples, task: Task, share: float) -> str:
     """What keeps every row in training, and what to change."""
-    if rows.group is not None and len(set(rows.group)) < 2 * len(task.labels):
-        return f"the --group column holds only {len(set(rows.group))} groups, and a group is never split. Choose another one"
-    if len(task.labels) > len(rows) / 2:
-        return (
-            f"there are {len(task.labels)} classes in {len(rows)} rows, and the only row of a class stays. "
-            "Check that the label column is the right one"
-        )
+    if why := task.why_not_held_out(rows):
+        return why
     n_texts = len(set(rows.text))
     if n_texts < len(rows) / 2:
         return (

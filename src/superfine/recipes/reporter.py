@@ -29,8 +29,8 @@ class Reporter:
     def findings(self, findings: Sequence[Finding]) -> None:
         """What the checks found in the data."""
 
-    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
-        """Training begins with step `done` of `n_steps` and should take about `seconds`."""
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
+        """Training begins with step `done` of `n_steps`, should take about `seconds`, and chooses the epoch by that score."""
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
         """A step is done."""

@@ -23,7 +23,7 @@ from superfine.data.write import write_bad_rows, write_predictions
 from superfine.errors import OutputError
 from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
 from superfine.recipes.baselines import FittedBaseline
-from superfine.recipes.figures import Scores, most_confident_errors
+from superfine.recipes.figures import Scores, worst_errors
 from superfine.recipes.prepare import Parts
 from superfine.recipes.request import MARKER, Request
 
@@ -236,7 +236,7 @@ def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts:
         for name, baseline in baselines.items():
             target = unfinished(folder) / BASELINES_FOLDER / name
             remove(target)
-            manifest = Manifest.of(parts.task, parts.columns, predictor=name, cleaning=cleaning)
+            manifest = Manifest.of(baseline.predictor.task, parts.columns, predictor=name, cleaning=cleaning)
             baseline.predictor.save(target, manifest)
 
 
@@ -252,7 +252,7 @@ def write_outputs(
         write_predictions(part / "predictions.csv", parts.test, scores.answers)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))
-        errors = most_confident_errors(parts.scored_test, scores.answers.take(parts.scored))
+        errors = worst_errors(model.task, parts.scored_test, scores.answers.take(parts.scored))
         write_text(part / "report.html", render_page(metrics, errors, request.language))
         write_text(part / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         write_run_file(request, parts.config, _choices(parts, model, result))
@@ -261,7 +261,6 @@ def write_outputs(
 
 def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
     """What was chosen by rule, not by the user."""
-    weights = model.task.class_weights
     return {
         "precision": result.precision,
         "batch_size": result.recipe.batch_size,
@@ -270,9 +269,9 @@ def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
         "packed": model.backbone.is_packed,
         "threads": result.threads,
         "max_length": model.max_length,
-        "class_weights": None if weights is None else weights.tolist(),
         "cleaning": list(STEPS) if parts.config.data.cleaning else [],
-        "labels": list(parts.task.labels),
+        "task": model.task.name,
+        **model.task.choices(),
     }
 
 

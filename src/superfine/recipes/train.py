@@ -112,7 +112,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     begin_run(request, config, parts.bad_rows)
     save_baselines(request.folder, baselines.fitted, parts)
     with tracked(reporter, config, request.folder) as telling:
-        result = fine_tune(model, encoded, config, request, telling)
+        result = fine_tune(model, encoded, parts, request, telling)
         # What is trained is written before anything else can go wrong.
         save_model(request.folder, model, parts)
 
@@ -140,7 +140,7 @@ def check_plug_ins(config: RunConfig) -> None:
     """Tell a mistake in the names and options of plug-ins before anything takes time. Raises ConfigError or a missing extra."""
     for name in config.track:
         TRACKERS.load(name)
-    if config.training.regularisers != RunConfig().training.regularisers:
+    if config.training.regularisers:
         from superfine.training.objective import compose
 
         compose(config.training.regularisers)
@@ -168,7 +168,7 @@ def tell_parts(request: Request, parts: Parts, reporter: Reporter) -> None:
             reporter.note(f"Left out of {name}: {counts} (rows {listed})")
     n = sizes(parts)
     counts = f"{n['train']} to train, {n['validation']} to validate, {n['test']} to test"
-    reporter.note(f"Rows: {counts}; {len(parts.task.labels)} classes")
+    reporter.note(f"Rows: {counts}; {parts.task.shown.summary}")
     if parts.unscored_rows:
         some = ", ".join(map(str, parts.unscored_rows[:10])) + (", ..." if len(parts.unscored_rows) > 10 else "")
         reporter.note(f"Predicted but not scored (no known label): {len(parts.unscored_rows)} test rows ({some})")

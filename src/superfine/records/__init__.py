@@ -3,10 +3,11 @@
 examples → answers → statistics → evaluations; findings; what the rooms expect of each other in protocols
 """
 
-from superfine.records.answers import Choices
+from superfine.records.answers import Answers, Choices
 from superfine.records.arrays import FloatArray, IntArray
 from superfine.records.examples import Examples
 from superfine.records.findings import Finding, Severity
+from superfine.records.heads import Activation, Head, ProblemType
 from superfine.records.protocols import Predictor
 from superfine.records.statistics import (
     SHARE,
@@ -27,7 +28,7 @@ from superfine.records.statistics import (
 )
 
 __all__ = [
-    "SHARE", "UNBOUNDED", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding", "FloatArray", "Function",
-    "IntArray", "Interval", "Mean", "Predictor", "Ranking", "Ratio", "Score", "Severity", "Statistics", "Terms", "Totals",
-    "weighted_sum",
+    "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding",
+    "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType", "Ranking", "Ratio", "Score",
+    "Severity", "Statistics", "Terms", "Totals", "weighted_sum",
 ]  # fmt: skip

@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from superfine.records.arrays import FloatArray, IntArray
+
+
+class Answers(Protocol):
+    """What all shapes have in common."""
+
+    @property
+    def row(self) -> IntArray:
+        """(n,) the rows of the user's file."""
+        ...
+
+    @property
+    def label(self) -> list[Any]:
+        """What is said of each text."""
+        ...
+
+    @property
+    def confidence(self) -> FloatArray | None:
+        """(n,) how sure each answer is, from 0 to 1, or None where nothing tells."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: IntArray) -> Self:
+        """The answers at `indices`, in that order."""
+        ...
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Columns for a table, `prediction` first."""
+        ...
+
+    def to_objects(self) -> list[dict[str, Any]]:
+        """An object for each text, for JSON, with its `prediction`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,11 +76,6 @@ class Choices:
     def confidence(self) -> FloatArray:
         """(n,) the probability of the most probable class."""
         return self.probabilities.max(axis=1) if len(self) else np.zeros(0)
-
-    @staticmethod
-    def column_names(labels: tuple[str, ...]) -> list[str]:
-        """The names of `to_columns`, known before there is an answer."""
-        return ["prediction", "confidence", *(f"p:{label}" for label in labels)]
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Columns for a table: `prediction`, `confidence`, and `p:LABEL` for each class."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from superfine.records.answers import Choices
+from superfine.records.answers import Answers
 from superfine.records.examples import Examples
 
 
@@ -14,13 +14,13 @@ class Predictor(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names, in the order of the probabilities."""
+        """The names of what is told apart, in the order of the probabilities."""
         ...
 
-    def predict_examples(self, examples: Examples, on_batch: Callable[[int], None] | None = None) -> Choices:
+    def predict_examples(self, examples: Examples, on_batch: Callable[[int], None] | None = None) -> Answers:
         """The answer for each example, in the order given. `on_batch` is called with how many more are done."""
         ...
 
-    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Choices:
+    def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Answers:
         """The answers for texts, or for pairs of texts."""
         ...

@@ -58,7 +58,7 @@ class Ratio:
 
     Without bounds it is a mean. With bounds (0, 1) it is a share: `numerator` counts some of what `denominator` counts. `shape`
     turns the share into the score, rising: F1 is `2 J / (1 + J)` of the share J of hits among the texts that are of a class or
-    are called so. An undefined ratio is nan.
+    are called so. An undefined ratio is nan. rises: whether more is better.
     """
 
     numerator: Terms
@@ -66,6 +66,7 @@ class Ratio:
     bounds: Bounds = SHARE
     pooled: bool = False
     shape: Callable[[FloatArray], FloatArray] | None = None
+    rises: bool = True
 
     def value(self, totals: Totals) -> FloatArray:
         """(..., k), or (...) where columns are pooled."""
@@ -90,6 +91,11 @@ class Mean:
     occurs: Terms
     weights: Terms | None = None
 
+    @property
+    def rises(self) -> bool:
+        """Whether more is better."""
+        return self.of.rises
+
     def value(self, totals: Totals, occurring: NDArray[np.bool_] | None = None) -> FloatArray:
         """(...) the mean over the last axis. occurring: (k,) the columns that count; absent: those that occur in each of the
         totals."""
@@ -112,11 +118,12 @@ class Mean:
 
 @dataclass(frozen=True)
 class Function:
-    """Any other function of the sums: (..., k) totals to (...) values. sums: the names of those it reads."""
+    """Any other function of the sums: (..., k) totals to (...) values. sums: the names of those it reads. rises: see `Ratio`."""
 
     value: Callable[[Totals], FloatArray]
     sums: tuple[str, ...]
     bounds: Bounds = UNBOUNDED
+    rises: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,7 @@ class Ranking:
     value: Callable[[Mapping[str, Any], FloatArray], FloatArray]
     bounds: Bounds = UNBOUNDED
     cost: float = 1.0
+    rises: bool = True
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,7 @@ class Evaluation:
         document: dict[str, Any] = {"n": self.n, **{name: score.to_json() for name, score in self.scores.items()}}
         if self.n_groups is not None:
             document["groups"] = self.n_groups
-        if by_label:
+        if by_label and self.by_label:
             document["per_class"] = {
                 label: {key: v.to_json() if isinstance(v, Interval) else v for key, v in scores.items()}
                 for label, scores in self.by_label.items()

@@ -9,36 +9,29 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from superfine.language import phrase
+from superfine.metrics import title_of
+from superfine.report.sections import SECTIONS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SCORE_NAMES = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "weighted_f1": "Weighted F1",
-    "macro_precision": "Macro precision",
-    "macro_recall": "Macro recall",
-    "mcc": "Matthews correlation",
-    "roc_auc": "ROC AUC",
-    "log_loss": "Log loss",
-}
-MAX_MATRIX_CLASSES = 20
-
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of the score chart, in per cent of its width."""
+    """One line of the score chart: what is written, and where it stands in per cent of the width."""
 
     name: str
-    value: float
-    low: float
-    high: float
+    value: str
+    low: str
+    high: str
+    at: float
+    left: float
+    right: float
     is_model: bool
 
 
 def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language: str = "en") -> str:
-    """The page for the content of `metrics.json` and the most confident errors, in English or Chinese ("zh")."""
+    """The page for the content of `metrics.json` and the errors that tell most, in English or Chinese ("zh")."""
     return (
         jinja_environment()
         .get_template("page.html.j2")
@@ -47,14 +40,34 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
             errors=errors,
             language=language,
             t=partial(phrase, language=language),
-            scores=[(title, metrics["test"][key]) for key, title in SCORE_NAMES.items() if key in metrics["test"]],
+            title=title_of,
+            shown=shown,
+            difference=difference,
+            sections={name: SECTIONS.load(name)(metrics) for name in metrics["shown"]["sections"]},
+            scores=[(title_of(name).long, score) for name, score in metrics["test"].items() if _is_score(score)],
             bars=_bars(metrics),
-            matrix=_matrix(metrics),
-            confusions=_confusions(metrics),
-            curve=_curve(metrics["training"]["history"]),
+            curve=_curve(metrics),
             facts=_facts(metrics, language),
         )
     )
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"value", "low", "high"}
+
+
+def shown(name: str, value: float | None) -> str:
+    """A score as it is written: in per cent, or as a number; a dash for an end that nothing bounds."""
+    if value is None:
+        return "—"
+    return percent(value) if title_of(name).unit == "percent" else number(value)
+
+
+def difference(name: str, value: float | None) -> str:
+    """A difference of scores: in points where they are shares."""
+    if value is None:
+        return "—"
+    return signed(100 * value) if title_of(name).unit != "number" else f"{value:+.3f}".replace("-", "−")
 
 
 @lru_cache(maxsize=1)
@@ -76,56 +89,55 @@ def jinja_environment() -> Environment:
     return env
 
 
-def _bars(metrics: dict[str, Any]) -> list[Bar]:
-    rows = [("Superfine", metrics["test"]["accuracy"], True)]
-    rows += [(b["title"], b["accuracy"], False) for b in metrics["baselines"].values()]
-    return [Bar(name, 100 * a["value"], 100 * a["low"], 100 * a["high"], is_model) for name, a, is_model in rows]
+def _bars(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The main score beside that of the baselines, on an axis from 0 to 1, or as wide as the intervals need."""
+    main = metrics["main"]
+    rows = [("Superfine", metrics["test"][main], True)]
+    rows += [(b["title"], b[main], False) for b in metrics["baselines"].values() if main in b]
+    ends = [0.0, 1.0] + [v for _, score, _ in rows for v in score.values() if v is not None]
+    ticks = round_ticks(min(ends), max(ends))
+    first, span = ticks[0], ticks[-1] - ticks[0]
 
+    def at(value: float | None, other: float) -> float:
+        return 100 * ((other if value is None else value) - first) / span
 
-def _matrix(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """The confusion matrix as (count, share of the true class, whether right), or None where it would be too large to read."""
-    labels = metrics["labels"]
-    if len(labels) > MAX_MATRIX_CLASSES:
-        return None
-    counts = [[0] * len(labels) for _ in labels]
-    for true, said, count in metrics["test"]["confusion"]:
-        counts[true][said] = count
-    rows = []
-    for i, (label, row) in enumerate(zip(labels, counts, strict=True)):
-        total = max(1, sum(row))
-        rows.append((label, [(count, count / total, i == j) for j, count in enumerate(row)]))
-    return {"labels": labels, "rows": rows}
-
-
-def _confusions(metrics: dict[str, Any], limit: int = 15) -> list[tuple[str, str, int]]:
-    """(true class, prediction, count) of the most frequent mistakes."""
-    labels = metrics["labels"]
-    pairs = [(labels[true], labels[said], count) for true, said, count in metrics["test"]["confusion"] if true != said]
-    return sorted(pairs, key=lambda pair: -pair[2])[:limit]
+    return {
+        "rows": [
+            Bar(
+                name, shown(main, a["value"]), shown(main, a["low"]), shown(main, a["high"]),
+                at(a["value"], 0), at(a["low"], ticks[0]), at(a["high"], ticks[-1]), is_model,
+            )
+            for name, a, is_model in rows
+        ],
+        "ticks": [(at(tick, 0), percent(tick, 0) if title_of(main).unit == "percent" else f"{tick:g}") for tick in ticks],
+    }  # fmt: skip
 
 
 LEFT, RIGHT, TOP, BOTTOM = 40, 312, 10, 165
 """The drawing area of a panel of the learning curve, in units of its view box."""
 
 
-def _curve(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Two panels, accuracy and loss by epoch, with the coordinates of their points, ticks and labels."""
-    accuracies = [record["accuracy"] for record in history]
+def _curve(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Two panels, score and loss by epoch, with the coordinates of their points, ticks and labels."""
+    history, name = metrics["training"]["history"], metrics["chosen_by"]
+    values = [record["score"] for record in history]
     losses = [record["loss"] for record in history]
     training = [record["train_loss"] for record in history]
-    low = max(0.0, min([*accuracies, 1.0]) - 0.1)
+    title = title_of(name)
+    is_share = title.unit != "number"
+    low, high = (max(0.0, min([*values, 1.0]) - 0.1), 1.0) if is_share else (min(values) - 0.05, max(values) + 0.05)
     return {
         "records": history,
         "panels": [
             _panel(
-                "Accuracy on the validation part",
+                title.long,
                 low,
-                1.0,
-                [("validation accuracy", "validation", accuracies)],
-                lambda value: percent(value, 0),
+                high,
+                [("on the validation part", "validation", values)],
+                lambda value: percent(value, 0) if title.unit == "percent" else f"{value:.2f}",
             ),
             _panel(
-                "Loss, in nats",
+                "Loss",
                 0.0,
                 max([*losses, *training, 0.1]) * 1.05,
                 [("validation loss", "validation", losses), ("training loss", "training", training)],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from superfine import metrics
-from superfine.data.labels import Spelling, label_order
+from superfine.data.labels import Spelling, label_order, repr_label
 from superfine.errors import DataError
 from superfine.records import (
     SHARE,
@@ -19,6 +19,7 @@ from superfine.records import (
     Examples,
     FloatArray,
     Function,
+    Head,
     IntArray,
     Mean,
     Ranking,
@@ -27,10 +28,13 @@ from superfine.records import (
     Statistics,
     Totals,
 )  # fmt: skip
+from superfine.tasks.task import Shown, Targets, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from torch import Tensor
+
+    from superfine.data.encode import Encoded
 
 OCCURS = {"support": 1.0, "predicted": 1.0}
 """A class counts in a mean over classes where it is the truth or the prediction of some text."""
@@ -54,7 +58,7 @@ SCORES: dict[str, Score] = {
     "weighted_recall": Mean(RECALL, OCCURS, {"support": 1.0}),
     "weighted_f1": Mean(F1, OCCURS, {"support": 1.0}),
     "mcc": Function(_matthews, ("hits", "support", "predicted"), (-1.0, 1.0)),
-    "log_loss": Ratio({"log_loss": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True),
+    "log_loss": Ratio({"log_loss": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
     "precision": PRECISION,
     "recall": RECALL,
     "f1": F1,
@@ -67,7 +71,7 @@ RARE_FACTOR = 10.0
 """Class weights `auto` begins to weigh when the largest class has over so many times the rows of the smallest."""
 
 
-class Classification:
+class Classification(Task):
     """Softmax classification over K named classes.
 
     labels: the class names as they stand in the file, sorted (as numbers where all are numbers).
@@ -76,25 +80,18 @@ class Classification:
 
     name = "classification"
     main = "accuracy"
-
-    class Options(BaseModel):
-        """Nothing to set yet."""
-
-        model_config = ConfigDict(extra="forbid")
+    regularisers = {"label_smoothing": {"amount": 0.1}}
 
     def __init__(self, labels: Sequence[str], class_weights: FloatArray | None = None, spelling: Spelling | None = None) -> None:
-        self.labels = tuple(labels)
+        self._labels = tuple(labels)
         self.class_weights = class_weights
-        self.spelling = Spelling.of_classes(self.labels) if spelling is None else spelling
-        self._ids = {label: i for i, label in enumerate(self.labels)}
+        self.spelling = Spelling.of_classes(self._labels) if spelling is None else spelling
+        self._ids = {label: i for i, label in enumerate(self._labels)}
 
     @classmethod
-    def from_labels(cls, labels: Sequence[str], *, merges: bool = False) -> Self:
-        """The task whose classes are the different values in `labels`. Raises DataError when there is only one.
-
-        merges: values that differ only in case, blanks and the like are one class.
-        """
-        spelling = Spelling.learn(labels, merges=merges)
+    def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
+        """The task whose classes are the different labels. Raises DataError when there is only one."""
+        spelling = Spelling.learn(labels_of(examples), merges=merges)
         names = sorted(spelling.classes.values(), key=label_order)
         if len(names) < 2:
             only = f'only the class "{names[0]}"' if names else "no class at all"
@@ -103,62 +100,114 @@ class Classification:
             )
         return cls(names, spelling=spelling)
 
-    def class_of(self, label: str) -> str | None:
-        """The class that a label of a file means, or None."""
-        name = self.spelling.of(label)
-        return name if name in self._ids else None
+    def facts(self) -> dict[str, Any]:
+        return {
+            "labels": list(self.labels),
+            "merge_labels": self.spelling.merges,
+            "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
+        }
 
-    def encode(self, examples: Examples) -> IntArray:
-        """(n,) the class id of each example. Raises DataError that names values and rows which training never saw."""
-        if examples.label is None:
-            raise DataError(f"{examples.source} has no label column.", "Name it with --label.")
-        ids = {label: self._ids.get(self.spelling.of(label)) for label in set(examples.label)}
-        unknown: dict[str, list[int]] = {}
-        for row, label in zip(examples.row.tolist(), examples.label, strict=True):
-            if ids[label] is None:
-                unknown.setdefault(label, []).append(row)
-        if unknown:
-            described = "; ".join(
-                f'"{label}" in row {", ".join(map(str, rows[:5]))}{" …" if len(rows) > 5 else ""}'
-                for label, rows in list(unknown.items())[:5]
-            )
-            raise DataError(
-                f"{examples.source}: labels that the training part never had: {described}.",
-                "Correct them, add training rows with these labels, or leave such rows out of the score: --ignore-unknown-labels",
-            )
-        return np.array([ids[label] for label in examples.label], dtype=np.int64)
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        labels, merges, joined = different_names(facts), bool(facts.get("merge_labels")), facts.get("merged_labels", {})
+        return cls(labels, spelling=replace(Spelling.of_classes(labels, merges=merges), joined=joined))
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of (n, K) logits against (n,) class ids, weighted by class where there are weights."""
-        import torch
-        from torch.nn import functional as F
+    @property
+    def head(self) -> Head:
+        return Head(self._labels)
 
-        weights = (
-            None if self.class_weights is None else torch.as_tensor(self.class_weights, dtype=logits.dtype, device=logits.device)
+    @property
+    def shown(self) -> Shown:
+        summary = f"{len(self.labels)} classes"
+        return Shown(
+            title="Text classifier",
+            summary=summary,
+            purpose=f"Tells {len(self.labels)} classes apart in text.",
+            limits=(
+                "Every text gets one of the classes, even where none fits. The probabilities are the model's own and were not "
+                "calibrated.",
+            ),
+            headline=("accuracy", "macro_f1", "mcc"),
+            sections=("classes", "confusion"),
         )
-        return F.cross_entropy(logits, targets, weight=weights)
-
-    def decode(self, row: IntArray, logits: FloatArray) -> Choices:
-        """Softmax in float64: (n, K) logits to class probabilities."""
-        if not len(logits):
-            return Choices(row, self.labels, np.zeros((0, len(self.labels))))
-        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-        exponentials = np.exp(shifted)
-        return Choices(row, self.labels, exponentials / exponentials.sum(axis=1, keepdims=True))
 
     @property
     def scores(self) -> dict[str, Score]:
-        """What is measured, by name."""
         n_classes = len(self.labels)
         return (
             SCORES if n_classes > MOST_RANKED_CLASSES else SCORES | {"roc_auc": Ranking(_roc_auc, SHARE, cost=float(n_classes))}
         )
 
+    def spelled(self, examples: Examples) -> Examples:
+        return self.spelling.apply(examples)
+
+    def notes(self) -> tuple[str, ...]:
+        """Labels of the training data that were read as another one."""
+        described = "; ".join(
+            f"{', '.join(map(repr_label, others[:5]))}{' …' if len(others) > 5 else ''} = {repr_label(name)}"
+            for name, others in list(self.spelling.joined.items())[:5]
+        )
+        return (f"Labels that are read as one class: {described}",) if described else ()
+
+    def is_known(self, examples: Examples) -> NDArray[np.bool_]:
+        labels = labels_of(examples)
+        known = {label: self.spelling.of(label) in self._ids for label in set(labels)}
+        return np.array([known[label] for label in labels], dtype=bool)
+
+    def gold(self, examples: Examples) -> IntArray:
+        """(n,) the class id of each example. Raises DataError that names values and rows which training never saw."""
+        labels = labels_of(examples)
+        ids = {label: self._ids.get(self.spelling.of(label)) for label in set(labels)}
+        unknown = [i for i, label in enumerate(labels) if ids[label] is None]
+        if unknown:
+            raise DataError(
+                f"{examples.source}: labels that the training part never had: {rows_by_label(examples, unknown)}.",
+                "Correct them, add training rows with these labels, or leave such rows out of the score: --ignore-unknown-labels",
+            )
+        return np.array([ids[label] for label in labels], dtype=np.int64)
+
+    def strata(self, examples: Examples) -> IntArray:
+        """(n,) the class ids."""
+        return self.gold(examples)
+
+    def why_not_held_out(self, examples: Examples) -> str:
+        if examples.group is not None and len(set(examples.group)) < 2 * len(self.labels):
+            n_groups = len(set(examples.group))
+            return f"the --group column holds only {n_groups} groups, and a group is never split. Choose another one"
+        if len(self.labels) > len(examples) / 2:
+            return (
+                f"there are {len(self.labels)} classes in {len(examples)} rows, and the only row of a class stays. "
+                "Check that the label column is the right one"
+            )
+        return ""
+
+    def weighted(self, class_weights: str, targets: Targets) -> Self:
+        weights = chosen_weights(class_weights, targets, len(self.labels))
+        return type(self)(self.labels, weights, self.spelling)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(n,) cross-entropy in nats of (n, K) logits against (n,) class ids, and the weights of their classes."""
+        import torch
+        from torch.nn import functional as F
+
+        losses = F.cross_entropy(outputs, targets, reduction="none")
+        if self.class_weights is None:
+            return losses, None
+        return losses, torch.as_tensor(self.class_weights, dtype=losses.dtype, device=losses.device)[targets]
+
+    def choices(self) -> dict[str, Any]:
+        weights = self.class_weights
+        return {"class_weights": None if weights is None else weights.tolist(), **super().choices()}
+
+    def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
+        """Softmax in float64: (n, K) logits to class probabilities."""
+        return Choices(examples.row, self.labels, metrics.softmax(outputs))
+
     def statistics(self, examples: Examples, answers: Choices) -> Statistics:
         """What each answer adds: one hit, one text of its class, one text called so, its log loss in nats."""
         if answers.labels != self.labels:
             raise ValueError("the answers are over other classes, or over the same in another order")
-        true, said = self.encode(examples), answers.class_ids
+        true, said = self.gold(examples), answers.class_ids
         if len(true) != len(said):
             raise ValueError(f"{len(true)} true labels for {len(said)} answers")
         n_classes = len(self.labels)
@@ -172,9 +221,24 @@ class Classification:
         columns = {"true": true, "probabilities": answers.probabilities} if n_classes <= MOST_RANKED_CLASSES else {}
         return Statistics(sums, columns, self.labels)
 
-    def confusion(self, examples: Examples, answers: Choices) -> list[list[int]]:
-        """[true class, predicted class, count] for every pair that occurs."""
-        return metrics.confusion_cells(self.encode(examples), answers.class_ids, len(self.labels)).tolist()  # type: ignore[no-any-return]
+    def details(self, examples: Examples, answers: Choices) -> dict[str, Any]:
+        """confusion: [true class, predicted class, count] for every pair that occurs."""
+        return {"confusion": metrics.confusion_cells(self.gold(examples), answers.class_ids, len(self.labels)).tolist()}
+
+    def worst(self, examples: Examples, answers: Choices) -> IntArray:
+        """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
+        wrong = np.flatnonzero(self.gold(examples) != answers.class_ids)
+        return wrong[np.argsort(-answers.confidence[wrong], kind="stable")]
+
+
+def different_names(facts: Mapping[str, Any]) -> list[str]:
+    """The labels in the facts of a task. Raises ValueError where there is none, one is no text, or two are the same."""
+    labels = facts.get("labels")
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels: a list of names is needed")
+    if len(set(labels)) < len(labels):
+        raise ValueError("labels: two classes have the same name")
+    return labels
 
 
 def _roc_auc(columns: Any, weights: FloatArray) -> FloatArray:

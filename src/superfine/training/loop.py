@@ -1,7 +1,7 @@
 """The training loop: `fit` reads like the recipe, and each rung below it is one named step.
 
 fit → run_epochs → train_epoch → train_step
-                 → validate, choose the weights to keep, stop early
+                 → validate (handed in), choose the weights to keep, stop early
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from superfine.backbones.memory import reuse_freed_memory
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
 from superfine.errors import ConfigError, is_out_of_memory
-from superfine.metrics import log_losses
 from superfine.model import Model
 from superfine.records import IntArray
+from superfine.tasks.task import Targets
 from superfine.training.clock import Clock, StopReason
 from superfine.training.objective import GradientStep, Objective, Outcome, compose
 from superfine.training.optim import Optimiser, rate_factor
@@ -34,23 +34,36 @@ from superfine.training.weights import MasterWeights
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded texts and their class ids (n,)."""
+    """Encoded texts and what they are to become: (n, ...) targets of the task."""
 
     encoded: Encoded
-    targets: IntArray
+    targets: Targets
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.encoded)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the model comes to on the validation part. score: the one that chooses, more is better, with its standard error."""
+
+    loss: float
+    score: float
+    standard_error: float
+
+
+Validate = Callable[[Model], Validation]
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to. Losses in nats; `accuracy` and `loss` are of the validation part."""
+    """What one epoch came to: `train_loss` over its steps, the others of `Validation`."""
 
     epoch: int
     train_loss: float
     loss: float
-    accuracy: float
+    score: float
+    standard_error: float
     seconds: float
 
 
@@ -99,14 +112,16 @@ class FitResult:
 class TrainingState:
     """The state of one fine-tuning: model, optimiser and progress. Checkpoints read and write its fields."""
 
-    def __init__(self, model: Model, train: Part, validation: Part, settings: TrainingConfig, seed: int) -> None:
-        self.model, self.train, self.validation, self.settings, self.seed = model, train, validation, settings, seed
+    def __init__(self, model: Model, train: Part, validate: Validate, settings: TrainingConfig, seed: int) -> None:
+        self.model, self.train, self.validate, self.settings, self.seed = model, train, validate, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
-        data = TrainingData(len(train), len(model.labels), float(train.encoded.lengths.mean()))
+        data = TrainingData(len(train), model.task.size, float(train.encoded.lengths.mean()))
         self.recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep
-        self.objective, self.gradient_step = compose(settings.regularisers)
+        self.objective, self.gradient_step = compose(
+            model.task.regularisers if settings.regularisers is None else settings.regularisers
+        )
         # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
         model.backbone.word_embeddings.sparse = model.backbone.family is not None
         rows = rows_in_use(train.encoded).to(model.backbone.device) if model.backbone.word_embeddings.sparse else None
@@ -241,35 +256,30 @@ def _backward(loss: Tensor) -> None:
 def _validate(state: TrainingState, listener: Listener) -> None:
     """Score the validation part, and keep the weights unless it speaks against them."""
     started = time.perf_counter()
-    logits = state.model.outputs(state.validation.encoded)
-    predictions = state.model.task.decode(np.arange(len(logits)), logits)
+    found = state.validate(state.model)
     progress = state.progress
     record = EpochRecord(
         epoch=progress.epoch,
         train_loss=progress.epoch_loss / max(1, progress.step_in_epoch),
-        loss=float(log_losses(state.validation.targets, predictions.probabilities).mean()),
-        accuracy=float((predictions.class_ids == state.validation.targets).mean()),
+        **vars(found),
         seconds=time.perf_counter() - started,
     )
     progress.history.append(record)
-    keep = is_kept([r.accuracy for r in progress.history], len(state.validation))
+    keep = is_kept(progress.history)
     if keep:
         state.kept = state.weights.snapshot(into=state.kept)
         progress.kept_epoch = record.epoch
     listener.on_epoch(record, keep)
 
 
-def is_kept(accuracies: Sequence[float], n_rows: int) -> bool:
+def is_kept(history: Sequence[EpochRecord]) -> bool:
     """Whether the weights of the latest epoch replace those kept before: unless they validate worse than the best, beyond chance.
 
     The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), in favour of the later epoch, whose rate has fallen
-    further. The largest of a few accuracies of some hundred rows is as often luck as it is merit. n_rows: of validation. The
-    standard error is that of the best accuracy with two rows added of either outcome (Agresti and Coull 1998): all right is
-    not certain.
+    further. The largest of a few scores of some hundred rows is as often luck as it is merit.
     """
-    best = max(accuracies)
-    share = (best * n_rows + 2) / (n_rows + 4)
-    return accuracies[-1] >= best - math.sqrt(share * (1 - share) / n_rows)
+    best = max(history, key=lambda record: record.score)
+    return history[-1].score >= best.score - best.standard_error
 
 
 def _got_worse(state: TrainingState) -> bool:

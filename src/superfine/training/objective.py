@@ -23,10 +23,21 @@ if TYPE_CHECKING:  # names and options are checked where torch is not loaded yet
 
 @dataclass(frozen=True)
 class Outcome:
-    """loss: scalar, in the graph. logits: (n, K) float32, in the batch's order."""
+    """losses: (n,) of each row of outputs, in the graph. logits: (n, n_outputs) float32, in the batch's order.
 
-    loss: Tensor
+    weights: (n,) of the rows, or None: all alike.
+    """
+
+    losses: Tensor
     logits: Tensor
+    weights: Tensor | None = None
+
+    @property
+    def loss(self) -> Tensor:
+        """Scalar, in the graph: the weighted mean of the losses."""
+        if self.weights is None:
+            return self.losses.mean()
+        return (self.losses * self.weights).sum() / self.weights.sum()
 
 
 Objective: TypeAlias = "Callable[[Model, Batch], Outcome]"
@@ -55,7 +66,8 @@ def supervised(model: Model, batch: Batch) -> Outcome:
     if batch.targets is None:
         raise ValueError("the batch has no targets")
     logits = model.logits(batch)
-    return Outcome(model.task.loss(logits, batch.targets), logits)
+    losses, weights = model.task.loss(logits, batch.targets)
+    return Outcome(losses, logits, weights)
 
 
 def plain_step(model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:

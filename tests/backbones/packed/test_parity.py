@@ -15,8 +15,9 @@ from superfine.config import TrainingConfig
 from superfine.model import Model
 from superfine.records import Examples
 from superfine.training.clock import Clock
-from superfine.training.loop import Part, TrainingState, _train_step, obtain_gradients
-from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows, model_of
+from superfine.training.loop import _train_step, obtain_gradients
+from superfine.training.objective import supervised
+from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows, model_of, train_state
 
 TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 30]
 TARGETS = np.array([int(label == "good") for _, label in make_rows(24)] + [0, 1, 1])
@@ -72,7 +73,7 @@ def test_empty_rows_that_round_a_batch_up_change_nothing(tiny_model, family, mon
         monkeypatch.setattr("superfine.backbones.packed.layout.ROUNDING", rounding)
         model.backbone.network.zero_grad()
         logits = model.logits(batch)
-        model.task.loss(logits, batch.targets).backward()
+        model.task.loss(logits, batch.targets)[0].mean().backward()
         found.append([logits.detach(), *(p.grad.float() for p in model.backbone.network.parameters() if p.grad is not None)])
     for rounded, exact in zip(*found, strict=True):
         # Another shape may be summed in another order; eight bits of mantissa remain.
@@ -87,7 +88,7 @@ def test_packed_gradients_equal_padded_gradients(tiny_model, family, kernel, mon
     for packed in (False, True):
         model = build(tiny_model(family), packed=packed)
         batch = collate(encoded(model), np.arange(len(TEXTS)), TARGETS)
-        model.task.loss(model.logits(batch), batch.targets).backward()
+        supervised(model, batch).loss.backward()
         gradients.append({n: p.grad for n, p in model.backbone.network.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
     for name, expected in gradients[0].items():
@@ -96,10 +97,7 @@ def test_packed_gradients_equal_padded_gradients(tiny_model, family, kernel, mon
 
 def weights_after_20_steps(folder, *, packed: bool) -> dict[str, torch.Tensor]:
     model = build(folder, packed=packed)
-    part = Part(encoded(model), TARGETS)
-    run = TrainingState(
-        model, part, part, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4), seed=0
-    )
+    run = train_state(model, TEXTS, TARGETS, TrainingConfig(epochs=5, batch_size=7, precision="float32", learning_rate=1e-4))
     model.backbone.network.train()
     for step in range(20):
         start = 7 * (step % 3)
@@ -176,8 +174,7 @@ def test_a_family_without_a_packed_form_runs_padded(tiny_model):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns(tiny_model, family):
     model = build(tiny_model(family), packed=family != "xlnet")
-    part = Part(encoded(model), TARGETS)
-    run = TrainingState(model, part, part, TrainingConfig(epochs=40, batch_size=27, learning_rate=5e-3), seed=0)
+    run = train_state(model, TEXTS, TARGETS, TrainingConfig(epochs=40, batch_size=27, learning_rate=5e-3))
     model.backbone.network.train()
     losses = [_train_step(run, np.arange(len(TEXTS)), Clock())[0] for _ in range(40)]
     assert losses[-1] < losses[0] - 0.05
@@ -194,9 +191,8 @@ def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypat
 
 def test_gradients_are_collected_in_float32_under_bfloat16(tiny_model):
     model = build(tiny_model("bert"), packed=True)
-    part = Part(encoded(model), TARGETS)
-    run = TrainingState(model, part, part, TrainingConfig(epochs=1, precision="bfloat16"), seed=0)
-    obtain_gradients(run, collate(part.encoded, np.arange(8), TARGETS))
+    run = train_state(model, TEXTS, TARGETS, TrainingConfig(epochs=1, precision="bfloat16"))
+    obtain_gradients(run, collate(run.train.encoded, np.arange(8), TARGETS))
     dtypes = {m.grad.dtype for m in run.weights.masters if m.grad is not None}
     assert dtypes == {torch.float32}
 

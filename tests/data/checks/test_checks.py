@@ -21,7 +21,7 @@ def encoded(n, unknown_share=0.0, truncated=()):
     return Encoded(np.arange(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
 
 
-USUAL = ColumnChoice(("text",), None, "label", None, found=True)
+USUAL = ColumnChoice(("text",), None, ("label",), None, found=True)
 SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
 
 
@@ -126,7 +126,7 @@ def test_what_cleaning_takes_out_of_more_than_a_hundredth_is_said_in_a_line():
 
 
 def test_a_first_row_that_looks_like_data_is_a_warning():
-    columns = ColumnChoice(("this is the very first review here",), None, "5", None, found=True)
+    columns = ColumnChoice(("this is the very first review here",), None, ("5",), None, found=True)
     finding = found(Inspection(SOUND, reading=Reading(columns)))["header_row"]
     assert finding.severity == "warning"
     assert "looks like a value" in finding.message

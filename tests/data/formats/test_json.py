@@ -98,7 +98,7 @@ def test_exports_of_tools_for_annotating_give_texts_and_classes(records, label, 
     table = read(records, ending)
     assert table.columns["text"] == ["a", "b"]
     assert table.columns[label] == ["pos", ""]
-    examples, dropped = to_examples(table, choose_columns(table, ["text"], label=label))
+    examples, dropped = to_examples(table, choose_columns(table, ["text"], label=[label]))
     assert (examples.text, examples.label, len(dropped)) == (["a"], ["pos"], 1)
 
 
@@ -114,7 +114,7 @@ def test_a_list_of_values_is_refused_where_it_would_be_a_class_or_a_text(ending)
         to_examples(table, choose_columns(table))
     words = read([{"doc": {"words": ["so", "good"]}, "label": "a"}], ending)
     with pytest.raises(DataError, match=r'"doc.words" has values that hold several: row 1'):
-        to_examples(words, choose_columns(words, ["doc.words"], label="label"))
+        to_examples(words, choose_columns(words, ["doc.words"], label=["label"]))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_structures_are_columns_by_their_path_and_lists_of_one_are_values():
 def test_lists_of_several_are_refused_as_a_class():
     table = read({"text": ["a", "b", "c"], "label": [["x"], ["x", "y"], ["y"]]})
     with pytest.raises(DataError, match='"label" has values that hold several: row 2'):
-        to_examples(table, choose_columns(table, ["text"], label="label"))
+        to_examples(table, choose_columns(table, ["text"], label=["label"]))
 
 
 def test_bytes_are_text_where_they_are_utf8_and_named_where_they_are_not():

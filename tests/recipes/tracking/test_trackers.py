@@ -27,7 +27,7 @@ def test_tensorboard_can_be_read_back(train):
     events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
     assert len(events.Scalars("train/loss")) == run.metrics["training"]["steps"]
     assert [round(e.value, 4) for e in events.Scalars("validation/accuracy")] == [
-        round(r["accuracy"], 4) for r in run.metrics["training"]["history"]
+        round(r["score"], 4) for r in run.metrics["training"]["history"]
     ]
     assert events.Scalars("test/accuracy")[0].value == pytest.approx(run.metrics["test"]["accuracy"]["value"])
 

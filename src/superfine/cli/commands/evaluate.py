@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("data", nargs=-1, required=True, shell_complete=complete_files)
 @text_option
 @pair_option
-@click.option("--label", metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
+@click.option("--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
 @click.option("--group", metavar="COLUMN", help="Rows with the same value here are drawn together for the intervals.")
 @baseline_option
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @reading_options
 @json_option
 def evaluate(
-    folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: str | None,
+    folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: tuple[str, ...],
     ignore_unknown_labels: bool, group: str | None, baseline: str | None, precision: Precision | None, as_json: bool, **reading:
     str | None,
 ) -> None:  # fmt: skip
@@ -54,7 +54,7 @@ def evaluate(
 
     check_precision(baseline, precision)
     scored = evaluate_run(
-        folder, source_of(data), list(text) or None, text_pair, label, read_options(reading),
+        folder, source_of(data), list(text) or None, text_pair, list(label) or None, read_options(reading),
         group=group, ignore_unknown_labels=ignore_unknown_labels, precision=precision, baseline=baseline,
     )  # fmt: skip
     tell_reading(scored.table.notes, scored.table.bad_rows)

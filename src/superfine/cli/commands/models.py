@@ -15,12 +15,14 @@ from superfine.cli.output import print_json
 @click.argument("data", nargs=-1, shell_complete=complete_files)
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
 @click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
-@click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
+@click.option(
+    "--label", multiple=True, metavar="COLUMN", help="Label column; repeat it for several. Absent: found by name and content."
+)
 @click.option("--all", "whole", is_flag=True, help="Also those that do not suit the data.")
 @reading_options
 @json_option
 def models(
-    data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: str | None, whole: bool, as_json: bool,
+    data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: tuple[str, ...], whole: bool, as_json: bool,
     **reading: str | None,
 ) -> None:  # fmt: skip
     """List the usual pretrained models, and for DATA which of them suit it.
@@ -51,7 +53,7 @@ def models(
 
     check_training_installed()
     named: dict[str, Any] = {
-        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label,
+        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None,
         **{f"data.{name}": value for name, value in reading.items()},
     }  # fmt: skip
     config = build_config({}, {key: value for key, value in named.items() if value is not None})

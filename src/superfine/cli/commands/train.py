@@ -40,7 +40,9 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 )
 @click.option("--text", multiple=True, metavar="COLUMN", help="Text column; repeat to join several. Absent: found by content.")
 @click.option("--text-pair", metavar="COLUMN", help="Column with the second text of a pair.")
-@click.option("--label", metavar="COLUMN", help="Label column. Absent: found by name and content.")
+@click.option(
+    "--label", multiple=True, metavar="COLUMN", help="Label column; repeat it for several. Absent: found by name and content."
+)
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
 @click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
 @click.option(
@@ -70,9 +72,10 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @json_option
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
-    label: str | None, group: str | None, task: str | None, model: str | None, out: Path | None, force: bool, config: Path | None,
-    assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None, strict: bool,
-    merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
+    label: tuple[str, ...], group: str | None, task: str | None, model: str | None, out: Path | None, force: bool,
+    config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None,
+    strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool,
+    **reading: str | None,
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
@@ -89,7 +92,7 @@ def train(
     from superfine.recipes.request import make_request
 
     named: dict[str, Any] = {
-        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": label, "data.group": group,
+        "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
         "track": list(track) or None,

@@ -64,6 +64,7 @@ class _Tracked(Reporter):
         self.trackers: dict[str, Tracker] = {}
         self.summary: dict[str, float] = {}
         self._step = 0
+        self._chosen_by = "score"
 
     @contextmanager
     def leaving_out(self, name: str) -> Iterator[None]:
@@ -87,7 +88,7 @@ class _Tracked(Reporter):
         self.inner.on_step(step, n_steps, loss, texts, tokens)
 
     def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
-        self._log({"validation/loss": record.loss, "validation/accuracy": record.accuracy, "epoch": record.epoch + 1})
+        self._log({"validation/loss": record.loss, f"validation/{self._chosen_by}": record.score, "epoch": record.epoch + 1})
         self.inner.on_epoch(record, is_kept)
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
@@ -113,8 +114,9 @@ class _Tracked(Reporter):
     def findings(self, findings: Sequence[Finding]) -> None:
         self.inner.findings(findings)
 
-    def training_starts(self, n_steps: int, done: int, seconds: float) -> None:
-        self.inner.training_starts(n_steps, done, seconds)
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
+        self._chosen_by = chosen_by
+        self.inner.training_starts(n_steps, done, seconds, chosen_by)
 
     def interrupted(self) -> None:
         self.inner.interrupted()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from superfine.errors import ConfigError
 from superfine.training.objective import Objective, Outcome
 
 if TYPE_CHECKING:  # options are checked where torch is not loaded yet
@@ -13,10 +15,11 @@ if TYPE_CHECKING:  # options are checked where torch is not loaded yet
 
     from superfine.backbones.batch import Batch
     from superfine.model import Model
+    from superfine.records import Activation
 
 
 class LabelSmoothing:
-    """loss = (1 - amount) · inner + amount · mean over classes of -log p."""
+    """loss = (1 - amount) · inner + amount · cross-entropy against the answer that knows nothing."""
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -28,14 +31,21 @@ class LabelSmoothing:
     def wrap(self, inner: Objective) -> Objective:
         def smoothed(model: Model, batch: Batch) -> Outcome:
             outcome = inner(model, batch)
-            loss = (1 - self.amount) * outcome.loss + self.amount * uniform_cross_entropy(outcome.logits)
-            return Outcome(loss, outcome.logits)
+            even = uniform_cross_entropy(outcome.logits, model.task.head.activation)
+            return replace(outcome, losses=(1 - self.amount) * outcome.losses + self.amount * even)
 
         return smoothed
 
 
-def uniform_cross_entropy(logits: Tensor) -> Tensor:
-    """Mean cross-entropy of (n, K) logits against the uniform distribution, in nats."""
+def uniform_cross_entropy(logits: Tensor, activation: Activation) -> Tensor:
+    """(n,) cross-entropy in nats of (n, K) logits against all classes alike, or against one half for each label, their mean.
+
+    Raises ConfigError where outputs are no probabilities.
+    """
     from torch.nn import functional as F
 
-    return -F.log_softmax(logits, dim=-1).mean()
+    if activation == "softmax":
+        return -F.log_softmax(logits, dim=-1).mean(dim=-1)
+    if activation == "sigmoid":
+        return (F.softplus(logits) - logits / 2).mean(dim=-1)
+    raise ConfigError("The regulariser label_smoothing is of probabilities, and this task has none.", "Leave it out.")

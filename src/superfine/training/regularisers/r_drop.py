@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # options are checked where torch is not loaded yet
 
     from superfine.backbones.batch import Batch
     from superfine.model import Model
+    from superfine.records import Activation
 
 
 class RDrop:
@@ -28,15 +30,22 @@ class RDrop:
     def wrap(self, inner: Objective) -> Objective:
         def twice(model: Model, batch: Batch) -> Outcome:
             first, second = inner(model, batch), inner(model, batch)
-            disagreement = symmetric_kl(first.logits, second.logits)
-            return Outcome((first.loss + second.loss) / 2 + self.weight * disagreement, first.logits)
+            disagreement = symmetric_divergence(first.logits, second.logits, model.task.head.activation)
+            return replace(first, losses=(first.losses + second.losses) / 2 + self.weight * disagreement)
 
         return twice
 
 
-def symmetric_kl(logits: Tensor, other_logits: Tensor) -> Tensor:
-    """Mean over n rows of (KL(p‖q) + KL(q‖p)) / 2 between the softmaxes of two (n, K) logits, in nats."""
+def symmetric_divergence(logits: Tensor, other_logits: Tensor, activation: Activation) -> Tensor:
+    """(n,) (KL(p‖q) + KL(q‖p)) / 2 in nats between the distributions of two (n, K) logits: softmax, or K coins and their mean.
+
+    Of outputs that are no probabilities it is the mean squared difference, as the paper has it for regression.
+    """
     from torch.nn import functional as F
 
+    if activation == "none":
+        return (logits - other_logits).square().mean(dim=-1)
+    if activation == "sigmoid":
+        return ((logits.sigmoid() - other_logits.sigmoid()) * (logits - other_logits)).mean(dim=-1) / 2
     log_p, log_q = F.log_softmax(logits, dim=-1), F.log_softmax(other_logits, dim=-1)
-    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1).mean() / 2
+    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1) / 2

@@ -1,0 +1,26 @@
+"""What the model comes to on the validation part: by which the epoch is chosen."""
+
+from __future__ import annotations
+
+from superfine.evaluation.evaluate import with_standard_error
+from superfine.model import Model
+from superfine.records import Examples
+from superfine.training.loop import Part, Validate, Validation
+
+
+def validation_of(examples: Examples, part: Part, choose_by: str | None = None) -> Validate:
+    """A function that scores a model on these validation rows. choose_by: another score than the task's main one."""
+
+    def validate(model: Model) -> Validation:
+        import torch
+
+        task = model.task
+        outputs = model.outputs(part.encoded)
+        losses, weights = task.loss(torch.from_numpy(outputs), torch.from_numpy(part.targets))
+        loss = losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+        score = task.single_scores[task.chosen_by(choose_by)]
+        statistics = task.statistics(examples, task.decode(examples, outputs, part.encoded))
+        value, error = with_standard_error(statistics, score)
+        return Validation(float(loss), value if score.rises else -value, error)
+
+    return validate

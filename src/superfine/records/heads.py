@@ -1,0 +1,30 @@
+"""What is put on top of a pretrained body, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+Activation = Literal["softmax", "sigmoid", "none"]
+"""What makes answers of outputs, under the names that transformers' pipelines use for `function_to_apply`."""
+_ACTIVATIONS: dict[ProblemType, Activation] = {
+    "single_label_classification": "softmax",
+    "multi_label_classification": "sigmoid",
+    "regression": "none",
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """outputs: the names of what is computed for a text, in order. problem_type: as in a Hugging Face configuration."""
+
+    outputs: tuple[str, ...]
+    problem_type: ProblemType = "single_label_classification"
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def activation(self) -> Activation:
+        return _ACTIVATIONS[self.problem_type]

@@ -1,0 +1,12 @@
+"""Sections of the report that some tasks have and others have not. One file each, and a template of the same name."""
+
+from superfine.names import NameTable
+
+SECTIONS = NameTable(
+    "section",
+    {
+        "classes": "superfine.report.sections.classes:classes",
+        "confusion": "superfine.report.sections.confusion:confusion",
+    },
+)
+"""A section is a function from the content of `metrics.json` to what its template shows, under the name `content`."""

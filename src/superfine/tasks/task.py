@@ -1,0 +1,235 @@
+"""What a task is: all that differs between what can be learned from labelled text, behind one class.
+
+A task is learned from training rows alone (`learn`), written into the manifest of a model (`facts`) and opened from it
+(`from_facts`). Between the two it says what is put on top of a pretrained body (`head`), what is minimised (`targets`, `loss`),
+how outputs become answers (`decode`), and what each answer adds to the scores (`statistics`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from superfine.errors import ConfigError, DataError
+from superfine.names import did_you_mean
+from superfine.records import (
+    Answers,
+    Count,
+    Examples,
+    FloatArray,
+    Function,
+    Head,
+    IntArray,
+    Mean,
+    Ranking,
+    Ratio,
+    Score,
+    Statistics,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from superfine.data.encode import Encoded
+
+Targets = NDArray[Any]
+"""(n, ...) one row for each text."""
+
+
+class NoOptions(BaseModel):
+    """Nothing to set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Shown(BaseModel):
+    """How the task is spoken of, in the report, the card and on screen.
+
+    title: what the model is. summary: of how much, in two or three words. purpose, limits: sentences. headline: the scores of the
+    tables. sections: of the report beside those that every task has. pipeline: of transformers.
+    """
+
+    title: str
+    summary: str
+    purpose: str
+    limits: tuple[str, ...] = ()
+    headline: tuple[str, ...]
+    sections: tuple[str, ...] = ()
+    pipeline: str = "text-classification"
+
+
+class Task(ABC):
+    """See the module. A subclass is one file and one line in `superfine.tasks.TASKS`."""
+
+    name: ClassVar[str]
+    main: ClassVar[str]
+    """The score that chooses the epoch and decides comparisons; more is better."""
+    baselines: ClassVar[tuple[str, ...]] = ("majority", "tfidf")
+    regularisers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What is on where the user says nothing."""
+    Options: ClassVar[type[BaseModel]] = NoOptions
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
+        """The task of these training rows: its classes, its scale. Raises DataError for rows that do not suit it.
+
+        merges: labels that differ only in case, blanks and the like are one.
+        """
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """All that `from_facts` needs, as plain values for JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """The task again. Raises ValueError for facts that are none of this task."""
+
+    @property
+    @abstractmethod
+    def head(self) -> Head:
+        """What is put on top of the body."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of what is told apart; none where the answer is no name."""
+        return self.head.outputs
+
+    @property
+    def size(self) -> int:
+        """How many things are told apart: the recipe gives more passes to more."""
+        return max(2, len(self.labels))
+
+    @property
+    @abstractmethod
+    def shown(self) -> Shown:
+        """How the task is spoken of."""
+
+    @property
+    @abstractmethod
+    def scores(self) -> Mapping[str, Score]:
+        """What is measured, by name, `main` among them."""
+
+    @property
+    def single_scores(self) -> dict[str, Ratio | Mean | Function | Ranking]:
+        """Those of them that are one number, not one for each label."""
+        return {
+            name: score
+            for name, score in self.scores.items()
+            if not isinstance(score, Count) and not (isinstance(score, Ratio) and not score.pooled)
+        }
+
+    def chosen_by(self, name: str | None) -> str:
+        """The score by which the epoch is chosen: the setting `training.choose_by`, or the main one.
+
+        Raises ConfigError for what is no single score of the task.
+        """
+        single = self.single_scores
+        if name is not None and name not in single:
+            raise ConfigError(
+                f'training.choose_by: the task {self.name} has no score "{name}".{did_you_mean(name, single)}',
+                f"It has: {', '.join(single)}.",
+            )
+        return name or self.main
+
+    # Reading labels
+
+    def spelled(self, examples: Examples) -> Examples:
+        """The examples with their labels as the task writes them."""
+        return examples
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how labels were read."""
+        return ()
+
+    def is_labelled(self, examples: Examples) -> NDArray[np.bool_]:
+        """(n,) which rows have a label at all."""
+        return np.array([bool(label) for label in examples.label or [""] * len(examples)], dtype=bool)
+
+    def is_known(self, examples: Examples) -> NDArray[np.bool_]:
+        """(n,) which rows have a label that training rows had; asked of rows that have one."""
+        return np.ones(len(examples), dtype=bool)
+
+    @abstractmethod
+    def gold(self, examples: Examples) -> Targets:
+        """(n, ...) what the labels say. Raises DataError that names values and rows which cannot be read."""
+
+    @abstractmethod
+    def strata(self, examples: Examples) -> IntArray:
+        """(n,) small numbers: what a split keeps balanced."""
+
+    def why_not_held_out(self, examples: Examples) -> str:
+        """What keeps every row in training where a split holds out none, and what to change; "" where the task knows nothing."""
+        return ""
+
+    # Training
+
+    def targets(self, examples: Examples, encoded: Encoded | None = None) -> Targets:
+        """(n, ...) what `loss` compares outputs with. encoded: as tokens, for tasks that answer by token."""
+        return self.gold(examples)
+
+    def weighted(self, class_weights: str, targets: Targets) -> Self:
+        """The task with the class weights of the setting `training.class_weights`. Raises ConfigError where it has no classes."""
+        if class_weights == "balanced":
+            raise ConfigError(
+                f"training.class_weights is of classes, and the task {self.name} has none.", "Leave it out, or set it to none."
+            )
+        return self
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(n,) the loss of each row of (n, n_outputs), in nats where it is a likelihood, and (n,) their weights, or None."""
+
+    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+        """The task with what it learns of validation rows once the weights are fitted: thresholds, residuals."""
+        return self
+
+    def choices(self) -> dict[str, Any]:
+        """What was chosen by rule, for `run.yaml`."""
+        return {"labels": list(self.labels)}
+
+    # Answers and scores
+
+    @abstractmethod
+    def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Answers:
+        """Outputs (n, n_outputs) to answers, in NumPy. encoded: as tokens, where there are some."""
+
+    @abstractmethod
+    def statistics(self, examples: Examples, answers: Any) -> Statistics:
+        """What each answer adds to the scores."""
+
+    def details(self, examples: Examples, answers: Any) -> dict[str, Any]:
+        """What the report shows of the test part beside its scores, as plain values for JSON."""
+        return {}
+
+    @abstractmethod
+    def worst(self, examples: Examples, answers: Any) -> IntArray:
+        """Positions of the answers that are wrong, those first that tell most."""
+
+    def answer_columns(self) -> list[str]:
+        """The columns of every answer, known before there is one."""
+        return list(self.decode(Examples.of_texts([]), np.zeros((0, len(self.head)))).to_columns())
+
+
+def rows_by_label(examples: Examples, positions: Sequence[int]) -> str:
+    """`"maybe" in row 5, 9; "?" in row 7`, for messages about labels at these positions."""
+    found: dict[str, list[int]] = {}
+    for i in positions:
+        found.setdefault((examples.label or [])[i], []).append(int(examples.row[i]))
+    return "; ".join(
+        f'"{label}" in row {", ".join(map(str, rows[:5]))}{" …" if len(rows) > 5 else ""}'
+        for label, rows in list(found.items())[:5]
+    )
+
+
+def labels_of(examples: Examples) -> list[str]:
+    """Raises DataError where the examples have no label column."""
+    if examples.label is None:
+        raise DataError(f"{examples.source} has no label column.", "Name it with --label.")
+    return examples.label
