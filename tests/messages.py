@@ -50,6 +50,7 @@ FUNCTIONS = {
     "unknown_tokens",
     "counted",
     "_state",
+    "suits",
 }
 """Functions whose returned strings are shown as part of a message."""
 NAMES = {

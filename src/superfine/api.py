@@ -49,7 +49,7 @@ def train(
     progress: bool = True,
     language: str = "en",
 ) -> Run:
-    """Fine-tune a classifier and test it: what `superfine train` does.
+    """Fine-tune a model and test it: what `superfine train` does.
 
     data, validation, test: a file, several files, a folder of classes, `"hf://owner/name"`, a mapping of column names to values,
     a pandas or polars frame, or a `datasets.Dataset`. Parts that are not given are held out from `data`.

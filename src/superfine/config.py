@@ -148,7 +148,7 @@ class ModelConfig(_Section):
 class TaskConfig(_Section):
     """What is learned."""
 
-    name: str = Field("classification", description="the task; see superfine.tasks")
+    name: str = Field(AUTO, description="what is learned; auto: by the labels")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the task")
 
 

@@ -30,6 +30,16 @@ class Title(NamedTuple):
 
 TITLES = {
     "accuracy": Title("Accuracy", "accuracy", "percent"),
+    "exact_match": Title("Exact match", "exact match", "percent"),
+    "micro_f1": Title("Micro F1", "micro F1"),
+    "micro_precision": Title("Micro precision", "micro precision"),
+    "micro_recall": Title("Micro recall", "micro recall"),
+    "r2": Title("R²", "R²", "number"),
+    "pearson": Title("Pearson correlation", "Pearson", "number"),
+    "spearman": Title("Spearman correlation", "Spearman", "number"),
+    "rmse": Title("Root mean squared error", "RMSE", "number"),
+    "mae": Title("Mean absolute error", "MAE", "number"),
+    "coverage": Title("Coverage of the 95 % intervals", "coverage", "percent"),
     "macro_f1": Title("Macro F1", "macro F1"),
     "weighted_f1": Title("Weighted F1", "weighted F1"),
     "weighted_precision": Title("Weighted precision", "weighted precision"),
@@ -127,3 +137,25 @@ def _binary_roc_auc(is_class: NDArray[np.bool_], scores: FloatArray, weights: Fl
     wins = (positive * (below + negative / 2)).sum(axis=1)
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
     return _ratio(wins, pairs), pairs > 0
+
+
+def spearman(true: FloatArray, said: FloatArray, weights: FloatArray) -> FloatArray:
+    """(B,) Spearman's rank correlation of n pairs, 0 where one side does not vary. weights: (B, n) how often each resample holds
+    each pair; equal numbers share the mean of their ranks."""
+    ranks = [_weighted_ranks(values, weights) for values in (true, said)]
+    total = weights.sum(axis=1, keepdims=True)
+    x, y = (rank - (weights * rank).sum(axis=1, keepdims=True) / total for rank in ranks)
+    covariance, spread = (weights * x * y).sum(axis=1), np.sqrt((weights * x * x).sum(axis=1) * (weights * y * y).sum(axis=1))
+    return np.asarray(np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-9))
+
+
+def _weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """(B, n) the mean rank of each value among all that it stands for."""
+    different, group = np.unique(values, return_inverse=True)
+    n = len(different)
+    counts = np.zeros((len(weights), n))
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(n))
+    counts[:] = np.add.reduceat(weights[:, order], starts, axis=1)
+    upto = np.cumsum(counts, axis=1)
+    return np.asarray((upto - (counts - 1) / 2)[:, group])

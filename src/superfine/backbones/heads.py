@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def head_modules(network: Any) -> list[nn.Module]:
@@ -69,6 +69,33 @@ def settle_head(
         return Settled(fresh, "same classes")
     start_anew(layer, network.config)
     return Settled(fresh | names, "other classes")
+
+
+def set_bias(network: Any, fresh: Collection[str], bias: Tensor) -> None:
+    """Let the output layer start from `bias` (n_outputs,), where it is new and has one. fresh: the names of new parameters."""
+    layer = output_layer(network)
+    if layer is None or layer.bias is None:
+        return
+    if any(parameter is layer.bias and name in fresh for name, parameter in network.named_parameters()):
+        with torch.no_grad():
+            layer.bias.copy_(bias)
+
+
+def rescale(network: Any, factor: Tensor, shift: Tensor) -> bool:
+    """Make of the outputs `factor · output + shift`, each (n_outputs,), by the weights of the output layer. Say whether they are
+    shifted: a layer without bias is scaled alone.
+
+    Raises ValueError for a head that has no such layer.
+    """
+    layer = output_layer(network)
+    if layer is None:
+        raise ValueError("the head has no output layer")
+    with torch.no_grad():
+        layer.weight.mul_(factor.to(layer.weight)[:, None])
+        if layer.bias is None:
+            return not bool(shift.any())
+        layer.bias.mul_(factor.to(layer.bias)).add_(shift.to(layer.bias))
+    return True
 
 
 def start_anew(layer: nn.Linear, config: Any) -> None:

@@ -40,9 +40,12 @@ class Majority(TextPredictor):
         return self.task.decode(examples, np.tile(self._outputs(), (len(examples), 1)))
 
     def _outputs(self) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            logs = np.log(self.means)
-            return {"softmax": logs, "sigmoid": logs - np.log1p(-self.means)}.get(self.task.head.activation, self.means)
+        """(n_outputs,) what the activation makes the means of."""
+        if self.task.head.activation == "none":
+            return self.means
+        with np.errstate(divide="ignore"):  # what never occurs has a logit of minus infinity
+            others = 0.0 if self.task.head.activation == "softmax" else np.log1p(-self.means)
+            return np.asarray(np.log(self.means) - others)
 
     def save(self, folder: Path, manifest: Manifest) -> None:
         """Write the bundle."""

@@ -1,8 +1,8 @@
-"""TF-IDF over words and pieces of words (characters for scripts without spaces), and a linear classifier: what counting words
-reaches.
+"""TF-IDF over words and pieces of words (characters for scripts without spaces), and linear outputs: what counting words reaches.
 
-The classifier is logistic regression. Where its weights would take gigabytes, it reads fewer features; where there are so many
-classes that too few features are left, each class is the mean of its texts instead, a sparse table.
+The classifier is logistic regression, one for each label where there may be several, and ridge regression for numbers. Where its
+weights would take gigabytes, it reads fewer features; where there are so many classes that too few features are left, each class
+is the mean of its texts instead, a sparse table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from superfine.metrics import softmax
 from superfine.predictors.bundle import Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextPredictor
 from superfine.records import Answers, Examples, FloatArray, IntArray
-from superfine.tasks.task import Task
+from superfine.tasks.task import Targets, Task
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -40,6 +40,14 @@ MOST_WEIGHTS = 20_000_000
 """A regression with more weights (classes times features) takes gigabytes and hours: it reads the most frequent features."""
 FEWEST_FEATURES = 20_000
 """With fewer a regression says less than the means of all features do."""
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""Candidates for the penalty of a ridge regression."""
+TITLES = {
+    "regression": "TF-IDF + logistic regression",
+    "means": "TF-IDF + class means",
+    "one-vs-rest": "TF-IDF + logistic regressions",
+    "ridge": "TF-IDF + ridge regression",
+}
 SHARPNESS = (5.0, 10.0, 20.0, 40.0)
 """Candidates for the factor between the similarity to a class's mean (-1 to 1) and its logit."""
 
@@ -80,12 +88,15 @@ class Tfidf(TextPredictor):
 
     @property
     def title(self) -> str:
-        return "TF-IDF + class means" if self.linear.kind == "means" else "TF-IDF + logistic regression"
+        return TITLES[self.linear.kind]
 
     @classmethod
     def fit(cls, examples: Examples, task: Task, *, cleaning: Sequence[str] = ()) -> Self:
         """cleaning: steps that the model's tokenizer takes, so that both read the same."""
         rows, targets = _cleaned(examples) if cleaning else examples, task.targets(examples)
+        if task.head.activation != "softmax":
+            features, linear, task = _fit_columns(rows, targets, task)
+            return cls(task, features, linear, np.arange(len(task.head)), cleaning, takes_pairs=examples.text_pair is not None)
         classes = np.unique(targets)
         features, linear = fit_linear(rows, np.searchsorted(classes, targets))
         return cls(task, features, linear, classes, cleaning, takes_pairs=examples.text_pair is not None)
@@ -192,6 +203,53 @@ def _class_means(matrix: csr_matrix, targets: IntArray, sharpness: float) -> Lin
     add = table((np.ones(n, dtype=np.float32), (targets, np.arange(n))), shape=(int(targets.max()) + 1, n))
     means = cast("csr_matrix", normalize(table(add @ normalize(matrix)))) * np.float32(sharpness)
     return Linear(table(means, dtype=np.float32), np.zeros(int(targets.max()) + 1), "means")
+
+
+def _fit_columns(rows: Examples, targets: Targets, task: Task) -> tuple[Features, Linear, Task]:
+    """A regression for each column of targets (n, n_outputs), and the task with what it learns of held-out rows: the strength of
+    the regressions is chosen there too, and then all rows are fitted."""
+    most = max(FEWEST_FEATURES, MOST_WEIGHTS // targets.shape[1])
+    fit_one, candidates, best = (
+        (_one_vs_rest, STRENGTHS, USUAL_STRENGTH) if task.head.activation == "sigmoid" else (_ridge, PENALTIES, 1.0)
+    )
+    selection = _selection(rows, task.strata(rows))
+    if selection is not None:
+        fitted, held_out = selection.fitted, selection.held_out
+        features = Features.fit(fitted, most)
+        train, test, truth = features.transform(fitted), features.transform(held_out), task.targets(held_out)
+        outputs = {c: fit_one(train, task.targets(fitted), c).logits(test) for c in candidates}
+        best = min(candidates, key=lambda c: _column_loss(outputs[c], truth, task))
+        task = task.adjusted(held_out, outputs[best])
+    features = Features.fit(rows, most)
+    return features, fit_one(features.transform(rows), targets, best), task
+
+
+def _column_loss(outputs: FloatArray, targets: Targets, task: Task) -> float:
+    """Mean binary cross-entropy, or mean squared error."""
+    if task.head.activation == "sigmoid":
+        return float((np.logaddexp(0, outputs) - targets * outputs).mean())
+    return float(np.square(outputs - targets).mean())
+
+
+def _one_vs_rest(matrix: csr_matrix, targets: Targets, strength: float) -> Linear:
+    """Logistic regression for each column of zeros and ones; a column of one value has a bias alone."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights = np.zeros((targets.shape[1], matrix.shape[1]), dtype=np.float32)
+    shares = targets.mean(axis=0, dtype=np.float64).clip(1e-4, 1 - 1e-4)
+    bias = np.log(shares / (1 - shares))
+    for k, column in enumerate(targets.T):
+        if len(np.unique(column)) == 2:
+            model = LogisticRegression(C=strength, solver="liblinear").fit(matrix, column)
+            weights[k], bias[k] = model.coef_[0], model.intercept_[0]
+    return Linear(weights, bias, "one-vs-rest")
+
+
+def _ridge(matrix: csr_matrix, targets: Targets, penalty: float) -> Linear:
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=penalty, solver="sparse_cg").fit(matrix, targets)
+    return Linear(np.atleast_2d(model.coef_).astype(np.float32), np.atleast_1d(model.intercept_).astype(np.float64), "ridge")
 
 
 @dataclass(frozen=True)

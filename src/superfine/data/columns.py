@@ -58,6 +58,8 @@ TEXT_NAMES = (
     "正文",
 )
 SECOND_TEXTS = ("text_pair", "question2", "sentence2", "text_b", "text2", "hypothesis", "answer", "passage", "context")
+ON, OFF = ("1", "1.0", "true", "yes", "是"), ("0", "0.0", "false", "no", "否")
+"""What a column with one label says of texts that have it, and of those that have not, in lower case."""
 PROSE = 15
 """Characters of the values of a column, on average, from which on they look like texts."""
 MAX_CLASSES_SHARE = 0.5
@@ -107,7 +109,7 @@ def choose_columns(
     found = not texts or (needs_label and not labelled)
     taken = {*texts, pair, grouped}
     if not labelled and needs_label:
-        labelled = (_find_label(table, [c for c in table.columns if c not in taken]),)
+        labelled = _find_labels(table, [c for c in table.columns if c not in taken])
     left_out: tuple[str, ...] = ()
     if not texts:
         taken |= {*labelled}
@@ -197,11 +199,21 @@ def _find_text(table: Table, candidates: list[str]) -> str:
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
 
 
-def _find_label(table: Table, candidates: list[str]) -> str:
-    """The column with a usual name, else the one with the fewest different values (two at least, and seldom unique)."""
+def is_switch(values: Sequence[str]) -> bool:
+    """Whether a column only says yes or no, as 0 and 1 or in words."""
+    different = {value.strip().casefold() for value in set(values)} - {""}
+    return bool(different) and different <= {*ON, *OFF}
+
+
+def _find_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:
+    """The column with a usual name; else several that only say yes or no, as many labels as there are; else the one with the
+    fewest different values (two at least, and seldom unique)."""
     usual = _by_name(candidates, LABEL_NAMES)
     if usual:
-        return usual
+        return (usual,)
+    switches = [name for name in candidates if is_switch(table.columns[name])]
+    if len(switches) > 1:
+        return tuple(switches)
     repeated = [
         c for c in candidates if len(set(table.columns[c])) > 1 and _different_share(table.columns[c]) <= MAX_CLASSES_SHARE
     ]
@@ -211,7 +223,7 @@ def _find_label(table: Table, candidates: list[str]) -> str:
             f"No column of {table.source} that is not named otherwise looks like a label.",
             f"Name it with --label. Columns: {listed(table.columns)}.",
         )
-    return min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c])))
+    return (min(repeated, key=lambda c: (len(set(table.columns[c])), _mean_length(table.columns[c]))),)
 
 
 @dataclass(frozen=True)
@@ -245,8 +257,8 @@ def _visible(values: list[str]) -> list[str]:
     return [seen[value] for value in values]
 
 
-def _refuse_nested(table: Table, choice: ColumnChoice) -> None:
-    read = (*choice.text, choice.text_pair, *choice.label, choice.group)
+def _refuse_nested(table: Table, choice: ColumnChoice, *, lists: bool) -> None:
+    read = (*choice.text, choice.text_pair, choice.group, *(() if lists else choice.label))
     found = next((name for name in read if name in table.nested), None)
     if found is not None:
         raise DataError(
@@ -255,13 +267,21 @@ def _refuse_nested(table: Table, choice: ColumnChoice) -> None:
         )
 
 
-def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -> tuple[Examples, Dropped]:
+def label_values(table: Table, choice: ColumnChoice) -> list[str]:
+    """The label of each row as one sees it; of several columns a JSON object with the value of each."""
+    return _labels(table.columns, choice.label) if choice.label else []
+
+
+def to_examples(
+    table: Table, choice: ColumnChoice, *, keep_all: bool = False, keep_unlabelled: bool = False, lists: bool = False
+) -> tuple[Examples, Dropped]:
     """Rows with a text (and a label, where one is read) as examples, and the rows that have none.
 
-    `keep_all` keeps rows without text or label, for test and prediction: they can be predicted, if not scored.
+    `keep_all` keeps rows without text or label, for test and prediction: they can be predicted, if not scored. keep_unlabelled:
+    no label is an answer too. lists: a label may hold several values.
     """
     columns = table.columns
-    _refuse_nested(table, choice)
+    _refuse_nested(table, choice, lists=lists)
     if len(choice.text) == 1:
         text = columns[choice.text[0]]
     else:
@@ -278,7 +298,8 @@ def to_examples(table: Table, choice: ColumnChoice, *, keep_all: bool = False) -
     if keep_all:
         return everything, Dropped()
     has_text = np.array([bool(t.strip()) for t in text], dtype=bool)
-    has_label = np.array([bool(v) for v in everything.label], dtype=bool) if everything.label else np.ones(len(text), bool)
+    needed = everything.label is not None and not keep_unlabelled
+    has_label = np.array([bool(v) for v in everything.label or []], dtype=bool) if needed else np.ones(len(text), bool)
     dropped = Dropped(tuple(table.row[~has_text].tolist()), tuple(table.row[has_text & ~has_label].tolist()))
     if not len(dropped):
         return everything, dropped

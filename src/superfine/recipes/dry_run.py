@@ -42,6 +42,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         model=config.model.name,
         cleans=cleans,
         reading=parts.reading,
+        has_classes=parts.task.reads_classes,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

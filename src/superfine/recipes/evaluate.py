@@ -63,8 +63,8 @@ def evaluate_run(
     manifest = open_bundle(folder, baseline).manifest
     table = read_table(data, options)
     choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
-    every, _ = to_examples(table, choice, keep_all=True)
     task = manifest.open_task()
+    every, _ = to_examples(table, choice, keep_all=True, lists=task.reads_lists)
     scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
     examples = every.take(scored)
     left_out = np.setdiff1d(np.arange(len(every)), scored)

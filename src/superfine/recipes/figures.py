@@ -19,7 +19,7 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Evaluation, Examples, Finding, Predictor
+from superfine.records import Answers, Evaluation, Examples, Finding
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -55,13 +55,11 @@ class Scores:
     seconds: float
 
 
-def score(
-    model: Predictor, parts: Parts, baselines: Mapping[str, FittedBaseline], leaked: list[int], reporter: Reporter
-) -> Scores:
+def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], leaked: list[int], reporter: Reporter) -> Scores:
     """Let the model answer for the test and validation parts, and set it beside the baselines. leaked: positions in the scored
     test."""
     started = time.perf_counter()
-    task, test = parts.task, parts.scored_test
+    task, test = model.task, parts.scored_test
     counter = Counter(reporter, len(parts.test) + len(parts.validation))
     every = model.predict_examples(parts.test, counter)
     answers = every.take(parts.scored)
@@ -229,8 +227,9 @@ def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 
         {
             "row": int(examples.row[i]),
             "text": examples.text[i],
+            "text_pair": None if examples.text_pair is None else examples.text_pair[i],
             "label": label,
-            "prediction": said,
+            "prediction": f"{said:.4g}" if isinstance(said, float) else said,
             "confidence": None if confidence is None else float(confidence[place]),
         }
         for place, (i, label, said) in enumerate(zip(worst.tolist(), labels, chosen.to_columns()["prediction"], strict=True))

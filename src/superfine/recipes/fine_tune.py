@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from superfine.backbones.choose import sample_of
+from superfine.backbones.heads import rescale, set_bias
 from superfine.backbones.load import Pretrained, open_pretrained
 from superfine.backbones.memory import give_back
 from superfine.backbones.process import isolated_seed
 from superfine.backbones.pruning import cut_otherwise, prune
 from superfine.config import RunConfig
-from superfine.data.encode import Encoder
+from superfine.data.encode import Encoded, Encoder
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
 from superfine.recipes.encode import EncodedParts, choose_encoder
@@ -25,6 +28,7 @@ from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import unfinished
 from superfine.recipes.validate import validation_of
+from superfine.records import Examples
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, TrainingState, fit
@@ -80,6 +84,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
             attention_dropout=config.model.attention_dropout,
             layers=config.model.layers,
         )
+    if task.bias is not None:
+        set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
     backbone.network.to(default_device())
     backbone.pack_if_sound()
     return Model(backbone, task.weighted(config.training.class_weights, task.gold(parts.train)), encoder)
@@ -110,6 +116,7 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
         result = _fitted(model, encoded, parts, request, reporter)
     reporter.training_ends()
     give_back()  # the optimiser's moments are gone with the state of the training
+    adjust(model, parts.validation, encoded.validation.encoded)
     round_weights(model, config.model.saved_weights, encoded.validation.encoded)
     give_back()
     if result.stopped == "interrupted":
@@ -122,6 +129,15 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
             f"evaluated and written. Lower training.batch_size (it is {result.recipe.batch_size}) or model.max_length."
         )
     return result
+
+
+def adjust(model: Model, examples: Examples, encoded: Encoded) -> None:
+    """Let the task learn what it learns of validation rows, and fold into the output layer what that can do."""
+    task = model.task.adjusted(examples, model.outputs(encoded))
+    if task.fold is not None:
+        factor, shift = torch.from_numpy(task.fold.factor), torch.from_numpy(task.fold.shift)
+        task = task.folded(shifted=rescale(model.backbone.network, factor, shift))
+    model.task = task
 
 
 def _fitted(model: Model, encoded: EncodedParts, parts: Parts, request: Request, reporter: Reporter) -> FitResult:

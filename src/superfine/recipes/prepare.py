@@ -14,7 +14,7 @@ from superfine.backbones.sources.embedded import Say
 from superfine.config import AUTO, DataConfig, RunConfig, validate_options
 from superfine.data.checks.inspection import Reading
 from superfine.data.clean import same_text_keys
-from superfine.data.columns import ColumnChoice, Dropped, choose_columns, to_examples
+from superfine.data.columns import ColumnChoice, Dropped, choose_columns, label_values, to_examples
 from superfine.data.labels import visible
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
@@ -22,6 +22,7 @@ from superfine.data.table import BadRow, ReadOptions, Table, read_options
 from superfine.errors import DataError
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
+from superfine.tasks.choose import choose_task
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def prepare(
     Raises DataError for files, columns or labels that cannot be used.
     """
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
-    rows = _choose_rows(tables, config.data)
+    rows = _choose_rows(tables, config)
     task = _learn_task(rows, config)
     task.chosen_by(config.training.choose_by)
     config = _with_defaults_of(task, config)
@@ -76,6 +77,7 @@ def prepare(
 
 def _with_defaults_of(task: Task, config: RunConfig) -> RunConfig:
     """The configuration with what the task brings where the user says nothing."""
+    config = config.model_copy(update={"task": config.task.model_copy(update={"name": task.name})})
     if config.training.regularisers is not None:
         return config
     own = {name: dict(options) for name, options in task.regularisers.items()}
@@ -104,9 +106,10 @@ def without_cleaning(parts: Parts) -> Parts:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The usable rows of each file that was given, by its use, and the columns they were read from."""
+    """The usable rows of each file that was given, by its use, what they are for, and the columns they were read from."""
 
     given: dict[str, Examples]
+    task: type[Task]
     columns: ColumnChoice
     dropped: dict[str, Dropped]
     notes: tuple[str, ...]
@@ -130,28 +133,36 @@ def _read(source: DataSource, options: ReadOptions, reporter: Reporter | None) -
         reporter.progress_ends()
 
 
-def _choose_rows(tables: dict[str, Table], settings: DataConfig) -> _Rows:
-    """The rows of every table, by the columns that are named or found in the training table."""
+def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
+    """The rows of every table and what they are for, by the columns that are named or found in the training table."""
+    settings = config.data
     columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
-    rows, dropped = to_examples(tables["train"], columns)
+    task, line = choose_task(config.task.name, label_values(tables["train"], columns), len(columns.label))
+    rows, dropped = to_examples(tables["train"], columns, keep_unlabelled=task.reads_empty, lists=task.reads_lists)
     _refuse_unusable(rows, columns)
     notes = _texts_left_out(tables["train"], columns)
     notes += tuple(note for table in tables.values() for note in _unseen_characters(table, columns.label))
     given, lost = {"train": rows}, {"train": dropped}
     for name, table in tables.items():
         if name != "train":
-            given[name], lost[name] = to_examples(table, _same_columns(table, columns), keep_all=name == "test")
+            given[name], lost[name] = to_examples(
+                table,
+                _same_columns(table, columns),
+                keep_all=name == "test",
+                keep_unlabelled=task.reads_empty,
+                lists=task.reads_lists,
+            )
     if "validation" in given and not len(given["validation"]):
         raise DataError(f"{given['validation'].source} holds no row with a text and a label.")
     notes = tuple(note for table in tables.values() for note in table.notes) + notes
-    return _Rows(given, columns, lost, notes, tuple(bad for table in tables.values() for bad in table.bad_rows))
+    notes += (line,) if line else ()
+    return _Rows(given, task, columns, lost, notes, tuple(bad for table in tables.values() for bad in table.bad_rows))
 
 
 def _learn_task(rows: _Rows, config: RunConfig) -> Task:
     """The task, with what it learns from the training file."""
-    task_type: type[Task] = TASKS.load(config.task.name)
-    options = validate_options(TASKS.kind, config.task.name, task_type.Options, config.task.options)
-    return task_type.learn(rows.given["train"], options, merges=config.data.merge_labels)
+    options = validate_options(TASKS.kind, rows.task.name, rows.task.Options, config.task.options)
+    return rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
 
 
 def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool) -> Parts:

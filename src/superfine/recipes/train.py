@@ -102,6 +102,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         model=config.model.name,
         cleans=config.data.cleaning,
         reading=parts.reading,
+        has_classes=parts.task.reads_classes,
     )
     findings = run_checks(inspection)
     reporter.findings(findings)

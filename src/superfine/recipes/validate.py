@@ -14,8 +14,8 @@ def validation_of(examples: Examples, part: Part, choose_by: str | None = None) 
     def validate(model: Model) -> Validation:
         import torch
 
-        task = model.task
         outputs = model.outputs(part.encoded)
+        task = model.task.adjusted(examples, outputs)
         losses, weights = task.loss(torch.from_numpy(outputs), torch.from_numpy(part.targets))
         loss = losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
         score = task.single_scores[task.chosen_by(choose_by)]

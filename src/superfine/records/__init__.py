@@ -3,7 +3,7 @@
 examples → answers → statistics → evaluations; findings; what the rooms expect of each other in protocols
 """
 
-from superfine.records.answers import Answers, Choices
+from superfine.records.answers import NONE, Answers, Choices, Sets, Values
 from superfine.records.arrays import FloatArray, IntArray
 from superfine.records.examples import Examples
 from superfine.records.findings import Finding, Severity
@@ -28,7 +28,7 @@ from superfine.records.statistics import (
 )
 
 __all__ = [
-    "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding",
+    "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding",
     "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType", "Ranking", "Ratio", "Score",
-    "Severity", "Statistics", "Terms", "Totals", "weighted_sum",
+    "Sets", "Severity", "Statistics", "Terms", "Totals", "Values", "weighted_sum",
 ]  # fmt: skip

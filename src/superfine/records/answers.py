@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superfine.records.arrays import FloatArray, IntArray
 
@@ -87,4 +88,96 @@ class Choices:
         return [
             {"prediction": label, "confidence": float(confidence), "probabilities": dict(zip(self.labels, row, strict=True))}
             for label, confidence, row in zip(self.label, self.confidence, self.probabilities.tolist(), strict=True)
+        ]
+
+
+NONE = "none"
+"""What is written for a text that has none of the labels, where no label is called so."""
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Any of K labels for each of n texts.
+
+    labels: the K names, in the order of the columns of `probabilities`. probabilities: (n, K), each on its own. thresholds: (K,)
+    from which on a label is said. separator: between the labels of a cell.
+    """
+
+    row: IntArray
+    labels: tuple[str, ...]
+    probabilities: FloatArray
+    thresholds: FloatArray
+    separator: str = "|"
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, indices: IntArray) -> Self:
+        """The answers at `indices`, in that order."""
+        return replace(self, row=self.row[indices], probabilities=self.probabilities[indices])
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """(n, K) which labels are said."""
+        return np.asarray(self.probabilities >= self.thresholds)
+
+    @property
+    def label(self) -> list[tuple[str, ...]]:
+        """The labels of each text, in the order of `labels`."""
+        return [tuple(self.labels[k] for k in np.flatnonzero(row)) for row in self.members]
+
+    @property
+    def confidence(self) -> None:
+        """None: each label has a probability of its own."""
+        return None
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Columns for a table: `prediction`, the labels with the separator between them, and `p:LABEL` for each label."""
+        nothing = "" if NONE in self.labels else NONE
+        columns: dict[str, list[Any]] = {"prediction": [self.separator.join(names) or nothing for names in self.label]}
+        return columns | {f"p:{label}": self.probabilities[:, k].tolist() for k, label in enumerate(self.labels)}
+
+    def to_objects(self) -> list[dict[str, Any]]:
+        """An object for each text, for JSON: `prediction`, a list, and `probabilities` by label."""
+        return [
+            {"prediction": list(names), "probabilities": dict(zip(self.labels, row, strict=True))}
+            for names, row in zip(self.label, self.probabilities.tolist(), strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Values:
+    """A number for each of n texts. low, high: (n,) the ends of its 95 % interval, or infinite where nothing tells."""
+
+    row: IntArray
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, indices: IntArray) -> Self:
+        """The answers at `indices`, in that order."""
+        return replace(self, row=self.row[indices], values=self.values[indices], low=self.low[indices], high=self.high[indices])
+
+    @property
+    def label(self) -> list[float]:
+        """The number of each text."""
+        return self.values.tolist()  # type: ignore[no-any-return]
+
+    @property
+    def confidence(self) -> None:
+        """None: the interval tells how sure a number is."""
+        return None
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Columns for a table: `prediction`, `low` and `high`."""
+        return {"prediction": self.values.tolist(), "low": self.low.tolist(), "high": self.high.tolist()}
+
+    def to_objects(self) -> list[dict[str, Any]]:
+        """An object for each text, for JSON: `prediction`, `low` and `high`, None where nothing bounds it."""
+        return [
+            {name: value if np.isfinite(value) else None for name, value in zip(("prediction", "low", "high"), row, strict=True)}
+            for row in zip(self.values.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
         ]

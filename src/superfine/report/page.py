@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from superfine.language import phrase
 from superfine.metrics import title_of
 from superfine.report.sections import SECTIONS
+from superfine.report.ticks import round_ticks
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,8 +22,7 @@ class Bar:
 
     name: str
     value: str
-    low: str
-    high: str
+    interval: tuple[str, str]
     at: float
     left: float
     right: float
@@ -61,6 +60,11 @@ def shown(name: str, value: float | None) -> str:
     if value is None:
         return "—"
     return percent(value) if title_of(name).unit == "percent" else number(value)
+
+
+def _ends(name: str, score: dict[str, Any]) -> tuple[str, str]:
+    """The ends of its interval; the unit stands with the value."""
+    return shown(name, score["low"]).removesuffix(" %"), shown(name, score["high"]).removesuffix(" %")
 
 
 def difference(name: str, value: float | None) -> str:
@@ -104,7 +108,7 @@ def _bars(metrics: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": [
             Bar(
-                name, shown(main, a["value"]), shown(main, a["low"]), shown(main, a["high"]),
+                name, shown(main, a["value"]), _ends(main, a),
                 at(a["value"], 0), at(a["low"], ticks[0]), at(a["high"], ticks[-1]), is_model,
             )
             for name, a, is_model in rows
@@ -170,18 +174,9 @@ def _panel(
     }
 
 
-def round_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """About `wanted` intervals that hold low to high and meet at round numbers: 1, 2, 2.5 or 5 times a power of ten apart."""
-    least = (high - low) / wanted
-    power = 10.0 ** math.floor(math.log10(least))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(k * step, 10) for k in range(first, last + 1)]
-
-
 def number(value: float, digits: int = 3) -> str:
     """`"0.914"`, with a minus sign where it is negative."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value + 0.0:z.{digits}f}".replace("-", "−")
 
 
 def signed(value: float) -> str:

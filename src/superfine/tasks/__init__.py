@@ -2,4 +2,12 @@
 
 from superfine.names import NameTable
 
-TASKS = NameTable("task", {"classification": "superfine.tasks.classification:Classification"})
+TASKS = NameTable(
+    "task",
+    {
+        "classification": "superfine.tasks.classification:Classification",
+        "multilabel": "superfine.tasks.multilabel:MultiLabel",
+        "regression": "superfine.tasks.regression:Regression",
+    },
+)
+"""The first is what labels are taken for where no other suits them."""

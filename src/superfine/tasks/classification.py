@@ -89,8 +89,17 @@ class Classification(Task):
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
     @classmethod
+    def suits(cls, labels: Sequence[str], n_columns: int) -> str:
+        return f"{len(set(labels) - {''})} different names"
+
+    @classmethod
+    def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
+        return n_columns == 1 and len(set(labels)) <= len(labels) / 2
+
+    @classmethod
     def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
         """The task whose classes are the different labels. Raises DataError when there is only one."""
+        refuse_objects(examples)
         spelling = Spelling.learn(labels_of(examples), merges=merges)
         names = sorted(spelling.classes.values(), key=label_order)
         if len(names) < 2:
@@ -229,6 +238,15 @@ class Classification(Task):
         """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
         wrong = np.flatnonzero(self.gold(examples) != answers.class_ids)
         return wrong[np.argsort(-answers.confidence[wrong], kind="stable")]
+
+
+def refuse_objects(examples: Examples) -> None:
+    """Raises DataError for labels that were read from several columns."""
+    if any(label.startswith("{") and label.endswith("}") for label in labels_of(examples)[:1]):
+        raise DataError(
+            f"{examples.source}: the label is read from several columns, and a class is one value.",
+            "Name one column with --label, or choose --task multilabel.",
+        )
 
 
 def different_names(facts: Mapping[str, Any]) -> list[str]:

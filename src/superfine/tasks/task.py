@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,17 +51,26 @@ class NoOptions(BaseModel):
 class Shown(BaseModel):
     """How the task is spoken of, in the report, the card and on screen.
 
-    title: what the model is. summary: of how much, in two or three words. purpose, limits: sentences. headline: the scores of the
-    tables. sections: of the report beside those that every task has. pipeline: of transformers.
+    title: what the model is. noun: what it tells apart. summary: how many, in two or three words. purpose, limits: sentences.
+    headline: the scores of the tables. sections: of the report beside those that every task has. pipeline: of transformers.
     """
 
     title: str
+    noun: Literal["class", "label"] = "class"
     summary: str
     purpose: str
     limits: tuple[str, ...] = ()
     headline: tuple[str, ...]
     sections: tuple[str, ...] = ()
     pipeline: str = "text-classification"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What the output layer can do once the weights are fitted: `factor · output + shift`, each (n_outputs,)."""
+
+    factor: FloatArray
+    shift: FloatArray
 
 
 class Task(ABC):
@@ -73,6 +83,25 @@ class Task(ABC):
     regularisers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What is on where the user says nothing."""
     Options: ClassVar[type[BaseModel]] = NoOptions
+    reads_classes: ClassVar[bool] = True
+    """Whether a label is the name of a class: its rows can be counted, and two labels for one text contradict each other."""
+    reads_lists: ClassVar[bool] = False
+    """Whether a label may hold several values."""
+    reads_empty: ClassVar[bool] = False
+    """Whether no label is an answer too."""
+
+    @classmethod
+    def suits(cls, labels: Sequence[str], n_columns: int) -> str:
+        """What these labels of the training rows are, in a few words, where that speaks for this task; "" where nothing does.
+
+        n_columns: how many columns they were read from.
+        """
+        return ""
+
+    @classmethod
+    def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
+        """Whether the task could be learned from these labels, though they speak for another."""
+        return False
 
     @classmethod
     @abstractmethod
@@ -95,6 +124,11 @@ class Task(ABC):
     @abstractmethod
     def head(self) -> Head:
         """What is put on top of the body."""
+
+    @property
+    def bias(self) -> FloatArray | None:
+        """(n_outputs,) what a new output layer starts from, or None: zeros."""
+        return None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -188,6 +222,15 @@ class Task(ABC):
 
     def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
         """The task with what it learns of validation rows once the weights are fitted: thresholds, residuals."""
+        return self
+
+    @property
+    def fold(self) -> Fold | None:
+        """What can be folded into the output layer, so that plain transformers gives the same numbers."""
+        return None
+
+    def folded(self, *, shifted: bool) -> Self:
+        """The task after that. shifted: a layer without bias can be scaled and not shifted."""
         return self
 
     def choices(self) -> dict[str, Any]:

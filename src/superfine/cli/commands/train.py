@@ -13,6 +13,7 @@ from superfine.cli import STARTED
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import complete_files, json_option, reading_options, source_of
 from superfine.cli.output import print_json
+from superfine.tasks import TASKS
 
 EXIT_NO = 1
 EXIT_INTERRUPTED = 130
@@ -44,7 +45,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
     "--label", multiple=True, metavar="COLUMN", help="Label column; repeat it for several. Absent: found by name and content."
 )
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
-@click.option("--task", metavar="NAME", help="What is learned.  [default: classification]")
+@click.option("--task", metavar="NAME", help=f"What is learned: {', '.join(TASKS)}.  [default: auto, by the labels]")
 @click.option(
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
 )

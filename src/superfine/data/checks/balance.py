@@ -11,6 +11,8 @@ IMBALANCE = 10.0
 
 def rare_class(inspection: Inspection) -> list[Finding]:
     """Classes with fewer than ten training rows."""
+    if not inspection.has_classes:
+        return []
     rare = {name: n for name, n in label_counts(inspection.train).items() if n < RARE_ROWS}
     rows = [i for i, label in enumerate(inspection.train.label or []) if label in rare]
     named = ", ".join(f'"{name}" ({n})' for name, n in list(rare.items())[:8]) + (" ..." if len(rare) > 8 else "")
@@ -26,6 +28,8 @@ def rare_class(inspection: Inspection) -> list[Finding]:
 
 def imbalance(inspection: Inspection) -> list[Finding]:
     """One class has over ten times the rows of another."""
+    if not inspection.has_classes:
+        return []
     counts = label_counts(inspection.train)
     largest, smallest = next(iter(counts)), next(reversed(counts))
     if counts[largest] <= IMBALANCE * counts[smallest]:

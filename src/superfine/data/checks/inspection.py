@@ -31,7 +31,8 @@ class Inspection:
     """train: the rows that are learned from. validation: those that choose by. test: those that are scored.
 
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
-    reading: how the training file was read, where it was a file.
+    reading: how the training file was read, where it was a file. has_classes: whether labels are names of classes, so that they
+    can be counted and can contradict each other.
     """
 
     train: Examples
@@ -42,6 +43,7 @@ class Inspection:
     model: str = ""
     cleans: bool = True
     reading: Reading | None = None
+    has_classes: bool = True
 
     @cached_property
     def train_keys(self) -> list[str]:

@@ -9,6 +9,8 @@ from superfine.records import Finding
 
 def label_spelling(inspection: Inspection) -> list[Finding]:
     """Classes whose names differ only in case, white space, width, or in letters that look alike."""
+    if not inspection.has_classes:
+        return []
     spellings: dict[str, list[str]] = {}
     for name in label_counts(inspection.train):
         spellings.setdefault(merge_key(name), []).append(name)

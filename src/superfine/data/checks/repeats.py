@@ -61,6 +61,8 @@ def duplicate(inspection: Inspection) -> list[Finding]:
 def contradiction(inspection: Inspection) -> list[Finding]:
     """Training rows that the model reads as it reads others with another label: by tokens where they are known, else by texts
     after cleaning."""
+    if not inspection.has_classes:
+        return []
     encoded, train = inspection.encoded, inspection.train
     keys: Sequence[Hashable] = inspection.train_keys if encoded is None else encoded.keys()
     rows = _with_two_labels(keys, train.label or [])

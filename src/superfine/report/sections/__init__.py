@@ -7,6 +7,8 @@ SECTIONS = NameTable(
     {
         "classes": "superfine.report.sections.classes:classes",
         "confusion": "superfine.report.sections.confusion:confusion",
+        "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
+        "numbers": "superfine.report.sections.numbers:numbers",
     },
 )
 """A section is a function from the content of `metrics.json` to what its template shows, under the name `content`."""

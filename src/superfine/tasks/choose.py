@@ -1,0 +1,34 @@
+"""Which task the labels of the training rows are for, where the user leaves it open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from superfine.config import AUTO
+from superfine.tasks import TASKS
+from superfine.tasks.task import Task
+
+
+class Choice(NamedTuple):
+    """A task, and a line that says why and how to choose another; "" where the user chose."""
+
+    task: type[Task]
+    line: str
+
+
+def choose_task(name: str, labels: Sequence[str], n_columns: int) -> Choice:
+    """The task of that name, or with "auto" the first one that these labels speak for; if they do for none, the usual one.
+
+    Raises ConfigError for a name that is none.
+    """
+    if name != AUTO:
+        return Choice(TASKS.load(name), "")
+    types: list[type[Task]] = [TASKS.load(one) for one in TASKS]
+    usual, *others = types
+    found = next(((one, reason) for one in others if (reason := one.suits(labels, n_columns))), None)
+    chosen, reason = (usual, usual.suits(labels, n_columns)) if found is None else found
+    possible = [one.name for one in types if one is not chosen and one.is_possible(labels, n_columns)]
+    known = f"also possible: --task {possible[0]}" if possible else f"others: --task {', '.join(TASKS)}"
+    said = f"Task: {chosen.name}, because the labels are {reason} ({known})"
+    return Choice(chosen, said)
