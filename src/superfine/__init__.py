@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 from superfine.api import Run, evaluate, load, train
 
 if TYPE_CHECKING:
-    from superfine.estimator import SuperfineClassifier
+    from superfine.estimator import SuperfineClassifier, SuperfineRegressor
 
-__all__ = ["Run", "SuperfineClassifier", "evaluate", "load", "train"]
+__all__ = ["Run", "SuperfineClassifier", "SuperfineRegressor", "evaluate", "load", "train"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`SuperfineClassifier` is imported when it is asked for: scikit-learn takes a second to load."""
-    if name == "SuperfineClassifier":
-        from superfine.estimator import SuperfineClassifier
+    """The estimators are imported when they are asked for: scikit-learn takes a second to load."""
+    if name in ("SuperfineClassifier", "SuperfineRegressor"):
+        from superfine import estimator
 
-        return SuperfineClassifier
+        return getattr(estimator, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,11 +43,13 @@ FEWEST_FEATURES = 20_000
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Candidates for the penalty of a ridge regression."""
 TITLES = {
-    "regression": "TF-IDF + logistic regression",
+    "logistic": "TF-IDF + logistic regression",
     "means": "TF-IDF + class means",
     "one-vs-rest": "TF-IDF + logistic regressions",
     "ridge": "TF-IDF + ridge regression",
 }
+EARLIER_KINDS = {"regression": "logistic"}
+"""What saved baselines of earlier versions say."""
 SHARPNESS = (5.0, 10.0, 20.0, 40.0)
 """Candidates for the factor between the similarity to a class's mean (-1 to 1) and its logit."""
 
@@ -147,7 +149,7 @@ class Tfidf(TextPredictor):
                 n_features = sum(map(len, content["terms"].values()))
                 width = n_columns(n_features, pairs=bundle.manifest.text_pair is not None)
                 weights = csr_matrix(parts, shape=(len(arrays["classes"]), width))
-            linear = Linear(weights, arrays["bias"], content["kind"])
+            linear = Linear(weights, arrays["bias"], EARLIER_KINDS.get(content["kind"], content["kind"]))
             classes = arrays["classes"]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(f"The baseline in {bundle.folder} cannot be read: {error}.", "Train again.") from None
@@ -183,7 +185,7 @@ def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linea
 
     n_classes = int(targets.max()) + 1
     if n_classes == 1:
-        return Linear(np.zeros((1, matrix.shape[1]), dtype=np.float32), np.zeros(1), "regression")
+        return Linear(np.zeros((1, matrix.shape[1]), dtype=np.float32), np.zeros(1), "logistic")
     model = LogisticRegression(C=strength, solver="liblinear" if n_classes == 2 else "lbfgs", max_iter=200)
     with warnings.catch_warnings():  # 200 iterations are as accurate as more, and the warning is of no use to the user
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -191,7 +193,7 @@ def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linea
     weights, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float64)
     if len(weights) == 1:
         weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([[0.0], bias])
-    return Linear(weights, bias, "regression")
+    return Linear(weights, bias, "logistic")
 
 
 def _class_means(matrix: csr_matrix, targets: IntArray, sharpness: float) -> Linear:

@@ -53,6 +53,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     reporter.note(f"Would fine-tune {config.model.name} and write to {request.folder}")
     return {
         "folder": str(request.folder),
+        "task": parts.task.name,
         "labels": list(parts.task.labels),
         "columns": parts.columns.describe(),
         "data": {**sizes(parts), "not_scored": list(parts.unscored_rows), "bad_rows": len(parts.bad_rows)},

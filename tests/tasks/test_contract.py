@@ -1,0 +1,239 @@
+"""What every task promises, asked of each row of the task table and of a toy task: train, save, reopen, score, write, in plain
+transformers as well. A new task gets it for free."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import superfine
+from superfine.config import RunConfig
+from superfine.data.read import read_table
+from superfine.predictors.bundle import open_bundle, open_predictor
+from superfine.recipes.dry_run import dry_run
+from superfine.recipes.reporter import Reporter
+from superfine.recipes.request import make_request
+from superfine.records import Choices, Head, Ratio, Statistics
+from superfine.tasks import TASKS
+from superfine.tasks.choose import choose_task
+from superfine.tasks.task import Shown, Task, labels_of
+from tests.conftest import FAST, THINGS, make_rows, write_csv
+
+SOURCE = Path(superfine.__file__).parent
+LONGER = FAST | {
+    "training.epochs": 16,
+    "training.patience": 0,
+    "training.batch_size": 8,
+    "training.head_learning_rate_multiplier": 3,
+}
+MAKERS = {
+    "classification": lambda text, good: "good" if good else "bad",
+    "multilabel": lambda text, good: "|".join(name for name, has in (("good", good), ("kettle", is_first(text))) if has),
+    "regression": lambda text, good: f"{2.5 * good + is_first(text) + 0.01 * len(text):.2f}",
+}
+"""The label of a review by task."""
+
+
+def is_first(text):
+    return text.split()[1] in THINGS[:8]
+
+
+class Evens(Task):
+    """A toy: is the number of words even? Two logits, as a classification has them, and one score of its own."""
+
+    name = "evens"
+    main = "hits"
+    baselines = ("majority",)
+
+    @classmethod
+    def learn(cls, examples, options=None, *, merges=False):
+        labels_of(examples)
+        return cls()
+
+    def facts(self):
+        return {}
+
+    @classmethod
+    def from_facts(cls, facts):
+        return cls()
+
+    @property
+    def head(self):
+        return Head(("odd", "even"))
+
+    @property
+    def shown(self):
+        return Shown(title="Toy", summary="two kinds", purpose="Says odd or even.", headline=("hits",))
+
+    @property
+    def scores(self):
+        return {"hits": Ratio({"hits": 1.0}, {"rows": 1.0}, pooled=True)}
+
+    def gold(self, examples):
+        return np.array([int(label == "even") for label in labels_of(examples)])
+
+    def strata(self, examples):
+        return self.gold(examples)
+
+    def loss(self, outputs, targets):
+        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none"), None
+
+    def decode(self, examples, outputs, encoded=None):
+        weights = np.exp(outputs - outputs.max(axis=1, keepdims=True)) if len(outputs) else np.zeros((0, 2))
+        return Choices(examples.row, ("odd", "even"), weights / weights.sum(axis=1, keepdims=True))
+
+    def statistics(self, examples, answers):
+        hits = self.gold(examples) == answers.class_ids
+        return Statistics({"hits": hits.astype(float), "rows": np.ones(len(hits))})
+
+    def worst(self, examples, answers):
+        return np.flatnonzero(self.gold(examples) != answers.class_ids)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_a_toy():
+    """One class and one line of the table."""
+    TASKS._entries["evens"] = "tests.tasks.test_contract:Evens"
+    yield
+    del TASKS._entries["evens"]
+
+
+def table(task, folder):
+    label = MAKERS.get(task, lambda text, good: ("odd", "even")[len(text.split()) % 2 == 0])
+    return write_csv(folder / f"{task}.csv", [(text, label(text, kind == "good")) for text, kind in make_rows(300)])
+
+
+@pytest.fixture(scope="module", params=[*MAKERS, "evens"])
+def run(request, tiny_model, tmp_path_factory):
+    """A run of the whole recipe with a tiny model, for each task. Where labels tell it, nobody names the task."""
+    folder = tmp_path_factory.mktemp(request.param)
+    task = "evens" if request.param == "evens" else None
+    model = str(tiny_model("bert"))
+    return superfine.train(
+        table(request.param, folder), task=task, model=model, out=folder / "run", settings=LONGER, progress=False
+    )
+
+
+@pytest.fixture
+def test_rows(run):
+    with open(run.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_task_of_the_table_is_asked():
+    assert {*MAKERS, "evens"} == set(TASKS)
+
+
+def test_the_labels_tell_the_task_and_the_manifest_keeps_it(run):
+    named = run.folder.parent.name.rstrip("0123456789")
+    assert run.metrics["task"] == named
+    assert open_bundle(run.folder).manifest.open_task().name == named
+    assert run.metrics["main"] in run.metrics["test"]
+
+
+def test_the_model_learns_more_than_the_constant_answer(run):
+    main, constant = run.metrics["main"], run.metrics["baselines"]["majority"]
+    if run.metrics["task"] != "evens":  # which words alone do not tell
+        assert run.metrics["test"][main]["value"] > constant.get(main, {"value": 0.0})["value"]
+
+
+def test_plain_transformers_gives_the_same_numbers(run):
+    assert run.metrics["parity"]["problems"] == []
+    assert run.metrics["parity"]["texts"] > 20
+
+
+def test_the_reopened_model_and_its_batches_answer_as_the_test_did(run, test_rows):
+    model = open_predictor(run.folder)
+    texts = [row["text"] for row in test_rows]
+    together = model.predict(texts)
+    columns = together.to_columns()
+    assert next(iter(columns)) == "prediction"
+    written = [row["prediction"] for row in test_rows]
+    said = [f"{value:.6f}" if isinstance(value, float) else value for value in columns["prediction"]]
+    assert said == written
+    alone = [model.predict([text]).to_columns() for text in texts[:5]]
+    for name, values in columns.items():
+        if isinstance(values[0], float):
+            np.testing.assert_allclose([one[name][0] for one in alone], values[:5], atol=1e-4)
+        else:
+            assert [one[name][0] for one in alone] == values[:5]
+    assert json.loads(json.dumps(together.to_objects()))[0].keys() >= {"prediction"}
+
+
+def test_the_columns_of_answers_are_known_before_there_is_one(run, test_rows):
+    names = open_bundle(run.folder).manifest.open_task().answer_columns()
+    assert list(test_rows[0]) == ["text", "label", *names]
+
+
+def test_evaluate_gives_the_scores_of_the_test_part(run, test_rows, tmp_path):
+    rows = write_csv(tmp_path / "again.csv", [(row["text"], row["label"]) for row in test_rows])
+    again = superfine.evaluate(run.folder, rows)
+    for name, interval in again.scores.items():
+        assert interval.value == pytest.approx(run.metrics["test"][name]["value"], abs=1e-6)
+
+
+def test_every_baseline_is_compared_saved_and_opened(run, test_rows, tmp_path):
+    rows = write_csv(tmp_path / "again.csv", [(row["text"], row["label"]) for row in test_rows])
+    assert run.metrics["baselines"].keys() == run.metrics["comparison"].keys()
+    for name, scores in run.metrics["baselines"].items():
+        again = superfine.evaluate(run.folder, rows, baseline=name)
+        main = run.metrics["main"]
+        assert again.scores[main].value == pytest.approx(scores[main]["value"], abs=1e-6)
+        assert run.metrics["comparison"][name]["outcome"] in {"better", "worse", "undecided"}
+
+
+def test_report_and_card_show_the_main_score_and_no_score_is_left_without_interval(run):
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert run.metrics["shown"]["purpose"] in card
+    assert 'id="score"' in page
+    for name in run.metrics["shown"]["sections"]:
+        assert f'aria-labelledby="{name}"' in page or f'id="{name}"' in page or name == "confusion"
+    for score in run.metrics["test"].values():
+        if isinstance(score, dict) and "value" in score:
+            assert score["low"] <= score["value"] + 1e-9
+            assert score["value"] <= score["high"] + 1e-9
+
+
+def test_the_dry_run_tells_the_task(run, tmp_path):
+    data = run.folder.parent / f"{run.metrics['task']}.csv"
+    request = make_request(
+        str(data), validation=None, test=None, out=tmp_path / "out", config=None, force=False, resume=None, strict=False,
+        started=0.0, overrides={"task.name": run.metrics["task"], "model.name": run.folder.parent.as_posix() + "/run/model"},
+    )  # fmt: skip
+    assert dry_run(request, Reporter())["task"] == run.metrics["task"]
+
+
+def test_facts_are_plain_values_and_nonsense_in_them_is_refused(run):
+    task = open_bundle(run.folder).manifest.open_task()
+    facts = json.loads(json.dumps(task.facts()))
+    assert type(task).from_facts(facts).facts() == task.facts()
+    for name in facts:
+        if name in {"labels", "thresholds", "mean", "deviation", "factor"}:
+            with pytest.raises(ValueError, match=name):
+                type(task).from_facts(facts | {name: None})
+
+
+def test_no_file_outside_the_room_names_a_task():
+    named = re.compile(rf"""["']({"|".join(MAKERS)})["']|tasks\.({"|".join(MAKERS)})\b""")
+    # Transformers has a problem type "regression"; an estimator of scikit-learn is of one task; a saved baseline had such a word.
+    may = {"records/heads.py", "estimator.py", "baselines/tfidf.py"}
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if "tasks" not in path.parts and named.search(path.read_text(encoding="utf-8"))
+    }
+    assert found <= may
+
+
+@pytest.mark.parametrize("task", MAKERS)
+def test_labels_of_a_task_are_taken_for_it(task, tmp_path):
+    labels = read_table(table(task, tmp_path)).columns["label"]
+    chosen = choose_task(RunConfig().task.name, labels, 1)
+    assert chosen.task.name == task
+    assert f"Task: {task}, because the labels are" in chosen.line
+    assert "--task" in chosen.line
