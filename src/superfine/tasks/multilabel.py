@@ -94,7 +94,7 @@ class MultiLabel(Task):
         if n_columns > 1:
             return f"{n_columns} columns that say yes or no" if _are_switches(labels) else ""
         cells = [label for label in labels if label]
-        if sum(_as_list(cell) is not None for cell in cells) > len(cells) / 2:
+        if any(_is_list_of_names(cell) for cell in set(cells)):
             return "cells with lists"
         separator = found_separator(cells)
         return "" if separator is None else f'cells with several labels, between them "{separator}"'
@@ -328,6 +328,12 @@ def _as_list(cell: str) -> list[Any] | None:
             continue
         return found if isinstance(found, list) else None
     return None
+
+
+def _is_list_of_names(cell: str) -> bool:
+    """Of several: one name alone may be written as a list by chance, or in a text."""
+    found = _as_list(cell)
+    return found is not None and len(found) > 1 and all(isinstance(name, str | int) for name in found)
 
 
 def _as_object(cell: str) -> dict[str, Any] | None:
