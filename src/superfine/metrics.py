@@ -6,6 +6,7 @@ with K, not with K squared.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ TITLES = {
     "micro_f1": Title("Micro F1", "micro F1"),
     "micro_precision": Title("Micro precision", "micro precision"),
     "micro_recall": Title("Micro recall", "micro recall"),
+    "quadratic_kappa": Title("Quadratic kappa", "quadratic kappa", "number"),
     "r2": Title("R²", "R²", "number"),
     "pearson": Title("Pearson correlation", "Pearson", "number"),
     "spearman": Title("Spearman correlation", "Spearman", "number"),
@@ -54,7 +56,10 @@ TITLES = {
 
 
 def title_of(score: str) -> Title:
-    """A score that has no title is called by its name."""
+    """A score that has no title is called by its name; `accuracy_1` is the accuracy down to the first level of paths."""
+    if re.fullmatch(r"accuracy_[0-9]+", score):
+        level = score.removeprefix("accuracy_")
+        return Title(f"Accuracy to level {level}", f"accuracy to level {level}", "percent")
     words = score.replace("_", " ")
     return TITLES.get(score, Title(words[:1].upper() + words[1:], words, "number"))
 

@@ -36,7 +36,7 @@ def test_numbers_are_told_from_grades_and_from_numbers_of_classes(labels, task):
 
 
 def test_grades_may_be_numbers_and_that_is_said():
-    assert "also possible: --task regression" in choose_task("auto", ["1", "2", "3", "4", "5"] * 9, 1).line
+    assert "also possible: --task ordinal, regression" in choose_task("auto", ["1", "2", "3", "4", "5"] * 9, 1).line
 
 
 @pytest.mark.parametrize(("cell", "advice"), [("many", "another task"), ("1,5", "without commas"), ("nan", "another task")])

@@ -49,12 +49,15 @@ class Choices:
     """One class of K for each of n texts.
 
     labels: the K class names, in the order of the columns of `probabilities`.
-    probabilities: (n, K), each row sums to one.
+    probabilities: (n, K), each row sums to one. grades: (K,) the numbers of classes that are grades in rising order, or None.
+    levels: of classes that are paths of a tree, by level the part of each path (K,) down to there; the last are the paths.
     """
 
     row: IntArray
     labels: tuple[str, ...]
     probabilities: FloatArray
+    grades: FloatArray | None = None
+    levels: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.row)
@@ -65,30 +68,55 @@ class Choices:
 
     @property
     def class_ids(self) -> IntArray:
-        """(n,) the index of the most probable class."""
-        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+        """(n,) the index of the most probable class, or of the median grade."""
+        if self.grades is None:
+            return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+        upto = self.probabilities.cumsum(axis=1)
+        return np.asarray((upto < 0.5).sum(axis=1).clip(0, len(self.labels) - 1), dtype=np.int64)
 
     @property
     def label(self) -> list[str]:
-        """The name of the most probable class of each text."""
+        """The name of the class that is said of each text."""
         return [self.labels[i] for i in self.class_ids]
 
     @property
     def confidence(self) -> FloatArray:
-        """(n,) the probability of the most probable class."""
-        return self.probabilities.max(axis=1) if len(self) else np.zeros(0)
+        """(n,) the probability of that class."""
+        return self.probabilities[np.arange(len(self)), self.class_ids]
+
+    @property
+    def expected_grade(self) -> FloatArray | None:
+        """(n,) the mean of the grades by their probabilities, or None where classes are no grades."""
+        return None if self.grades is None else np.asarray(self.probabilities @ self.grades)
+
+    def _by_level(self) -> list[FloatArray]:
+        """(n,) for each level but the last: the probability of the part of the path that is said, down to there."""
+        said, found = self.class_ids, []
+        for level in self.levels[:-1]:
+            _, ids = np.unique(level, return_inverse=True)
+            found.append((self.probabilities * (ids[None] == ids[said][:, None])).sum(axis=1))
+        return found
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """Columns for a table: `prediction`, `confidence`, and `p:LABEL` for each class."""
+        """Columns for a table: `prediction`, `confidence`, and `p:LABEL` for each class; `expected_grade` of grades; of paths
+        `confidence_1` and so on, the probability of the part down to that level."""
         columns: dict[str, list[Any]] = {"prediction": self.label, "confidence": self.confidence.tolist()}
+        if self.expected_grade is not None:
+            columns["expected_grade"] = self.expected_grade.tolist()
+        columns |= {f"confidence_{d}": values.tolist() for d, values in enumerate(self._by_level(), 1)}
         return columns | {f"p:{label}": self.probabilities[:, k].tolist() for k, label in enumerate(self.labels)}
 
     def to_objects(self) -> list[dict[str, Any]]:
-        """An object for each text, for JSON: `prediction`, `confidence`, and `probabilities` by class."""
-        return [
+        """An object for each text, for JSON: `prediction`, `confidence`, `expected_grade` of grades, `probabilities` by class."""
+        found: list[dict[str, Any]] = [
             {"prediction": label, "confidence": float(confidence), "probabilities": dict(zip(self.labels, row, strict=True))}
             for label, confidence, row in zip(self.label, self.confidence, self.probabilities.tolist(), strict=True)
         ]
+        if self.expected_grade is not None:
+            found = [one | {"expected_grade": float(grade)} for one, grade in zip(found, self.expected_grade, strict=True)]
+        for d, values in enumerate(self._by_level(), 1):
+            found = [one | {f"confidence_{d}": float(value)} for one, value in zip(found, values, strict=True)]
+        return found
 
 
 NONE = "none"

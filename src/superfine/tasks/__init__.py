@@ -7,6 +7,8 @@ TASKS = NameTable(
     {
         "classification": "superfine.tasks.classification:Classification",
         "multilabel": "superfine.tasks.multilabel:MultiLabel",
+        "hierarchical": "superfine.tasks.hierarchical:Hierarchical",
+        "ordinal": "superfine.tasks.ordinal:Ordinal",
         "regression": "superfine.tasks.regression:Regression",
     },
 )
