@@ -97,6 +97,7 @@ class DataConfig(_Section):
         None, description="label column, or several; found by name and content when absent"
     )
     group: str | None = Field(None, description="rows with the same value in this column stay in one part")
+    weight: str | None = Field(None, description="column that says how much a row counts in training")
     encoding: str | None = Field(None, description="text encoding of the files, e.g. gb18030; detected when absent")
     delimiter: Annotated[str | None, BeforeValidator(parse_delimiter)] = Field(
         None, description="between fields; found when absent"
@@ -180,9 +181,16 @@ class TrainingConfig(_Section):
     choose_by: str | None = Field(
         None, description="score of the validation part by which the epoch is chosen, e.g. macro_f1; absent: the task's main one"
     )
-    class_weights: Literal["auto", "none", "balanced"] = Field(
+    class_weights: Literal["auto", "none", "balanced"] | dict[str, Annotated[float, Field(ge=0)]] = Field(
         "auto",
-        description="auto: by the root of the class sizes, where one is over ten times another; balanced: by the class sizes",
+        description="auto: by the root of the class sizes, where one is over ten times another; balanced: by the class sizes; or "
+        "{class: weight}, 1 where none is given",
+    )
+    gradient_accumulation: int = Field(
+        1,
+        gt=0,
+        le=100_000,
+        description="a batch is computed in so many parts, for less memory and the same result; in more where memory runs out",
     )
     precision: PrecisionSetting = Field("auto", description="of the training computation; weights are kept in float32")
     regularisers: dict[str, dict[str, Any]] | None = Field(

@@ -52,8 +52,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.settings = settings
         self.progress = progress
 
-    def _train(self, columns: dict[str, list[str]], task: str) -> None:
-        """Fine-tune on the column `text` and all others as labels, and open the model."""
+    def _train(self, columns: dict[str, list[str]], task: str, weights: Sequence[float] | None) -> None:
+        """Fine-tune on the column `text` and all others as labels, and open the model. weights: (n,) of the texts."""
         import time
 
         from superfine.recipes.fit import fit
@@ -74,9 +74,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             "data.validation_share": self.validation_share,
             "data.text": "text",
             "data.label": [name for name in columns if name != "text"],
+            "data.weight": None if weights is None else "weight",
             "task.name": task,
             "seed": self.seed,
         }
+        if weights is not None:
+            check_consistent_length(columns["text"], weights)
+            columns = columns | {"weight": [repr(float(value)) for value in weights]}
         folder = tempfile.TemporaryDirectory(prefix="superfine-")
         request = make_request(
             columns,
@@ -152,16 +156,17 @@ class SuperfineClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     zeros and ones, one column for each of several labels; `predict` then gives such a table, and `classes_` numbers its columns.
     """
 
-    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Self:  # noqa: N803
+    def fit(self, X: Sequence[str], y: Sequence[Any], sample_weight: Sequence[float] | None = None) -> Self:  # noqa: N803
         """Fine-tune on n texts `X` and their labels `y`: (n,) strings, numbers or booleans, or (n, K) zeros and ones.
 
-        Raises ValueError for what is no text, and a `superfine.errors.SuperfineError` for what cannot be learned from.
+        sample_weight: (n,) how much each text counts. Raises ValueError for what is no text, and a
+        `superfine.errors.SuperfineError` for what cannot be learned from.
         """
         texts = as_texts(X)
         check_consistent_length(texts, y)
         self.multilabel_ = np.ndim(y) == 2
         if self.multilabel_:
-            return self._fit_table(texts, np.asarray(y))
+            return self._fit_table(texts, np.asarray(y), sample_weight)
         if getattr(y, "ndim", 1) != 1:
             raise ValueError(f"y is one class for each text, not a table of shape {np.shape(y)}")
         missing = next((i for i, value in enumerate(y) if is_missing(value)), None)
@@ -174,18 +179,19 @@ class SuperfineClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         empty = sorted(set(names) - {names[i] for text, i in zip(texts, ids, strict=True) if text.strip()})
         if empty:
             raise ValueError(f'all texts of the class "{empty[0]}" are empty')
-        self._train({"text": texts, "label": [names[i] for i in ids]}, "classification")
+        self._train({"text": texts, "label": [names[i] for i in ids]}, "classification", sample_weight)
         self.classes_ = classes
         self._columns = [self._predictor.labels.index(name) for name in names]
         return self
 
-    def _fit_table(self, texts: list[str], table: Any) -> Self:
+    def _fit_table(self, texts: list[str], table: Any, sample_weight: Sequence[float] | None) -> Self:
         if not np.isin(table, (0, 1)).all():
             raise ValueError(
                 f"y is one class for each text, or zeros and ones for each of several labels, not a table of shape {table.shape}"
             )
         width = table.shape[1]
-        self._train({"text": texts} | {str(k): [str(int(v)) for v in table[:, k]] for k in range(width)}, "multilabel")
+        columns = {"text": texts} | {str(k): [str(int(v)) for v in table[:, k]] for k in range(width)}
+        self._train(columns, "multilabel", sample_weight)
         self.classes_ = np.arange(width)
         # A label that no text has is not known to the model: its column stays zero.
         self._columns = [int(name) for name in self._predictor.labels]
@@ -223,14 +229,17 @@ class SuperfineRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     The arguments are those of `SuperfineClassifier`.
     """
 
-    def fit(self, X: Sequence[str], y: Sequence[float]) -> Self:  # noqa: N803
-        """Fine-tune on n texts `X` and their numbers `y` (n,). Raises ValueError for what is no text or no number."""
+    def fit(self, X: Sequence[str], y: Sequence[float], sample_weight: Sequence[float] | None = None) -> Self:  # noqa: N803
+        """Fine-tune on n texts `X` and their numbers `y` (n,). Raises ValueError for what is no text or no number.
+
+        sample_weight: (n,) how much each text counts.
+        """
         texts = as_texts(X)
         check_consistent_length(texts, y)
         numbers = np.asarray(y, dtype=np.float64)
         if numbers.ndim != 1 or not np.isfinite(numbers).all():
             raise ValueError("y is one finite number for each text")
-        self._train({"text": texts, "label": [repr(float(value)) for value in numbers]}, "regression")
+        self._train({"text": texts, "label": [repr(float(value)) for value in numbers]}, "regression", sample_weight)
         return self
 
     def predict(self, X: Sequence[str]) -> FloatArray:  # noqa: N803

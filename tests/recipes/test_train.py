@@ -532,7 +532,7 @@ def test_a_baseline_that_cannot_be_fitted_is_said_and_the_run_goes_on(tiny_model
 def test_memory_that_runs_out_is_one_message_with_the_settings_to_lower(tiny_model, reviews, tmp_path, monkeypatch):
     import torch
 
-    def failing(*_):
+    def failing(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)

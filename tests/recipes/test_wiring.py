@@ -73,8 +73,8 @@ def recorded(tiny_model, tmp_path_factory):
 
         obtain = loop.obtain_gradients
 
-        def obtaining(state, batch):
-            outcome = obtain(state, batch)
+        def obtaining(state, batch, *rest, **more):
+            outcome = obtain(state, batch, *rest, **more)
             optimiser = state.optimiser
             dense = [p.grad.clone() for p in optimiser.dense_parameters if p.grad is not None]
             table = optimiser.rows.weight.grad.coalesce().values().clone()

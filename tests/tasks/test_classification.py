@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from superfine.errors import DataError
+from superfine.errors import ConfigError, DataError
 from superfine.records import Examples
 from superfine.tasks.classification import Classification, chosen_weights
 from superfine.training.objective import Outcome
@@ -59,7 +59,20 @@ def test_balanced_means_what_it_means_in_scikit_learn():
 
 def test_class_weights_enter_the_loss():
     logits, targets = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
-    losses, weights = Classification(["a", "b"], np.array([1.0, 9.0])).loss(logits, targets)
-    assert Classification(["a", "b"]).loss(logits, targets)[1] is None
+    task = Classification(["a", "b"])
+    examples = Examples(row=np.arange(2), text=["", ""], label=["a", "b"])
+    assert task.row_weights("none", examples) is None
+    weights = torch.tensor(task.row_weights({"b": 9.0}, examples), dtype=torch.float32)
     expected = F.cross_entropy(logits, targets, weight=torch.tensor([1.0, 9.0]))
-    torch.testing.assert_close(Outcome(losses, logits, weights).loss, expected)
+    torch.testing.assert_close(Outcome(task.loss(logits, targets), logits, weights).loss, expected)
+
+
+def test_the_weight_of_a_row_and_that_of_its_class_multiply():
+    examples = Examples(row=np.arange(3), text=[""] * 3, label=["a", "b", "a"], weight=[2.0, 1.0, 0.5])
+    assert Classification(["a", "b"]).row_weights({"b": 3.0}, examples).tolist() == [2.0, 3.0, 0.5]
+
+
+def test_a_weight_for_a_class_that_is_none_is_refused():
+    examples = Examples(row=np.arange(2), text=["", ""], label=["good", "bad"])
+    with pytest.raises(ConfigError, match=r'no class "godo".*Did you mean "good"'):
+        Classification(["bad", "good"]).class_weights({"godo": 2.0}, examples)

@@ -84,7 +84,7 @@ class Evens(Task):
         return self.gold(examples)
 
     def loss(self, outputs, targets):
-        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none"), None
+        return torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
 
     def decode(self, examples, outputs, encoded=None):
         weights = np.exp(outputs - outputs.max(axis=1, keepdims=True)) if len(outputs) else np.zeros((0, 2))

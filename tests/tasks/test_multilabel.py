@@ -86,7 +86,7 @@ def test_the_loss_is_the_sum_of_binary_cross_entropies_and_a_new_layer_starts_fr
     task = MultiLabel.learn(of(["a|b", "b", "b", ""]))
     outputs, targets = torch.tensor([[0.3, -1.0]]), torch.tensor([[1.0, 0.0]])
     expected = -torch.log(torch.sigmoid(outputs[0, 0])) - torch.log(1 - torch.sigmoid(outputs[0, 1]))
-    torch.testing.assert_close(task.loss(outputs, targets)[0][0], expected)
+    torch.testing.assert_close(task.loss(outputs, targets)[0], expected)
     np.testing.assert_allclose(1 / (1 + np.exp(-task.bias)), [0.25, 0.75])
 
 

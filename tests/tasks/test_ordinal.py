@@ -40,10 +40,10 @@ def test_the_targets_leave_mass_to_the_grades_beside_them():
     soft = np.exp(-np.array([1, 0, 1]) / 0.5)
     logits = torch.tensor([[0.2, -0.3, 1.0]])
     expected = -(torch.tensor(soft / soft.sum()) * torch.log_softmax(logits.double(), -1)).sum()
-    torch.testing.assert_close(task.loss(logits.double(), torch.tensor([1]))[0][0], expected)
+    torch.testing.assert_close(task.loss(logits.double(), torch.tensor([1]))[0], expected)
     hard = Ordinal(["1", "2", "3"], softness=0.0)
     torch.testing.assert_close(
-        hard.loss(logits, torch.tensor([1]))[0][0], torch.nn.functional.cross_entropy(logits, torch.tensor([1]))
+        hard.loss(logits, torch.tensor([1]))[0], torch.nn.functional.cross_entropy(logits, torch.tensor([1]))
     )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -414,10 +415,10 @@ def test_training_that_diverges_is_said_and_stops(tiny_model):
 def test_memory_that_runs_out_after_an_epoch_ends_training_with_what_was_kept(tiny_model, monkeypatch, error):
     run = new_run(tiny_model("bert"), epochs=3)
 
-    def failing(state, batch):
+    def failing(state, batch, *rest, **more):
         if state.progress.epoch == 1:
             raise error
-        return obtain_gradients(state, batch)
+        return obtain_gradients(state, batch, *rest, **more)
 
     monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)
     result = fit(run, Clock(), Reporter())
@@ -426,11 +427,62 @@ def test_memory_that_runs_out_after_an_epoch_ends_training_with_what_was_kept(ti
     assert result.progress.kept_epoch == 0
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_parts_of_a_batch_give_the_gradients_of_the_whole(tiny_model, precision, weighted):
+    found = []
+    for parts in (1, 3):
+        run = new_run(tiny_model("bert"), gradient_accumulation=parts, precision=precision)
+        if weighted:
+            run.train = replace(run.train, weights=np.linspace(0, 2, 90))
+        run.model.backbone.network.eval()
+        loss, tokens = loop.batch_gradients(run, np.arange(16))
+        gradients = [p.grad.to_dense() if p.grad.is_sparse else p.grad for p in run.weights.masters if p.grad is not None]
+        gradients += [gradient.clone() for _, gradient in run.weights._spans]
+        found.append((float(loss), tokens, [gradient.clone() for gradient in gradients]))
+    assert found[0][1] == found[1][1]
+    tolerance = 1e-5 if precision == "float32" else 2e-2
+    assert found[0][0] == pytest.approx(found[1][0], rel=tolerance)
+    largest = max(float(gradient.abs().max()) for gradient in found[0][2])
+    for whole, in_parts in zip(found[0][2], found[1][2], strict=True):
+        torch.testing.assert_close(in_parts, whole, atol=tolerance * largest, rtol=0)
+
+
+def test_memory_that_runs_out_halves_the_parts_and_says_so(tiny_model, monkeypatch):
+    run, said = new_run(tiny_model("bert"), epochs=1), []
+
+    class Hearing(Reporter):
+        def note(self, message):
+            said.append(message)
+
+    def scarce(state, batch, *rest, **more):
+        if batch.n_texts > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return obtain_gradients(state, batch, *rest, **more)
+
+    monkeypatch.setattr("superfine.training.loop.obtain_gradients", scarce)
+    result = fit(run, Clock(), Hearing())
+    assert result.stopped is None
+    assert result.progress.gradient_accumulation == 4
+    assert said == [f"Memory ran out: a batch is computed in {n} parts from now on, with the same result." for n in (2, 4)]
+
+
+def test_rows_without_weight_teach_nothing(tiny_model):
+    weights = []
+    for labels in (TARGETS[:90], np.where(np.arange(90) < 45, TARGETS[:90], 1 - TARGETS[:90])):
+        with isolated_seed(0):
+            run = new_run(tiny_model("bert"), epochs=1)
+            run.train = replace(run.train, targets=labels, weights=(np.arange(90) < 45).astype(float))
+            fit(run, Clock(), Reporter())
+        weights.append({name: p.detach().clone() for name, p in run.model.backbone.network.named_parameters()})
+    assert equal(*weights), "the labels of the other half are turned"
+
+
 def test_other_errors_and_memory_that_runs_out_before_anything_is_kept_are_raised(tiny_model, monkeypatch):
     for error in (RuntimeError("something else"), torch.OutOfMemoryError("CUDA out of memory")):
         run = new_run(tiny_model("bert"))
 
-        def failing(state, batch, error=error):
+        def failing(*_, error=error, **__):
             raise error
 
         monkeypatch.setattr("superfine.training.loop.obtain_gradients", failing)

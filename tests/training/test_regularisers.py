@@ -129,3 +129,44 @@ def test_mistakes_in_names_and_options_say_what_there_is():
         compose({"fgmm": {}})
     with pytest.raises(ConfigError, match="epsilon"):
         compose({"fgm": {"epsilon": -1}})
+
+
+def test_focal_is_its_formula_and_gamma_of_zero_is_the_plain_loss(model, batch):
+    model.backbone.network.eval()
+    plain = supervised(model, batch)
+    p = plain.logits.softmax(-1)[torch.arange(12), batch.targets]
+    focused, _ = compose({"focal": {"gamma": 2.0}})
+    torch.testing.assert_close(focused(model, batch).losses, (1 - p).square() * -p.log())
+    unchanged, _ = compose({"focal": {"gamma": 0.0}})
+    torch.testing.assert_close(unchanged(model, batch).loss, plain.loss)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_smoothing_and_r_drop_are_of_the_tasks_own_distributions(activation):
+    from superfine.training.regularisers.label_smoothing import uniform_cross_entropy
+
+    a, b = torch.randn(5, 3), torch.randn(5, 3)
+    if activation == "softmax":
+        expected = torch.stack([F.cross_entropy(row, torch.full((3,), 1 / 3)) for row in a])
+        divergence = (F.kl_div(b.log_softmax(-1), a.log_softmax(-1), log_target=True, reduction="none").sum(-1)
+                      + F.kl_div(a.log_softmax(-1), b.log_softmax(-1), log_target=True, reduction="none").sum(-1)) / 2  # fmt: skip
+    else:
+        half = torch.full_like(a, 0.5)
+        expected = F.binary_cross_entropy_with_logits(a, half, reduction="none").mean(-1)
+        p, q = a.sigmoid(), b.sigmoid()
+        one_way = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+        other = q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log()
+        divergence = ((one_way + other) / 2).mean(-1)
+    torch.testing.assert_close(uniform_cross_entropy(a, activation), expected)
+    torch.testing.assert_close(symmetric_divergence(a, b, activation), divergence)
+
+
+def test_regularisers_of_probabilities_are_refused_where_there_are_none():
+    from superfine.training.regularisers.focal import focal
+    from superfine.training.regularisers.label_smoothing import uniform_cross_entropy
+
+    with pytest.raises(ConfigError, match="has none"):
+        uniform_cross_entropy(torch.zeros(1, 1), "none")
+    with pytest.raises(ConfigError, match="has none"):
+        focal(torch.zeros(1), 2.0, "none")
+    torch.testing.assert_close(symmetric_divergence(torch.tensor([[1.0]]), torch.tensor([[3.0]]), "none"), torch.tensor([4.0]))

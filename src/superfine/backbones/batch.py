@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from superfine.backbones.packed.layout import Layout
 from superfine.data.encode import Encoded
-from superfine.records import IntArray
+from superfine.records import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Batch:
     """n texts, T tokens in all, laid end to end, shortest text first.
 
     input_ids: (T,). token_type_ids: (T,). indices: (n,) which of the encoded texts these are, in the batch's order.
-    targets: (n,) class ids, or None. input_embeddings: (T, width), when given they stand in for the embedded `input_ids`.
+    targets: (n, ...) of the task, or None. weights: (n,) how much each text counts, or None: all alike.
+    input_embeddings: (T, width), when given they stand in for the embedded `input_ids`.
     """
 
     input_ids: Tensor
@@ -27,6 +29,7 @@ class Batch:
     layout: Layout
     indices: IntArray
     targets: Tensor | None = None
+    weights: Tensor | None = None
     input_embeddings: Tensor | None = None
 
     @property
@@ -50,11 +53,13 @@ class Batch:
             token_type_ids=self.token_type_ids.to(device, non_blocking=True),
             layout=self.layout.to(device),
             targets=None if self.targets is None else self.targets.to(device, non_blocking=True),
+            weights=None if self.weights is None else self.weights.to(device, non_blocking=True),
         )
 
 
-def collate(encoded: Encoded, indices: IntArray, targets: IntArray | None = None) -> Batch:
-    """The encoded texts at `indices` as a batch. `targets` (all class ids, not only the batch's) are looked up by index."""
+def collate(encoded: Encoded, indices: IntArray, targets: NDArray[Any] | None = None, weights: FloatArray | None = None) -> Batch:
+    """The encoded texts at `indices` as a batch. `targets` and `weights` (of all texts, not only the batch's) are looked up by
+    index."""
     order = indices[np.argsort(encoded.lengths[indices], kind="stable")]
     part = encoded.take(order)
     ids = torch.from_numpy(part.ids.astype(np.int64))
@@ -65,6 +70,7 @@ def collate(encoded: Encoded, indices: IntArray, targets: IntArray | None = None
         layout=Layout.of(torch.from_numpy(part.lengths)),
         indices=order,
         targets=None if targets is None else torch.from_numpy(targets[order]),
+        weights=None if weights is None else torch.from_numpy(weights[order].astype(np.float32)),
     )
 
 

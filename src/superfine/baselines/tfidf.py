@@ -173,12 +173,12 @@ def fit_linear(examples: Examples, targets: IntArray) -> tuple[Features, Linear]
     if most >= FEWEST_FEATURES:
         features = Features.fit(examples, most)
         strength = _choose_strength(examples, targets, most)
-        return features, _regression(features.transform(examples), targets, strength)
+        return features, _regression(features.transform(examples), targets, strength, examples.weight)
     features = Features.fit(examples)
     return features, _class_means(features.transform(examples), targets, _choose_sharpness(examples, targets))
 
 
-def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linear:
+def _regression(matrix: csr_matrix, targets: IntArray, strength: float, weights: Sequence[float] | None = None) -> Linear:
     """Logistic regression; of two classes one is the reference, with logits of zero."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -189,11 +189,11 @@ def _regression(matrix: csr_matrix, targets: IntArray, strength: float) -> Linea
     model = LogisticRegression(C=strength, solver="liblinear" if n_classes == 2 else "lbfgs", max_iter=200)
     with warnings.catch_warnings():  # 200 iterations are as accurate as more, and the warning is of no use to the user
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(matrix, targets)
-    weights, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float64)
-    if len(weights) == 1:
-        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([[0.0], bias])
-    return Linear(weights, bias, "logistic")
+        model.fit(matrix, targets, sample_weight=weights)
+    table, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float64)
+    if len(table) == 1:
+        table, bias = np.concatenate([0 * table, table]), np.concatenate([[0.0], bias])
+    return Linear(table, bias, "logistic")
 
 
 def _class_means(matrix: csr_matrix, targets: IntArray, sharpness: float) -> Linear:
@@ -219,11 +219,11 @@ def _fit_columns(rows: Examples, targets: Targets, task: Task) -> tuple[Features
         fitted, held_out = selection.fitted, selection.held_out
         features = Features.fit(fitted, most)
         train, test, truth = features.transform(fitted), features.transform(held_out), task.targets(held_out)
-        outputs = {c: fit_one(train, task.targets(fitted), c).logits(test) for c in candidates}
+        outputs = {c: fit_one(train, task.targets(fitted), c, fitted.weight).logits(test) for c in candidates}
         best = min(candidates, key=lambda c: _column_loss(outputs[c], truth, task))
         task = task.adjusted(held_out, outputs[best])
     features = Features.fit(rows, most)
-    return features, fit_one(features.transform(rows), targets, best), task
+    return features, fit_one(features.transform(rows), targets, best, rows.weight), task
 
 
 def _column_loss(outputs: FloatArray, targets: Targets, task: Task) -> float:
@@ -233,24 +233,24 @@ def _column_loss(outputs: FloatArray, targets: Targets, task: Task) -> float:
     return float(np.square(outputs - targets).mean())
 
 
-def _one_vs_rest(matrix: csr_matrix, targets: Targets, strength: float) -> Linear:
+def _one_vs_rest(matrix: csr_matrix, targets: Targets, strength: float, weights: Sequence[float] | None) -> Linear:
     """Logistic regression for each column of zeros and ones; a column of one value has a bias alone."""
     from sklearn.linear_model import LogisticRegression
 
-    weights = np.zeros((targets.shape[1], matrix.shape[1]), dtype=np.float32)
+    table = np.zeros((targets.shape[1], matrix.shape[1]), dtype=np.float32)
     shares = targets.mean(axis=0, dtype=np.float64).clip(1e-4, 1 - 1e-4)
     bias = np.log(shares / (1 - shares))
     for k, column in enumerate(targets.T):
         if len(np.unique(column)) == 2:
-            model = LogisticRegression(C=strength, solver="liblinear").fit(matrix, column)
-            weights[k], bias[k] = model.coef_[0], model.intercept_[0]
-    return Linear(weights, bias, "one-vs-rest")
+            model = LogisticRegression(C=strength, solver="liblinear").fit(matrix, column, sample_weight=weights)
+            table[k], bias[k] = model.coef_[0], model.intercept_[0]
+    return Linear(table, bias, "one-vs-rest")
 
 
-def _ridge(matrix: csr_matrix, targets: Targets, penalty: float) -> Linear:
+def _ridge(matrix: csr_matrix, targets: Targets, penalty: float, weights: Sequence[float] | None) -> Linear:
     from sklearn.linear_model import Ridge
 
-    model = Ridge(alpha=penalty, solver="sparse_cg").fit(matrix, targets)
+    model = Ridge(alpha=penalty, solver="sparse_cg").fit(matrix, targets, sample_weight=weights)
     return Linear(np.atleast_2d(model.coef_).astype(np.float32), np.atleast_1d(model.intercept_).astype(np.float64), "ridge")
 
 

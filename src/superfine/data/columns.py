@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,6 +77,7 @@ class ColumnChoice:
     group: str | None
     found: bool
     left_out: tuple[str, ...] = ()
+    weight: str | None = None
 
     def describe(self) -> str:
         parts = [f"text = {' + '.join(self.text)}"]
@@ -85,6 +87,8 @@ class ColumnChoice:
             parts.append(f"label = {' + '.join(self.label)}")
         if self.group:
             parts.append(f"group = {self.group}")
+        if self.weight:
+            parts.append(f"weight = {self.weight}")
         return ", ".join(parts) + (" (found by content)" if self.found else "")
 
 
@@ -94,6 +98,7 @@ def choose_columns(
     text_pair: str | None = None,
     label: Sequence[str] | None = None,
     group: str | None = None,
+    weight: str | None = None,
     *,
     needs_label: bool = True,
 ) -> ColumnChoice:
@@ -101,13 +106,14 @@ def choose_columns(
 
     Raises DataError that lists the columns when a named one is absent or nothing looks like text or label.
     """
-    _refuse_doubled([*(text or []), text_pair, *(label or []), group])
+    _refuse_doubled([*(text or []), text_pair, *(label or []), group, weight])
     texts = tuple(_named(table, name) for name in text) if text else ()
     pair = _named(table, text_pair) if text_pair is not None else None
     grouped = _named(table, group) if group is not None else None
     labelled = tuple(_named(table, name) for name in label) if label and (needs_label or has_columns(table, label)) else ()
     found = not texts or (needs_label and not labelled)
-    taken = {*texts, pair, grouped}
+    weighted = _named(table, weight) if weight is not None else None
+    taken = {*texts, pair, grouped, weighted}
     if not labelled and needs_label:
         labelled = _find_labels(table, [c for c in table.columns if c not in taken])
     left_out: tuple[str, ...] = ()
@@ -115,7 +121,7 @@ def choose_columns(
         taken |= {*labelled}
         texts = (_find_text(table, [c for c in table.columns if c not in taken]),)
         left_out = _other_texts(table, [c for c in table.columns if c not in {*taken, *texts}], texts[0]) if needs_label else ()
-    return ColumnChoice(texts, pair, labelled, grouped, found, left_out)
+    return ColumnChoice(texts, pair, labelled, grouped, found, left_out, weighted)
 
 
 def _refuse_doubled(named: Sequence[str | None]) -> None:
@@ -123,7 +129,8 @@ def _refuse_doubled(named: Sequence[str | None]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise DataError(
-            f'The column "{doubled[0]}" is named for two purposes.', "Text, text pair, label and group must be different columns."
+            f'The column "{doubled[0]}" is named for two purposes.',
+            "Text, text pair, label, group and weight must be different columns.",
         )
 
 
@@ -272,6 +279,24 @@ def label_values(table: Table, choice: ColumnChoice) -> list[str]:
     return _labels(table.columns, choice.label) if choice.label else []
 
 
+def _weights(table: Table, name: str) -> list[float]:
+    """Raises DataError for what is no number from 0 on, with its row."""
+    found: list[float] = []
+    for row, cell in zip(table.row.tolist(), table.columns[name], strict=True):
+        try:
+            value = float(cell)
+        except ValueError:
+            value = -1.0
+        if not (math.isfinite(value) and value >= 0):
+            raise DataError(
+                f'{table.source}: row {row} has the weight "{cell}" in the column "{name}".', "A weight is a number, 0 or more."
+            )
+        found.append(value)
+    if found and not any(found):
+        raise DataError(f'{table.source}: every weight in the column "{name}" is 0.', "Is it the right column?")
+    return found
+
+
 def to_examples(
     table: Table, choice: ColumnChoice, *, keep_all: bool = False, keep_unlabelled: bool = False, lists: bool = False
 ) -> tuple[Examples, Dropped]:
@@ -292,6 +317,7 @@ def to_examples(
         text_pair=columns[choice.text_pair] if choice.text_pair else None,
         label=_labels(columns, choice.label) if choice.label else None,
         group=columns[choice.group] if choice.group else None,
+        weight=_weights(table, choice.weight) if choice.weight else None,
         source=table.source,
         columns=columns,
     )

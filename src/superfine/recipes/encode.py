@@ -34,15 +34,15 @@ def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:
     """Tokenise the training and validation parts, or take their tokens from the cache."""
-    started = time.perf_counter()
+    started, task = time.perf_counter(), parts.task
     counter = Counter(reporter, len(parts.train) + len(parts.validation))
     encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)
     if was_cached:
         reporter.note("The same texts were encoded before: their tokens are read from disk.")
     validation = encoder.encode(parts.validation, counter)
     return EncodedParts(
-        Part(encoded, parts.task.targets(parts.train, encoded)),
-        Part(validation, parts.task.targets(parts.validation, validation)),
+        Part(encoded, task.targets(parts.train, encoded), task.row_weights(config.training.class_weights, parts.train)),
+        Part(validation, task.targets(parts.validation, validation)),
         _count_tokens(encoder, parts.test),
         time.perf_counter() - started,
     )

@@ -88,7 +88,7 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
     backbone.network.to(default_device())
     backbone.pack_if_sound()
-    return Model(backbone, task.weighted(config.training.class_weights, task.gold(parts.train)), encoder)
+    return Model(backbone, task, encoder)
 
 
 def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
@@ -192,6 +192,7 @@ def _identity(encoded: EncodedParts, config: RunConfig) -> str:
     digest = hashlib.sha256()
     for part in (encoded.train, encoded.validation):
         digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes() + part.targets.tobytes())
+        digest.update(b"" if part.weights is None else part.weights.tobytes())
     settings = config.model_dump(mode="json")
     settings["training"].pop("time_limit")
     settings.pop("track")

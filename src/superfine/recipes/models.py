@@ -169,7 +169,7 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
         config.training, TrainingData(len(parts.train), parts.task.size, tokens), model.backbone.network.config.hidden_size
     )
     settings = config.training.model_copy(update=vars(recipe))
-    part = Part(encoded, parts.task.targets(some, encoded))
+    part = Part(encoded, parts.task.targets(some, encoded), parts.task.row_weights(config.training.class_weights, some))
     speed = measure_speed(TrainingState(model, part, validation_of(some, part), settings, config.seed))
     validating = len(parts.validation) * tokens / speed.scored_tokens_per_second
     return recipe.epochs * (len(parts.train) * tokens / speed.trained_tokens_per_second + validating)

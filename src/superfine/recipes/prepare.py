@@ -70,6 +70,7 @@ def prepare(
     rows = _choose_rows(tables, config)
     task = _learn_task(rows, config)
     task.chosen_by(config.training.choose_by)
+    task.class_weights(config.training.class_weights, task.spelled(rows.given["train"]))
     config = _with_defaults_of(task, config)
     parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
     return _with_model(parts, None if reporter is None else reporter.note)
@@ -136,7 +137,7 @@ def _read(source: DataSource, options: ReadOptions, reporter: Reporter | None) -
 def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
     """The rows of every table and what they are for, by the columns that are named or found in the training table."""
     settings = config.data
-    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group)
+    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group, settings.weight)
     task, line = choose_task(config.task.name, label_values(tables["train"], columns), len(columns.label))
     rows, dropped = to_examples(tables["train"], columns, keep_unlabelled=task.reads_empty, lists=task.reads_lists)
     _refuse_unusable(rows, columns)
@@ -185,6 +186,7 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
         scored = scored_positions(test, task, ignore_unknown=settings.ignore_unknown_labels)
     columns = rows.columns
     found = {"text": list(columns.text), "text_pair": columns.text_pair, "label": list(columns.label), "group": columns.group}
+    found["weight"] = columns.weight
     return Parts(
         train=train,
         validation=validation,
@@ -230,7 +232,8 @@ def _unseen_characters(table: Table, label: Sequence[str]) -> list[str]:
 
 def _same_columns(table: Table, columns: ColumnChoice) -> ColumnChoice:
     group = columns.group if columns.group in table.columns else None
-    return choose_columns(table, columns.text, columns.text_pair, columns.label, group)
+    weight = columns.weight if columns.weight in table.columns else None
+    return choose_columns(table, columns.text, columns.text_pair, columns.label, group, weight)
 
 
 def _texts_left_out(table: Table, columns: ColumnChoice) -> tuple[str, ...]:

@@ -261,6 +261,7 @@ def write_outputs(
 
 def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
     """What was chosen by rule, not by the user."""
+    weights = parts.task.class_weights(parts.config.training.class_weights, parts.train)
     return {
         "precision": result.precision,
         "batch_size": result.recipe.batch_size,
@@ -270,7 +271,9 @@ def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:
         "threads": result.threads,
         "max_length": model.max_length,
         "cleaning": list(STEPS) if parts.config.data.cleaning else [],
+        "gradient_accumulation": result.progress.gradient_accumulation,
         "task": model.task.name,
+        "class_weights": None if weights is None else weights.tolist(),
         **model.task.choices(),
     }
 

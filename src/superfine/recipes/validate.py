@@ -16,8 +16,7 @@ def validation_of(examples: Examples, part: Part, choose_by: str | None = None) 
 
         outputs = model.outputs(part.encoded)
         task = model.task.adjusted(examples, outputs)
-        losses, weights = task.loss(torch.from_numpy(outputs), torch.from_numpy(part.targets))
-        loss = losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+        loss = task.loss(torch.from_numpy(outputs), torch.from_numpy(part.targets)).mean()
         score = task.single_scores[task.chosen_by(choose_by)]
         statistics = task.statistics(examples, task.decode(examples, outputs, part.encoded))
         value, error = with_standard_error(statistics, score)

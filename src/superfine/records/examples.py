@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from superfine.records.arrays import IntArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Examples:
     """Texts, and what is known of them: one column per field, all of length n.
 
     `row` points back into the user's file: the number a spreadsheet shows (the header is row 1), or the line of a JSONL file.
+    `weight` says how much a row counts in training.
     `columns` are the columns of the file as they were read, for the table of predictions.
     """
 
@@ -24,6 +27,7 @@ class Examples:
     text_pair: list[str] | None = None
     label: list[str] | None = None
     group: list[str] | None = None
+    weight: list[float] | None = None
     source: str = ""
     columns: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -33,7 +37,7 @@ class Examples:
     def take(self, indices: Sequence[int] | IntArray) -> Self:
         """The examples at `indices`, in that order."""
 
-        def pick(column: list[str] | None) -> list[str] | None:
+        def pick(column: list[T] | None) -> list[T] | None:
             return None if column is None else [column[i] for i in indices]
 
         return replace(
@@ -43,6 +47,7 @@ class Examples:
             text_pair=pick(self.text_pair),
             label=pick(self.label),
             group=pick(self.group),
+            weight=pick(self.weight),
             columns={name: [column[i] for i in indices] for name, column in self.columns.items()},
         )
 
@@ -58,7 +63,7 @@ class Examples:
     def joined(self, other: Self) -> Self:
         """These examples and then those of `other`, without the columns of the file."""
 
-        def both(a: list[str] | None, b: list[str] | None) -> list[str] | None:
+        def both(a: list[T] | None, b: list[T] | None) -> list[T] | None:
             return None if a is None or b is None else a + b
 
         return replace(
@@ -68,5 +73,6 @@ class Examples:
             text_pair=both(self.text_pair, other.text_pair),
             label=both(self.label, other.label),
             group=both(self.group, other.group),
+            weight=both(self.weight, other.weight),
             columns={},
         )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from superfine import metrics
 from superfine.data.labels import Spelling, label_order, repr_label
-from superfine.errors import DataError
+from superfine.errors import ConfigError, DataError
+from superfine.names import did_you_mean
 from superfine.records import (
     SHARE,
     Choices,
@@ -28,7 +29,7 @@ from superfine.records import (
     Statistics,
     Totals,
 )  # fmt: skip
-from superfine.tasks.task import Shown, Targets, Task, labels_of, rows_by_label
+from superfine.tasks.task import Shown, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -75,16 +76,15 @@ class Classification(Task):
     """Softmax classification over K named classes.
 
     labels: the class names as they stand in the file, sorted (as numbers where all are numbers).
-    class_weights: (K,) factors on the loss of each class, or None. spelling: which labels of a file mean which class.
+    spelling: which labels of a file mean which class.
     """
 
     name = "classification"
     main = "accuracy"
     regularisers = {"label_smoothing": {"amount": 0.1}}
 
-    def __init__(self, labels: Sequence[str], class_weights: FloatArray | None = None, spelling: Spelling | None = None) -> None:
+    def __init__(self, labels: Sequence[str], spelling: Spelling | None = None) -> None:
         self._labels = tuple(labels)
-        self.class_weights = class_weights
         self.spelling = Spelling.of_classes(self._labels) if spelling is None else spelling
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
@@ -190,23 +190,25 @@ class Classification(Task):
             )
         return ""
 
-    def weighted(self, class_weights: str, targets: Targets) -> Self:
-        weights = chosen_weights(class_weights, targets, len(self.labels))
-        return type(self)(self.labels, weights, self.spelling)
+    def class_weights(self, setting: str | Mapping[str, float], examples: Examples) -> FloatArray | None:
+        if isinstance(setting, str):
+            return chosen_weights(setting, self.gold(examples), len(self.labels))
+        unknown = [name for name in setting if self.spelling.of(name) not in self._ids]
+        if unknown:
+            raise ConfigError(
+                f'training.class_weights: there is no class "{unknown[0]}".{did_you_mean(unknown[0], self.labels)}',
+                f"Classes: {', '.join(self.labels[:20])}.",
+            )
+        weights = np.ones(len(self.labels))
+        for name, weight in setting.items():
+            weights[self._ids[self.spelling.of(name)]] = weight
+        return weights
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(n,) cross-entropy in nats of (n, K) logits against (n,) class ids, and the weights of their classes."""
-        import torch
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(n,) cross-entropy in nats of (n, K) logits against (n,) class ids."""
         from torch.nn import functional as F
 
-        losses = F.cross_entropy(outputs, targets, reduction="none")
-        if self.class_weights is None:
-            return losses, None
-        return losses, torch.as_tensor(self.class_weights, dtype=losses.dtype, device=losses.device)[targets]
-
-    def choices(self) -> dict[str, Any]:
-        weights = self.class_weights
-        return {"class_weights": None if weights is None else weights.tolist(), **super().choices()}
+        return F.cross_entropy(outputs, targets, reduction="none")
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
         """Softmax in float64: (n, K) logits to class probabilities."""

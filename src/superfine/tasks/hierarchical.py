@@ -44,11 +44,10 @@ class Hierarchical(Classification):
     def __init__(
         self,
         labels: Sequence[str],
-        class_weights: FloatArray | None = None,
         spelling: Spelling | None = None,
         separator: str = SEPARATORS[0],
     ) -> None:
-        super().__init__(labels, class_weights, spelling)
+        super().__init__(labels, spelling)
         self.separator = separator
         self.levels = levels_of(self.labels, separator)
 
@@ -75,7 +74,7 @@ class Hierarchical(Classification):
             )
         paths = [path_of(label, separator) for label in labels]
         usual = Classification.learn(replace(examples, label=paths), merges=merges)
-        return cls(usual.labels, None, usual.spelling, separator)
+        return cls(usual.labels, usual.spelling, separator)
 
     def facts(self) -> dict[str, Any]:
         return super().facts() | {"separator": self.separator}
@@ -83,7 +82,7 @@ class Hierarchical(Classification):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         usual = Classification.from_facts(facts)
-        return cls(usual.labels, None, usual.spelling, str(facts.get("separator") or SEPARATORS[0]))
+        return cls(usual.labels, usual.spelling, str(facts.get("separator") or SEPARATORS[0]))
 
     @property
     def shown(self) -> Shown:
@@ -117,15 +116,11 @@ class Hierarchical(Classification):
     def gold(self, examples: Examples) -> IntArray:
         return super().gold(self._as_paths(examples))
 
-    def weighted(self, class_weights: str, targets: Any) -> Self:
-        weights = super().weighted(class_weights, targets).class_weights
-        return type(self)(self.labels, weights, self.spelling, self.separator)
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(n,) the mean over the levels of each path, and the weights of the paths."""
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(n,) the mean over the levels of each path, in nats."""
         import torch
 
-        usual, weights = super().loss(outputs, targets)
+        usual = super().loss(outputs, targets)
         logs = torch.log_softmax(outputs, dim=-1)
         total, counts = usual, torch.ones_like(usual)
         for level, ends in zip(self.levels[:-1], self.levels[1:], strict=True):
@@ -136,7 +131,7 @@ class Hierarchical(Classification):
             goes_on = torch.as_tensor([a != b for a, b in zip(level, ends, strict=True)], device=outputs.device)[targets]
             total = total + part * goes_on
             counts = counts + goes_on
-        return total / counts, weights
+        return total / counts
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
         return replace(super().decode(examples, outputs), levels=self.levels)

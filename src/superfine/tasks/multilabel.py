@@ -224,11 +224,11 @@ class MultiLabel(Task):
         rarest = order[gold[:, order].argmax(axis=1)]
         return np.where(gold.any(axis=1), rarest, len(self._labels)).astype(np.int64)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(n,) the binary cross-entropies in nats of (n, K) logits against (n, K) zeros and ones, summed over labels."""
         from torch.nn import functional as F
 
-        return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none").sum(dim=-1), None
+        return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none").sum(dim=-1)
 
     def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
         """With thresholds that give these rows a high F1."""

@@ -47,11 +47,10 @@ class Ordinal(Classification):
     def __init__(
         self,
         labels: Sequence[str],
-        class_weights: FloatArray | None = None,
         spelling: Spelling | None = None,
         softness: float = SOFTNESS,
     ) -> None:
-        super().__init__(labels, class_weights, spelling)
+        super().__init__(labels, spelling)
         self.softness = softness
 
     @classmethod
@@ -82,7 +81,7 @@ class Ordinal(Classification):
                     f"The order of grades lacks: {', '.join(missing[:5])}.",
                     f"Name all of them: --set 'task.options.order=[{', '.join([*map(str, options.order), *missing[:5]])}]'",
                 )
-            return cls(list(map(str, options.order)), None, spelling, options.softness)
+            return cls(list(map(str, options.order)), spelling, options.softness)
         if not all(map(NUMBER.fullmatch, found)):
             raise DataError(
                 f"Grades need an order, and these are no numbers: {', '.join(found[:5])}.",
@@ -90,7 +89,7 @@ class Ordinal(Classification):
             )
         if len(found) < 2:
             raise DataError(f'The training part holds only the grade "{found[0]}".', "Is the label column the right one?")
-        return cls(found, None, Spelling.of_classes(found, merges=merges), options.softness)
+        return cls(found, Spelling.of_classes(found, merges=merges), options.softness)
 
     def facts(self) -> dict[str, Any]:
         return super().facts() | {"softness": self.softness}
@@ -130,21 +129,14 @@ class Ordinal(Classification):
             **super().scores,
         }
 
-    def weighted(self, class_weights: str, targets: Any) -> Self:
-        task = super().weighted(class_weights, targets)
-        task.softness = self.softness
-        return task
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(n,) cross-entropy in nats of (n, K) logits against the softened grades, and the weights of the grades."""
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(n,) cross-entropy in nats of (n, K) logits against the softened grades."""
         import torch
 
         places = torch.arange(outputs.shape[1], device=outputs.device)
         distance = (places[None] - targets[:, None]).abs().to(outputs.dtype)
         soft = torch.softmax(-distance / max(self.softness, 1e-6), dim=-1)
-        losses = -(soft * torch.log_softmax(outputs, dim=-1)).sum(dim=-1)
-        _, weights = super().loss(outputs, targets)
-        return losses, weights
+        return -(soft * torch.log_softmax(outputs, dim=-1)).sum(dim=-1)
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
         probabilities = super().decode(examples, outputs).probabilities

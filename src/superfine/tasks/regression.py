@@ -190,9 +190,9 @@ class Regression(Task):
         ends = np.unique(np.quantile(values, np.linspace(0, 1, N_STRATA + 1)[1:-1]))
         return np.searchsorted(ends, values).astype(np.int64)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(n,) squared differences of (n, 1) outputs and targets."""
-        return (outputs - targets.to(outputs.dtype)).square().sum(dim=-1), None
+        return (outputs - targets.to(outputs.dtype)).square().sum(dim=-1)
 
     def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
         """With the half width of an interval that holds 95 % of further rows like these (split conformal prediction, Lei et al.

@@ -208,17 +208,29 @@ class Task(ABC):
         """(n, ...) what `loss` compares outputs with. encoded: as tokens, for tasks that answer by token."""
         return self.gold(examples)
 
-    def weighted(self, class_weights: str, targets: Targets) -> Self:
-        """The task with the class weights of the setting `training.class_weights`. Raises ConfigError where it has no classes."""
-        if class_weights == "balanced":
+    def class_weights(self, setting: str | Mapping[str, float], examples: Examples) -> FloatArray | None:
+        """(K,) factors on the loss of the rows of each class, for `training.class_weights`, or None: all alike.
+
+        Raises ConfigError where there are no classes, and for names of none.
+        """
+        if setting not in ("auto", "none"):
             raise ConfigError(
                 f"training.class_weights is of classes, and the task {self.name} has none.", "Leave it out, or set it to none."
             )
-        return self
+        return None
+
+    def row_weights(self, setting: str | Mapping[str, float], examples: Examples) -> FloatArray | None:
+        """(n,) how much each row counts in training: its own weight times that of its class, or None: all alike."""
+        by_class = self.class_weights(setting, examples)
+        weights = None if by_class is None else by_class[self.gold(examples)]
+        if examples.weight is None:
+            return weights
+        own = np.asarray(examples.weight, dtype=np.float64)
+        return own if weights is None else own * weights
 
     @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(n,) the loss of each row of (n, n_outputs), in nats where it is a likelihood, and (n,) their weights, or None."""
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(n,) the loss of each row of (n, n_outputs), in nats where it is a likelihood."""
 
     def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
         """The task with what it learns of validation rows once the weights are fitted: thresholds, residuals."""

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from superfine.backbones.batch import Batch, collate
-from superfine.backbones.memory import reuse_freed_memory
+from superfine.backbones.memory import give_back, reuse_freed_memory
 from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
 from superfine.errors import ConfigError, is_out_of_memory
 from superfine.model import Model
-from superfine.records import IntArray
+from superfine.records import FloatArray, IntArray
 from superfine.tasks.task import Targets
 from superfine.training.clock import Clock, StopReason
 from superfine.training.objective import GradientStep, Objective, Outcome, compose
@@ -34,10 +34,11 @@ from superfine.training.weights import MasterWeights
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded texts and what they are to become: (n, ...) targets of the task."""
+    """Encoded texts and what they are to become: (n, ...) targets of the task. weights: (n,) how much each counts, or None."""
 
     encoded: Encoded
     targets: Targets
+    weights: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -72,6 +73,7 @@ class Listener(Protocol):
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None: ...
     def on_epoch(self, record: EpochRecord, is_kept: bool) -> None: ...
+    def note(self, message: str) -> None: ...
 
 
 @dataclass
@@ -89,6 +91,7 @@ class Progress:
     history: list[EpochRecord] = field(default_factory=list)
     kept_epoch: int = -1
     finished: bool = False
+    gradient_accumulation: int = 1
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -128,7 +131,7 @@ class TrainingState:
         self.weights = MasterWeights(model.backbone, self.dtype, rows)
         embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
         self.optimiser = Optimiser(self.weights, embedding, model.backbone.head_parameters, settings, self.recipe.learning_rate)
-        self.progress = Progress()
+        self.progress = Progress(gradient_accumulation=settings.gradient_accumulation)
         self.kept: dict[str, Tensor] = {}
 
     @property
@@ -210,7 +213,7 @@ def _train_epoch(
         if (reason := clock.stop_reason()) is not None:
             return reason
         start = state.progress.step_in_epoch * size
-        loss, texts, tokens = _train_step(state, order[start : start + size], clock)
+        loss, texts, tokens = _train_step(state, order[start : start + size], clock, listener)
         state.progress.total_seconds = before + time.perf_counter() - started
         listener.on_step(state.progress.step, state.n_steps, loss, texts, tokens)
         if on_checkpoint is not None:
@@ -218,34 +221,81 @@ def _train_epoch(
     return None
 
 
-def _train_step(state: TrainingState, indices: IntArray, clock: Clock) -> tuple[float, int, int]:
+def _train_step(
+    state: TrainingState, indices: IntArray, clock: Clock, listener: Listener | None = None
+) -> tuple[float, int, int]:
     """One optimiser step on the texts at `indices`. Returns the loss, the texts and the tokens."""
     started = time.perf_counter()
     progress, settings = state.progress, state.settings
-    batch = collate(state.train.encoded, indices, state.train.targets).to(state.model.backbone.device)
     share = max(progress.step / state.n_steps, clock.spent_share())
-    outcome = obtain_gradients(state, batch)
+    whole, tokens = batch_gradients(state, indices, listener)
     state.optimiser.step(rate_factor(share + 0.5 / state.n_steps, settings.warmup_ratio))
     state.weights.publish()
     progress.step += 1
     progress.step_in_epoch += 1
-    loss = float(outcome.loss.detach())
+    loss = float(whole)
     if not math.isfinite(loss):
         raise ConfigError(
             f"The loss is {loss} at step {progress.step}: training has diverged.",
             f"Lower training.learning_rate (it is {state.recipe.learning_rate:g}), or use --set training.precision=float32.",
         )
     progress.epoch_loss += loss
-    progress.texts += batch.n_texts
-    progress.tokens += batch.n_tokens
+    progress.texts += len(indices)
+    progress.tokens += tokens
     progress.step_seconds += time.perf_counter() - started
-    return loss, batch.n_texts, batch.n_tokens
+    return loss, len(indices), tokens
 
 
-def obtain_gradients(state: TrainingState, batch: Batch) -> Outcome:
-    """The passes of one step: afterwards the masters hold the gradients."""
-    outcome = state.gradient_step(state.model, batch, state.objective, _backward)
-    state.weights.collect_gradients()
+def batch_gradients(state: TrainingState, indices: IntArray, listener: Listener | None = None) -> tuple[Tensor, int]:
+    """The gradients of the texts at `indices`, in as many parts as memory needs, with their loss and their tokens."""
+    while (found := _in_parts(state, indices)) is None:
+        _halve_parts(state, listener)
+    return found
+
+
+def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | None:
+    """The gradients of a batch, part by part, with its loss and its tokens; None where memory ran out and smaller parts remain.
+
+    A part counts as its texts do, so the parts together give what the whole batch gives, within rounding and but for dropout.
+    """
+    weights = state.train.weights
+    parts = np.array_split(indices, min(state.progress.gradient_accumulation, len(indices)))
+    counts = [float(len(part)) if weights is None else float(weights[part].sum()) for part in parts]
+    losses: list[Tensor] = []
+    tokens = 0
+    try:
+        for part, count in zip(parts, counts, strict=True):
+            batch = collate(state.train.encoded, part, state.train.targets, weights).to(state.model.backbone.device)
+            tokens += batch.n_tokens
+            if count:  # rows without weight teach nothing
+                outcome = obtain_gradients(state, batch, count / sum(counts), add=bool(losses))
+                losses.append(outcome.loss.detach() * (count / sum(counts)))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or len(parts) >= len(indices):
+            raise
+        return None
+    return torch.stack(losses).sum() if losses else torch.zeros(()), tokens
+
+
+def _halve_parts(state: TrainingState, listener: Listener | None) -> None:
+    """From now on parts of half the size."""
+    state.model.backbone.network.zero_grad(set_to_none=True)
+    state.optimiser.zero_grad()
+    give_back()
+    state.progress.gradient_accumulation *= 2
+    if listener is not None:
+        n = state.progress.gradient_accumulation
+        listener.note(f"Memory ran out: a batch is computed in {n} parts from now on, with the same result.")
+
+
+def obtain_gradients(state: TrainingState, batch: Batch, share: float = 1.0, *, add: bool = False) -> Outcome:
+    """The passes of one batch: afterwards the masters hold the gradients.
+
+    share: of the loss that counts. add: to the gradients that the masters hold.
+    """
+    backward = _backward if share == 1.0 else lambda loss: _backward(share * loss)
+    outcome = state.gradient_step(state.model, batch, state.objective, backward)
+    state.weights.collect_gradients(add=add)
     return outcome
 
 

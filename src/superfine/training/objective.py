@@ -66,8 +66,7 @@ def supervised(model: Model, batch: Batch) -> Outcome:
     if batch.targets is None:
         raise ValueError("the batch has no targets")
     logits = model.logits(batch)
-    losses, weights = model.task.loss(logits, batch.targets)
-    return Outcome(losses, logits, weights)
+    return Outcome(model.task.loss(logits, batch.targets), logits, batch.weights)
 
 
 def plain_step(model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:

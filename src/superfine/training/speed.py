@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from superfine.backbones.batch import collate
-from superfine.training.loop import TrainingState, epoch_order, obtain_gradients
+from superfine.training.loop import TrainingState, batch_gradients, epoch_order
 
 PROBE_BATCHES = 2
 
@@ -32,13 +33,14 @@ def measure_speed(state: TrainingState) -> Speed:
         network.train()
         for i in range(1 + PROBE_BATCHES):
             indices = order[i * size : (i + 1) * size] if (i + 1) * size <= len(order) else order[:size]
-            batch = collate(state.train.encoded, indices, state.train.targets).to(device)
             started = _now(device)
-            obtain_gradients(state, batch)
+            _, n_tokens = batch_gradients(state, indices)
             if i:  # the first one warms up
                 trained += _now(device) - started
-                tokens += batch.n_tokens
+                tokens += n_tokens
         network.eval()
+        some = np.array_split(indices, min(state.progress.gradient_accumulation, len(indices)))[0]
+        batch = collate(state.train.encoded, some).to(device)
         with torch.no_grad():
             started = _now(device)
             state.model.logits(batch)

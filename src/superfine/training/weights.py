@@ -76,15 +76,22 @@ class MasterWeights:
             start = stop
         return found
 
-    def collect_gradients(self) -> None:
-        """Move the gradients of rounded parameters to their masters, in float32. Where there is none it is zero."""
+    def collect_gradients(self, *, add: bool = False) -> None:
+        """Move the gradients of rounded parameters to their masters, in float32. Where there is none it is zero.
+
+        add: to those of earlier parts of the batch.
+        """
         if not self._rounded:
             return
         with torch.no_grad():
-            if any(p.grad is None for p in self._rounded):
+            if not add and any(p.grad is None for p in self._rounded):
                 self._all_gradients.zero_()
             given = [(buffer, p.grad) for buffer, p in zip(self._buffers, self._rounded, strict=True) if p.grad is not None]
-            torch._foreach_copy_([buffer for buffer, _ in given], [gradient for _, gradient in given])
+            buffers, gradients = [buffer for buffer, _ in given], [gradient for _, gradient in given]
+            if add:
+                torch._foreach_add_(buffers, gradients)
+            else:
+                torch._foreach_copy_(buffers, gradients)
         for parameter in self._rounded:
             parameter.grad = None
         for span, gradient in self._spans:

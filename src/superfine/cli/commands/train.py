@@ -45,6 +45,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
     "--label", multiple=True, metavar="COLUMN", help="Label column; repeat it for several. Absent: found by name and content."
 )
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
+@click.option("--weight", metavar="COLUMN", help="Column of numbers: how much a row counts in training.")
 @click.option("--task", metavar="NAME", help=f"What is learned: {', '.join(TASKS)}.  [default: auto, by the labels]")
 @click.option(
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
@@ -73,8 +74,8 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @json_option
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
-    label: tuple[str, ...], group: str | None, task: str | None, model: str | None, out: Path | None, force: bool,
-    config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None,
+    label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, out: Path | None,
+    force: bool, config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None,
     strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool,
     **reading: str | None,
 ) -> None:  # fmt: skip
@@ -94,6 +95,7 @@ def train(
 
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
+        "data.weight": weight,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
         "track": list(track) or None,

@@ -7,6 +7,7 @@ REGULARISERS = NameTable(
     {
         "label_smoothing": "superfine.training.regularisers.label_smoothing:LabelSmoothing",
         "r_drop": "superfine.training.regularisers.r_drop:RDrop",
+        "focal": "superfine.training.regularisers.focal:Focal",
         "fgm": "superfine.training.regularisers.fgm:FGM",
     },
 )
