@@ -7,6 +7,7 @@ with K, not with K squared.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ TITLES = {
     "macro_recall": Title("Macro recall", "macro recall"),
     "mcc": Title("Matthews correlation", "Matthews corr.", "number"),
     "roc_auc": Title("ROC AUC", "ROC AUC"),
+    "calibration_error": Title("Calibration error", "calibration error", "number"),
     "log_loss": Title("Log loss", "log loss", "number"),
 }
 """By the names that `metrics.json` uses."""
@@ -164,3 +166,26 @@ def _weighted_ranks(values: FloatArray, weights: FloatArray) -> FloatArray:
     counts[:] = np.add.reduceat(weights[:, order], starts, axis=1)
     upto = np.cumsum(counts, axis=1)
     return np.asarray((upto - (counts - 1) / 2)[:, group])
+
+
+N_BINS = 15
+MOST_BINNED = 20_000
+"""About so many rows, evenly spread, are enough to tell a calibration error by."""
+
+
+def calibration_error(columns: Mapping[str, FloatArray], weights: FloatArray) -> FloatArray:
+    """(B,) how far confidence and accuracy are apart: the root of the mean square over 15 bins of equal size, without what chance
+    adds (Kumar, Liang and Ma 2019, the debiased estimator); 0 where chance explains it all.
+
+    columns: `confidence` and `right`, (n,) each. weights: (B, n) how often each resample holds each row.
+    """
+    every = max(1, len(columns["right"]) // MOST_BINNED)
+    confidence, right, weights = columns["confidence"][::every], columns["right"][::every], weights[:, ::every]
+    place = np.argsort(np.argsort(confidence, kind="stable"), kind="stable")
+    bins = np.minimum(place * N_BINS // max(1, len(confidence)), N_BINS - 1)
+    member = np.eye(N_BINS)[bins]
+    n, hits, sure = (weights @ (member * values[:, None]) for values in (np.ones(len(right)), right, confidence))
+    size = np.maximum(n, 1.0)
+    accuracy, gap = hits / size, hits / size - sure / size
+    squares = np.where(n > 1, gap**2 - accuracy * (1 - accuracy) / np.maximum(n - 1, 1), 0.0)
+    return np.asarray(np.sqrt(np.maximum((n * squares).sum(axis=1) / np.maximum(n.sum(axis=1), 1), 0.0)))

@@ -199,7 +199,8 @@ def test_five_thousand_classes_stay_under_100_mb_and_30_seconds():
         "hits": _one_hot(true, k, where=true == said), "support": _one_hot(true, k), "predicted": _one_hot(said, k),
         "log_loss": np.ones(n), "rows": np.ones(n),
     }  # fmt: skip
-    statistics = type(statistics)(sums, {}, statistics.labels)
+    columns = {"confidence": np.full(n, 0.5), "right": (true == said).astype(float)}
+    statistics = type(statistics)(sums, columns, statistics.labels)
     tracemalloc.start()
     started = time.perf_counter()
     evaluation = evaluate(statistics, scores)

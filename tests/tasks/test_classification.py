@@ -6,8 +6,10 @@ import torch
 from torch.nn import functional as F
 
 from superfine.errors import ConfigError, DataError
+from superfine.evaluation.evaluate import evaluate
+from superfine.metrics import calibration_error
 from superfine.records import Examples
-from superfine.tasks.classification import Classification, chosen_weights
+from superfine.tasks.classification import SCORES, Classification, choose_temperature, chosen_weights
 from superfine.training.objective import Outcome
 
 
@@ -76,3 +78,46 @@ def test_a_weight_for_a_class_that_is_none_is_refused():
     examples = Examples(row=np.arange(2), text=["", ""], label=["good", "bad"])
     with pytest.raises(ConfigError, match=r'no class "godo".*Did you mean "good"'):
         Classification(["bad", "good"]).class_weights({"godo": 2.0}, examples)
+
+
+def drawn(temperature, n=1500, seed=0):
+    """Logits whose softmax at that temperature is what the labels were drawn from."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, 4))
+    p = np.exp(logits / temperature)
+    cumulated = (p / p.sum(axis=1, keepdims=True)).cumsum(axis=1)
+    return logits, (rng.random((n, 1)) > cumulated).sum(axis=1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_the_temperature_is_found_folded_and_lowers_log_loss_and_calibration_error(temperature):
+    logits, true = drawn(temperature)
+    task = Classification(list("abcd"))
+    examples = Examples(row=np.arange(len(true)), text=[""] * len(true), label=[task.labels[k] for k in true])
+    adjusted = task.adjusted(examples, logits)
+    assert adjusted.temperature == pytest.approx(temperature, rel=0.1)
+    folded = adjusted.folded(shifted=True)
+    answers = folded.decode(examples, logits * adjusted.fold.factor)
+    np.testing.assert_allclose(answers.probabilities, adjusted.decode(examples, logits).probabilities)
+    scores = [evaluate(task.statistics(examples, a), SCORES).scores for a in (task.decode(examples, logits), answers)]
+    assert scores[1]["log_loss"].value < scores[0]["log_loss"].value
+    assert scores[1]["calibration_error"].value < 0.04 < scores[0]["calibration_error"].value
+    assert scores[1]["accuracy"].value == scores[0]["accuracy"].value
+    assert Classification.from_facts(folded.facts()).calibrated == pytest.approx(adjusted.temperature)
+    assert "were calibrated" in folded.shown.limits[1]
+
+
+def test_no_temperature_is_chosen_from_few_rows_or_where_nothing_is_to_gain():
+    logits, true = drawn(2.0, n=60)
+    assert choose_temperature(logits[:40], true[:40]) == 1.0
+    assert choose_temperature(np.zeros((60, 4)), true) == 1.0
+
+
+def test_calibration_error_is_zero_within_chance_and_large_where_confidence_lies():
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.3, 1.0, 3000)
+    honest = {"confidence": confidence, "right": (rng.random(3000) < confidence).astype(float)}
+    lying = {"confidence": np.minimum(confidence + 0.2, 1.0), "right": honest["right"]}
+    ones = np.ones((1, 3000))
+    assert calibration_error(honest, ones)[0] < 0.02
+    assert calibration_error(lying, ones)[0] == pytest.approx(np.sqrt(np.mean((lying["confidence"] - confidence) ** 2)), abs=0.03)

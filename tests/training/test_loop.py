@@ -378,6 +378,7 @@ def test_batch_size_epochs_and_rate_follow_classes_rows_and_width_where_they_are
     assert [usual_epochs(TrainingData(n, 2, 20)) for n in rows] == [10, 4, 2, 2]
     assert [usual_epochs(TrainingData(n, 2, 200)) for n in rows] == [9, 2, 2, 2], "long texts teach more"
     assert [usual_epochs(TrainingData(n, 77, 20)) for n in rows] == [10, 4, 3, 2], "many classes need more passes"
+    assert usual_epochs(TrainingData(2000, 151, 20)) == 5, "few rows for each of very many classes"
     assert usual_rate(384, 16) == pytest.approx(1e-4)
     assert usual_rate(768, 16) == pytest.approx(2.5e-5)
     assert usual_rate(384, 64) == pytest.approx(2e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +30,7 @@ from superfine.records import (
     Statistics,
     Totals,
 )  # fmt: skip
-from superfine.tasks.task import Shown, Task, labels_of, rows_by_label
+from superfine.tasks.task import Fold, Shown, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -60,6 +61,7 @@ SCORES: dict[str, Score] = {
     "weighted_f1": Mean(F1, OCCURS, {"support": 1.0}),
     "mcc": Function(_matthews, ("hits", "support", "predicted"), (-1.0, 1.0)),
     "log_loss": Ratio({"log_loss": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
+    "calibration_error": Ranking(lambda columns, weights: metrics.calibration_error(columns, weights), SHARE, rises=False),
     "precision": PRECISION,
     "recall": RECALL,
     "f1": F1,
@@ -68,6 +70,11 @@ SCORES: dict[str, Score] = {
 """By the names that `metrics.json` uses; the last four are by class. An undefined score of a class counts as 0 in a mean over
 classes."""
 
+FEWEST_CALIBRATED, N_FOLDS = 50, 5
+"""A temperature needs so many validation rows at least."""
+MOST_LOGITS = 2_000_000
+"""Of more, some rows are enough to choose it by."""
+TEMPERATURES = (0.1, 10.0)
 RARE_FACTOR = 10.0
 """Class weights `auto` begins to weigh when the largest class has over so many times the rows of the smallest."""
 
@@ -76,7 +83,8 @@ class Classification(Task):
     """Softmax classification over K named classes.
 
     labels: the class names as they stand in the file, sorted (as numbers where all are numbers).
-    spelling: which labels of a file mean which class.
+    spelling: which labels of a file mean which class. temperature: by which logits are divided; calibrated: by which those of the
+    output layer were divided before.
     """
 
     name = "classification"
@@ -85,6 +93,7 @@ class Classification(Task):
 
     def __init__(self, labels: Sequence[str], spelling: Spelling | None = None) -> None:
         self._labels = tuple(labels)
+        self.temperature, self.calibrated = 1.0, 1.0
         self.spelling = Spelling.of_classes(self._labels) if spelling is None else spelling
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
@@ -114,12 +123,15 @@ class Classification(Task):
             "labels": list(self.labels),
             "merge_labels": self.spelling.merges,
             "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
+            "calibrated": self.calibrated,
         }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         labels, merges, joined = different_names(facts), bool(facts.get("merge_labels")), facts.get("merged_labels", {})
-        return cls(labels, spelling=replace(Spelling.of_classes(labels, merges=merges), joined=joined))
+        task = cls(labels, spelling=replace(Spelling.of_classes(labels, merges=merges), joined=joined))
+        task.calibrated = float(facts.get("calibrated", 1.0))
+        return task
 
     @property
     def head(self) -> Head:
@@ -133,8 +145,10 @@ class Classification(Task):
             summary=summary,
             purpose=f"Tells {len(self.labels)} classes apart in text.",
             limits=(
-                "Every text gets one of the classes, even where none fits. The probabilities are the model's own and were not "
-                "calibrated.",
+                "Every text gets one of the classes, even where none fits.",
+                "The probabilities are the model's own: no temperature would have made those of the validation texts better."
+                if self.calibrated == 1.0
+                else f"The probabilities were calibrated on the validation texts, with a temperature of {self.calibrated:.3g}.",
             ),
             headline=("accuracy", "macro_f1", "mcc"),
             sections=("classes", "confusion"),
@@ -210,9 +224,26 @@ class Classification(Task):
 
         return F.cross_entropy(outputs, targets, reduction="none")
 
+    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+        """With the temperature that makes the probabilities of these rows best, where it does so by folds (Guo et al. 2017)."""
+        task = copy(self)
+        task.temperature = choose_temperature(outputs, self.gold(examples))
+        return task
+
+    @property
+    def fold(self) -> Fold | None:
+        if self.temperature == 1.0:
+            return None
+        return Fold(np.full(len(self.labels), 1 / self.temperature), np.zeros(len(self.labels)))
+
+    def folded(self, *, shifted: bool) -> Self:
+        task = copy(self)
+        task.temperature, task.calibrated = 1.0, self.calibrated * self.temperature
+        return task
+
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
         """Softmax in float64: (n, K) logits to class probabilities."""
-        return Choices(examples.row, self.labels, metrics.softmax(outputs))
+        return Choices(examples.row, self.labels, metrics.softmax(outputs / self.temperature))
 
     def statistics(self, examples: Examples, answers: Choices) -> Statistics:
         """What each answer adds: one hit, one text of its class, one text called so, its log loss in nats."""
@@ -229,7 +260,9 @@ class Classification(Task):
             "log_loss": metrics.log_losses(true, answers.probabilities),
             "rows": np.ones(len(true)),
         }
-        columns = {"true": true, "probabilities": answers.probabilities} if n_classes <= MOST_RANKED_CLASSES else {}
+        columns: dict[str, Any] = {"confidence": answers.confidence, "right": (true == said).astype(np.float64)}
+        if n_classes <= MOST_RANKED_CLASSES:
+            columns |= {"true": true, "probabilities": answers.probabilities}
         return Statistics(sums, columns, self.labels)
 
     def details(self, examples: Examples, answers: Choices) -> dict[str, Any]:
@@ -259,6 +292,34 @@ def different_names(facts: Mapping[str, Any]) -> list[str]:
     if len(set(labels)) < len(labels):
         raise ValueError("labels: two classes have the same name")
     return labels
+
+
+def choose_temperature(logits: FloatArray, true: IntArray) -> float:
+    """The temperature with the least log loss of (n, K) logits, or 1 where it lowers that of no rows it was not chosen by."""
+    some = np.random.default_rng(0).permutation(len(true))[: max(FEWEST_CALIBRATED, MOST_LOGITS // logits.shape[1])]
+    logits, true, n = logits[some], true[some], len(some)
+    if n < FEWEST_CALIBRATED:
+        return 1.0
+    fold = np.random.default_rng(0).permutation(n) % N_FOLDS
+    losses = np.zeros(n)
+    for k in range(N_FOLDS):
+        here = fold == k
+        losses[here] = _log_losses(logits[here], true[here], _best_temperature(logits[~here], true[~here]))
+    if losses.mean() >= _log_losses(logits, true, 1.0).mean():
+        return 1.0
+    return _best_temperature(logits, true)
+
+
+def _best_temperature(logits: FloatArray, true: IntArray) -> float:
+    from scipy.optimize import minimize_scalar
+
+    low, high = np.log(TEMPERATURES)
+    found = minimize_scalar(lambda log: _log_losses(logits, true, np.exp(log)).mean(), bounds=(low, high), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _log_losses(logits: FloatArray, true: IntArray, temperature: float) -> FloatArray:
+    return metrics.log_losses(true, metrics.softmax(logits / temperature))
 
 
 def _roc_auc(columns: Any, weights: FloatArray) -> FloatArray:

@@ -82,7 +82,9 @@ class Hierarchical(Classification):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         usual = Classification.from_facts(facts)
-        return cls(usual.labels, usual.spelling, str(facts.get("separator") or SEPARATORS[0]))
+        task = cls(usual.labels, usual.spelling, str(facts.get("separator") or SEPARATORS[0]))
+        task.calibrated = usual.calibrated
+        return task
 
     @property
     def shown(self) -> Shown:

@@ -17,6 +17,8 @@ REFERENCE_RATE = 1e-4
 HIGHEST_RATE = 5e-4
 WANTED_TEXTS, WANTED_LONG_TEXTS = 5440, 1800
 """Few rows get more passes until the run has learned from about so many texts. A long text teaches more than a short one."""
+WANTED_TEXTS_PER_CLASS = 72
+"""Many classes need more than few: this matters above 75 of them (docs/experiments.md)."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
 MANY_ROWS_PER_CLASS = 800
 """Many classes with fewer rows on average get a third pass."""
@@ -55,9 +57,10 @@ def choose_recipe(settings: TrainingConfig, data: TrainingData, width: int) -> R
 
 
 def usual_epochs(data: TrainingData) -> int:
-    """Two, three where there are many small classes, and more for few rows."""
+    """Two, three where there are many small classes, and more for few rows, or few for each of many classes."""
     many_small_classes = not data.learns_in_large_batches and data.n_rows < MANY_ROWS_PER_CLASS * data.n_classes
-    wanted = WANTED_LONG_TEXTS if data.learns_in_large_batches else WANTED_TEXTS
+    many = max(WANTED_TEXTS, WANTED_TEXTS_PER_CLASS * data.n_classes)
+    wanted = WANTED_LONG_TEXTS if data.learns_in_large_batches else many
     return max(EPOCHS_FOR_SMALL_CLASSES if many_small_classes else USUAL_EPOCHS, min(MOST_EPOCHS, round(wanted / data.n_rows)))
 
 
