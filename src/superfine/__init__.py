@@ -1,4 +1,4 @@
-"""Superfine (超级微调): from a table of labelled text to a tested, explained and servable classifier.
+"""Superfine (超级微调): from a table of labelled text to a tested, explained and servable model.
 
     import superfine
     run = superfine.train("reviews.csv")

@@ -52,7 +52,8 @@ class Shown(BaseModel):
     """How the task is spoken of, in the report, the card and on screen.
 
     title: what the model is. noun: what it tells apart. summary: how many, in two or three words. purpose, limits: sentences.
-    headline: the scores of the tables. sections: of the report beside those that every task has. pipeline: of transformers.
+    headline: the scores of the tables. sections: of the report beside those that every task has. pipeline: of transformers, with
+    the arguments that it needs for all answers.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Shown(BaseModel):
     headline: tuple[str, ...]
     sections: tuple[str, ...] = ()
     pipeline: str = "text-classification"
+    arguments: str = ""
 
 
 @dataclass(frozen=True)
