@@ -51,6 +51,8 @@ FUNCTIONS = {
     "counted",
     "_state",
     "suits",
+    "why_not_scored",
+    "why_not_held_out",
 }
 """Functions whose returned strings are shown as part of a message."""
 NAMES = {

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 import superfine
-from superfine import SuperfineClassifier
+from superfine import SuperfineClassifier, SuperfineRegressor
 from superfine.errors import OutputError
 from tests.conftest import FAST, make_rows
 
@@ -165,3 +165,36 @@ def test_nullable_labels_and_half_surrogates_are_learned_from_and_predicted(unfi
     assert model.predict_proba(texts[:5]).shape == (5, 2)
     with pytest.raises(TypeError, match=r"hand over one, texts\['text'\]"):
         model.predict_proba(pd.DataFrame({"text": TEXTS[:5]}))
+
+
+def test_a_table_of_one_column_is_refused():
+    with pytest.raises(ValueError, match=r"not a table of shape \(2, 1\)"):
+        SuperfineClassifier().fit(["a", "b"], np.array([[0], [1]]))
+
+
+@pytest.fixture(scope="module")
+def fast(unfitted):
+    """The settings of the unfitted classifier."""
+    return unfitted.get_params()
+
+
+def test_several_labels_are_a_table_of_zeros_and_ones(fast):
+    rng = np.random.default_rng(0)
+    table = np.stack(
+        [np.array(LABELS) == sorted(set(LABELS))[0], rng.random(len(TEXTS)) < 0.5, np.zeros(len(TEXTS))], axis=1
+    ).astype(int)
+    model = SuperfineClassifier(**fast).fit(TEXTS, table, sample_weight=np.ones(len(TEXTS)))
+    assert model.predict(TEXTS[:4]).shape == (4, 3)
+    assert set(np.unique(model.predict(TEXTS))) <= {0, 1}
+    assert (model.predict_proba(TEXTS[:4])[:, 2] == 0).all(), "a label that no text has stays zero"
+
+
+def test_numbers_are_predicted_with_intervals_and_survive_pickling(fast):
+    numbers = np.array([float(len(text)) for text in TEXTS])
+    model = SuperfineRegressor(**fast).fit(TEXTS, numbers)
+    predicted = model.predict(TEXTS[:3])
+    assert np.isfinite(predicted).all()
+    assert model.predict_interval(TEXTS[:3]).shape == (3, 2)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(TEXTS[:3]), predicted)
+    with pytest.raises(ValueError, match="one finite number"):
+        SuperfineRegressor().fit(TEXTS[:2], [1.0, float("nan")])

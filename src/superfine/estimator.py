@@ -166,7 +166,7 @@ class SuperfineClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         check_consistent_length(texts, y)
         self.multilabel_ = np.ndim(y) == 2
         if self.multilabel_:
-            return self._fit_table(texts, np.asarray(y), sample_weight)
+            return self._fit_table(texts, np.asarray(y.toarray() if hasattr(y, "toarray") else y), sample_weight)
         if getattr(y, "ndim", 1) != 1:
             raise ValueError(f"y is one class for each text, not a table of shape {np.shape(y)}")
         missing = next((i for i, value in enumerate(y) if is_missing(value)), None)
@@ -185,7 +185,7 @@ class SuperfineClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return self
 
     def _fit_table(self, texts: list[str], table: Any, sample_weight: Sequence[float] | None) -> Self:
-        if not np.isin(table, (0, 1)).all():
+        if table.shape[1] < 2 or not np.isin(table, (0, 1)).all():
             raise ValueError(
                 f"y is one class for each text, or zeros and ones for each of several labels, not a table of shape {table.shape}"
             )

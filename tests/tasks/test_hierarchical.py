@@ -40,6 +40,14 @@ def test_single_levels_are_refused_and_are_not_taken_for_paths():
     assert choose_task("auto", ["a > x", "a > y", "b > x"] * 3, 1).task is Hierarchical
 
 
+def test_paths_that_are_one_level_after_all_are_refused_and_names_keep_their_own_signs():
+    with pytest.raises(DataError, match="No label of the training part has a second level"):
+        Hierarchical.learn(of(["/sports", "/news"]), Hierarchical.Options(separator="/"))
+    assert Hierarchical.learn(of(["TCP/IP / net", "TCP/IP / web", "x / y"])).labels[0] == "TCP/IP / net"
+    task = Hierarchical.learn(of(["a > b", "b > c"]))
+    assert task.is_known(of(["a>b", "a > z"])).tolist() == [True, False]
+
+
 def test_the_loss_is_the_mean_over_the_levels_of_a_path():
     task = Hierarchical.learn(of(PATHS))
     logits = torch.tensor([[0.3, -1.0, 0.5, 2.0]], dtype=torch.float64)

@@ -133,6 +133,34 @@ def test_what_is_written_for_no_label_is_read_as_none_again():
     assert task.gold(of(answers.to_columns()["prediction"])).tolist() == [[0, 0], [1, 1]]
 
 
+@pytest.mark.parametrize("names", [["R|B", "x"], ["none", "x"]])
+def test_names_that_could_be_read_otherwise_are_written_as_lists(names):
+    examples = of([json.dumps(names), json.dumps(names[1:]), json.dumps([])])
+    task = MultiLabel.learn(examples)
+    assert task.labels == tuple(sorted(names))
+    np.testing.assert_array_equal(task.gold(task.spelled(examples)), task.gold(examples))
+    answers = task.decode(examples, np.array([[9.0, 9.0]]))
+    assert task.gold(of(answers.to_columns()["prediction"])).tolist() == [[1, 1]] or "none" in names
+
+
+def test_decimal_commas_are_no_labels():
+    assert found_separator(["1", "1,5", "2", "2,5", "3", "1", "2"]) is None
+
+
+def test_joined_spellings_are_told_and_kept():
+    task = MultiLabel.learn(of(["Joy|love", "joy", "joy"]), merges=True)
+    assert task.labels == ("joy", "love")
+    assert task.notes() == ('Labels that are read as one class: "Joy" = "joy"',)
+    assert task.facts()["merged_labels"] == {"joy": ["Joy"]}
+
+
+def test_a_test_part_without_any_label_is_refused_before_training(tiny_model, tmp_path):
+    data = write_csv(tmp_path / "t.csv", [(text, "praise" if kind == "good" else "") for text, kind in make_rows(60)])
+    test = write_csv(tmp_path / "test.csv", [("this lamp is broken", ""), ("this lamp is awful", "")])
+    with pytest.raises(DataError, match="cannot be scored: none of its rows has a label"):
+        superfine.train(data, test=test, task="multilabel", model=str(tiny_model("bert")), out=tmp_path / "o", progress=False)
+
+
 def test_lists_of_json_lines_are_labels(tiny_model, tmp_path):
     path = tmp_path / "t.jsonl"
     labels = [["praise", "odd"], ["praise"], [], ["odd"]]

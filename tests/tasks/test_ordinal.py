@@ -27,7 +27,13 @@ def test_numbers_have_their_order_and_names_the_one_that_is_given():
 def test_names_without_an_order_are_refused_with_the_line_to_copy():
     with pytest.raises(DataError, match="no numbers: bad, good") as refused:
         Ordinal.learn(of(["good", "bad"]))
-    assert "--set 'task.options.order=[bad, good]'" in refused.value.advice
+    assert '--set \'task.options.order=["bad", "good"]\'' in refused.value.advice
+
+
+def test_an_order_may_be_numbers_and_names_no_grade_twice():
+    assert Ordinal.Options(order=[3, 2, 1]).order == ["3", "2", "1"]
+    with pytest.raises(ValueError, match="same name"):
+        Ordinal.Options(order=["low", "Low", "high"])
 
 
 def test_an_order_that_lacks_a_grade_names_it():

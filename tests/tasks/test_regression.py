@@ -23,7 +23,11 @@ def of(labels):
 @pytest.mark.parametrize(
     ("labels", "task"),
     [
-        (["0.5", "1.25", "3"] * 5, "regression"),
+        ([f"{x / 4:g}" for x in range(1, 9)] * 5, "regression"),
+        (["3.6", "3.7", "3.8"] * 5, "classification"),
+        ([str(i) for i in range(77) if i != 40] * 9, "classification"),
+        (["10", "40", "50", "60", "1140", "1280", "1300", "1301", "1302", "1560", "1920", "2060"] * 9, "classification"),
+        ([f"{x / 4:g}" for x in range(1, 40)] * 5 + ["NA"], "regression"),
         ([str(i) for i in range(101)] * 3, "regression"),
         ([str(i) for i in range(0, 100, 3)] * 3, "regression"),
         ([str(i) for i in range(1, 6)] * 9, "classification"),
@@ -94,6 +98,27 @@ def test_the_interval_holds_95_per_cent_of_further_rows():
         task = Regression(Scale(0.0, 1.0)).adjusted(of(true.tolist()), outputs)
         covered.append((np.abs(rng.normal(size=500)) <= task.half_width).mean())
     assert np.mean(covered) == pytest.approx(0.95, abs=0.005)
+
+
+@pytest.mark.parametrize("labels", [["0.1"] * 60, ["1e300", "1"], ["1e999", "1"]])
+def test_constants_and_numbers_beyond_all_measure_are_refused(labels):
+    with pytest.raises(DataError):
+        Regression.learn(of(labels))
+
+
+def test_coverage_is_not_told_of_answers_without_an_interval():
+    examples = of([1.0, 2.0, 3.0])
+    answers = Values(examples.row, np.array([1.0, 2.0, 2.5]), np.full(3, -np.inf), np.full(3, np.inf))
+    task = Regression(Scale(2.0, 1.0), half_width=1.0)
+    assert "coverage" not in evaluate(task.statistics(examples, answers), task.scores).scores
+
+
+def test_parity_of_numbers_is_told_in_units_of_their_spread():
+    from superfine.recipes.parity import BOUND, allowed
+
+    assert allowed(np.array([[0.2], [0.4]]), "softmax") == BOUND
+    salaries = np.random.default_rng(0).normal(250_000, 100_000, (50, 1))
+    assert 5 < allowed(salaries, "none") < 20
 
 
 def test_few_validation_rows_give_no_interval():

@@ -101,7 +101,9 @@ class Pretrained:
             drop_layers(network, family, layers)
         if head is None:
             return Backbone(network, self.tokenizer, self.wrapper, family)
-        earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)]
+        # The numbers of a regression have a scale of their own, which its head holds.
+        classes = head.activation != "none"
+        earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)] if classes else []
         settled = settle_head(network, missing, reshaped, earlier, head.outputs)
         notes = _head_notes(self.location.name, settled.found)
         return Backbone(network, self.tokenizer, self.wrapper, family, fresh=settled.fresh, notes=notes)

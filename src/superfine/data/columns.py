@@ -209,7 +209,7 @@ def _find_text(table: Table, candidates: list[str]) -> str:
 def is_switch(values: Sequence[str]) -> bool:
     """Whether a column only says yes or no, as 0 and 1 or in words."""
     different = {value.strip().casefold() for value in set(values)} - {""}
-    return bool(different) and different <= {*ON, *OFF}
+    return different <= {*ON, *OFF} and not different.isdisjoint(ON) and not different.isdisjoint(OFF)
 
 
 def _find_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,7 +78,11 @@ class PredictionWriter:
 
 
 def _cell(value: Any) -> Any:
-    return f"{value:.6f}" if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return ""
+    return f"{value:.6f}" if value == 0 or abs(value) >= 5e-7 else f"{value:.6g}"
 
 
 def prediction_records(columns: Mapping[str, list[str]], answers: Answers) -> Iterator[dict[str, Any]]:

@@ -65,7 +65,9 @@ class Comparison:
     @property
     def outcome(self) -> Outcome:
         """Whether `a` is better or worse by the main score: only where the test says so and the interval shown beside it too."""
-        difference = self.differences[self.main]
+        difference = self.differences.get(self.main)
+        if difference is None:
+            return "undecided"
         nearest = difference.low if difference.value > 0 else -difference.high
         least = SHOWN if self.main in self.shares else 0.0
         if self.p_values[self.main] > SIGNIFICANCE or difference.holds_zero or nearest < least:

@@ -92,6 +92,12 @@ def columns_for(
         raise DataError("The model was trained on single texts, and reads no pairs.", "Leave out --text-pair, or train with it.")
     known = has_columns(table, manifest.text)
     known_label = manifest.label if manifest.label and has_columns(table, manifest.label) else None
+    lacking = [name for name in manifest.label if not has_columns(table, [name])] if len(manifest.label) > 1 else []
+    if needs_label and not label and lacking:
+        raise DataError(
+            f"{table.source} lacks label columns that the model was trained on: {', '.join(lacking[:5])}.",
+            "Add them, or name the label columns with --label.",
+        )
     known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None
     return choose_columns(
         table,

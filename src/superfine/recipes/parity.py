@@ -14,7 +14,7 @@ from superfine.data.clean import clean_all, is_clean
 from superfine.errors import first_line
 from superfine.metrics import activated
 from superfine.model import Model
-from superfine.records import Examples, Finding, FloatArray, IntArray
+from superfine.records import Activation, Examples, Finding, FloatArray, IntArray
 
 BOUND = 1e-4
 """Probabilities may differ by so much: float32 rounds in another order where texts are padded."""
@@ -73,7 +73,7 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
         if wrong:
             row = int(chosen.row[wrong[0]])
             return Parity(len(asked), None, (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",))
-        difference, problems = 0.0, []
+        difference, problems, bound = 0.0, [], allowed(ours, activation)
         for how, batches in (
             ("alone", [[i] for i in asked]),
             ("in padded batches", [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]),
@@ -82,12 +82,19 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
             found = np.concatenate(outputs) if outputs else ours[:0]
             largest = float(np.abs(found - ours[asked]).max(initial=0.0))
             difference = largest if not largest <= difference else difference
-            if not largest <= BOUND:
+            if not largest <= bound:
                 problems.append(_differing(how, largest))
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
         return Parity(len(chosen), None, (f"it cannot be used there ({first_line(error)}).",))
     in_company_alone = model.backbone.padding == "none" and len(problems) == 1 and "in padded" in problems[0]
     return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems), in_company_alone)
+
+
+def allowed(ours: FloatArray, activation: Activation) -> float:
+    """By how much the answers may differ: numbers in units of their standard deviation, and by what float32 rounds."""
+    if activation != "none" or not ours.size:
+        return BOUND
+    return BOUND * max(1.0, float(ours.std())) + 8 * float(np.finfo(np.float32).eps) * float(np.abs(ours).max())
 
 
 def _differing(how: str, largest: float) -> str:

@@ -24,6 +24,7 @@ from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
 from superfine.tasks.choose import choose_task
 from superfine.tasks.task import Task
+from superfine.training.regularisers import refuse_unsuited
 
 if TYPE_CHECKING:
     from superfine.recipes.reporter import Reporter
@@ -72,6 +73,7 @@ def prepare(
     task.chosen_by(config.training.choose_by)
     task.class_weights(config.training.class_weights, task.spelled(rows.given["train"]))
     config = _with_defaults_of(task, config)
+    refuse_unsuited(config.training.regularisers or {}, task.head)
     parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
     return _with_model(parts, None if reporter is None else reporter.note)
 
@@ -184,6 +186,8 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
     scored = np.zeros(0, dtype=np.int64)
     if needs_test:
         scored = scored_positions(test, task, ignore_unknown=settings.ignore_unknown_labels)
+        if why := task.why_not_scored(test.take(scored)):
+            raise DataError(f"The test part cannot be scored: {why}.", "Give more rows, or a test part of its own with --test.")
     columns = rows.columns
     found = {"text": list(columns.text), "text_pair": columns.text_pair, "label": list(columns.label), "group": columns.group}
     found["weight"] = columns.weight

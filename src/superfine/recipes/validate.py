@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from superfine.evaluation.evaluate import with_standard_error
 from superfine.model import Model
 from superfine.records import Examples
@@ -20,6 +22,8 @@ def validation_of(examples: Examples, part: Part, choose_by: str | None = None) 
         score = task.single_scores[task.chosen_by(choose_by)]
         statistics = task.statistics(examples, task.decode(examples, outputs, part.encoded))
         value, error = with_standard_error(statistics, score)
-        return Validation(float(loss), value if score.rises else -value, error)
+        if not np.isfinite(value):  # of so few rows that nothing defines it
+            return Validation(float(loss), float(loss), 0.0, rises=False)
+        return Validation(float(loss), value, error, score.rises)
 
     return validate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -154,6 +155,11 @@ class Sets:
         """The labels of each text, in the order of `labels`."""
         return [tuple(self.labels[k] for k in np.flatnonzero(row)) for row in self.members]
 
+    def _written(self, names: tuple[str, ...]) -> str:
+        """With the separator between them, or as a JSON list where a label holds it."""
+        is_plain = not any(self.separator in label for label in self.labels)
+        return self.separator.join(names) if is_plain or not names else json.dumps(list(names), ensure_ascii=False)
+
     @property
     def confidence(self) -> None:
         """None: each label has a probability of its own."""
@@ -162,7 +168,7 @@ class Sets:
     def to_columns(self) -> dict[str, list[Any]]:
         """Columns for a table: `prediction`, the labels with the separator between them, and `p:LABEL` for each label."""
         nothing = "" if NONE in self.labels else NONE
-        columns: dict[str, list[Any]] = {"prediction": [self.separator.join(names) or nothing for names in self.label]}
+        columns: dict[str, list[Any]] = {"prediction": [self._written(names) or nothing for names in self.label]}
         return columns | {f"p:{label}": self.probabilities[:, k].tolist() for k, label in enumerate(self.labels)}
 
     def to_objects(self) -> list[dict[str, Any]]:

@@ -165,12 +165,7 @@ class Classification(Task):
         return self.spelling.apply(examples)
 
     def notes(self) -> tuple[str, ...]:
-        """Labels of the training data that were read as another one."""
-        described = "; ".join(
-            f"{', '.join(map(repr_label, others[:5]))}{' …' if len(others) > 5 else ''} = {repr_label(name)}"
-            for name, others in list(self.spelling.joined.items())[:5]
-        )
-        return (f"Labels that are read as one class: {described}",) if described else ()
+        return notes_on(self.spelling)
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
         labels = labels_of(examples)
@@ -282,6 +277,15 @@ def refuse_objects(examples: Examples) -> None:
             f"{examples.source}: the label is read from several columns, and a class is one value.",
             "Name one column with --label, or choose --task multilabel.",
         )
+
+
+def notes_on(spelling: Spelling) -> tuple[str, ...]:
+    """Labels of the training data that were read as another one."""
+    described = "; ".join(
+        f"{', '.join(map(repr_label, others[:5]))}{' …' if len(others) > 5 else ''} = {repr_label(name)}"
+        for name, others in list(spelling.joined.items())[:5]
+    )
+    return (f"Labels that are read as one class: {described}",) if described else ()
 
 
 def different_names(facts: Mapping[str, Any]) -> list[str]:

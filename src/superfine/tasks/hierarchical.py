@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from superfine.data.labels import Spelling
@@ -39,7 +40,7 @@ class Hierarchical(Classification):
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid")
-        separator: str | None = Field(None, min_length=1, description='between the levels of a path; absent: " > " and the like')
+        separator: str | None = Field(None, pattern=r"\S", description='between the levels of a path; absent: " > " and the like')
 
     def __init__(
         self,
@@ -67,14 +68,15 @@ class Hierarchical(Classification):
         options = options or cls.Options()
         labels = labels_of(examples)
         separator = options.separator or found_separator(labels) or SEPARATORS[0]
-        if not any(separator in label for label in labels):
+        paths = [path_of(label, separator) for label in labels]
+        usual = Classification.learn(replace(examples, label=paths), merges=merges)
+        task = cls(usual.labels, usual.spelling, separator)
+        if len(task.levels) < 2:
             raise DataError(
                 f'No label of the training part has a second level: none holds "{separator.strip()}".',
                 "Name what stands between levels with --set task.options.separator=..., or choose another --task.",
             )
-        paths = [path_of(label, separator) for label in labels]
-        usual = Classification.learn(replace(examples, label=paths), merges=merges)
-        return cls(usual.labels, usual.spelling, separator)
+        return task
 
     def facts(self) -> dict[str, Any]:
         return super().facts() | {"separator": self.separator}
@@ -115,6 +117,9 @@ class Hierarchical(Classification):
         known = {label: path_of(label, self.separator) for label in set(examples.label)}
         return replace(examples, label=[known[label] for label in examples.label])
 
+    def is_known(self, examples: Examples) -> NDArray[np.bool_]:
+        return super().is_known(self._as_paths(examples))
+
     def gold(self, examples: Examples) -> IntArray:
         return super().gold(self._as_paths(examples))
 
@@ -150,9 +155,9 @@ class Hierarchical(Classification):
 
 
 def path_of(label: str, separator: str) -> str:
-    """The label with its parts trimmed and those without a name left out."""
-    parts = [part.strip() for part in label.split(separator.strip())]
-    return separator.join(part for part in parts if part)
+    """The label with its parts trimmed and those without a name left out. Around ">" blanks are free: hardly a name holds it."""
+    parts = [part.strip() for part in label.split(separator.strip() if separator.strip() == ">" else separator)]
+    return separator.join(part for part in parts if part) or label
 
 
 def levels_of(paths: Sequence[str], separator: str) -> tuple[tuple[str, ...], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +31,7 @@ from superfine.records import (
     Sets,
     Statistics,
 )  # fmt: skip
-from superfine.tasks.classification import F1, OCCURS, PRECISION, RECALL, different_names
+from superfine.tasks.classification import F1, OCCURS, PRECISION, RECALL, different_names, notes_on
 from superfine.tasks.task import Shown, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ SEPARATORS = ("|", ";", ",")
 """Tried in this order where a cell names several labels."""
 ALONE = 0.8
 """Names may hold commas: a comma separates only where so many of the parts are cells of their own elsewhere."""
+DECIMAL = re.compile(r"[+-]?[0-9.]+(,[0-9]+)?")
 EVEN = 0.5
 GRID = np.round(np.arange(0.02, 0.98, 0.02), 2)
 """Candidates for thresholds."""
@@ -125,6 +127,7 @@ class MultiLabel(Task):
             "thresholds": self.thresholds.tolist(),
             "separator": self.separator,
             "merge_labels": self.spelling.merges,
+            "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
         }
 
     @classmethod
@@ -179,8 +182,14 @@ class MultiLabel(Task):
         for i, cell in enumerate(examples.label):
             if cell not in known:
                 names = {self.spelling.of(name) for name in _parts(examples, i, self._separator)}
-                known[cell] = self._separator.join(sorted(names, key=label_order))
+                known[cell] = as_cell(sorted(names, key=label_order), self._separator)
         return replace(examples, label=[known[cell] for cell in examples.label])
+
+    def notes(self) -> tuple[str, ...]:
+        return notes_on(self.spelling)
+
+    def why_not_scored(self, examples: Examples) -> str:
+        return "" if self.gold(examples).any() else "none of its rows has a label"
 
     @property
     def _separator(self) -> str:
@@ -303,6 +312,8 @@ def found_separator(cells: Sequence[str]) -> str | None:
     """What stands between the labels of a cell, where parts of such cells recur in others; None where nothing does."""
     counts = Counter(cell for cell in cells if cell)
     for separator in SEPARATORS:
+        if separator == "," and all(DECIMAL.fullmatch(cell) for cell in counts):
+            continue  # decimal commas
         joined = [cell for cell in counts if separator in cell and _as_list(cell) is None]
         parts = Counter(part.strip() for cell, n in counts.items() for part in cell.split(separator) for _ in range(n))
         inside = {part.strip() for cell in joined for part in cell.split(separator)} - {""}
@@ -316,6 +327,13 @@ def found_separator(cells: Sequence[str]) -> str | None:
 def _are_switches(labels: Sequence[str]) -> bool:
     values = {str(value).strip().casefold() for cell in set(labels) for value in (_as_object(cell) or {}).values()} - {""}
     return bool(values) and values <= {*ON, *OFF}
+
+
+def as_cell(names: Sequence[str], separator: str) -> str:
+    """The labels with the separator between them, or as a JSON list where that could be read otherwise."""
+    if any(separator in name or name == NONE or name[:1] in "[{" for name in names):
+        return json.dumps(list(names), ensure_ascii=False)
+    return separator.join(names)
 
 
 def _as_list(cell: str) -> list[Any] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from superfine.data.labels import NUMBER, Spelling, label_order
+from superfine.data.labels import NUMBER, Spelling, label_order, merge_key
 from superfine.errors import DataError
 from superfine.records import Choices, Examples, FloatArray, Function, Ratio, Score, Statistics, Totals
 from superfine.tasks.classification import Classification, refuse_objects
@@ -24,6 +25,22 @@ FEWEST_GRADES, MOST_GRADES = 3, 10
 SOFTNESS = 0.5
 
 
+def _as_texts(order: Any) -> Any:
+    """Numbers as they are written."""
+    return [str(name) if type(name) in (int, float) else name for name in order] if isinstance(order, list) else order
+
+
+def _different(order: list[str] | None) -> list[str] | None:
+    if order is not None and len({merge_key(name) for name in order}) < len(order):
+        raise ValueError("two grades have the same name")
+    return order
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """As YAML reads them as texts, whatever they are."""
+    return f"[{', '.join(json.dumps(name, ensure_ascii=False) for name in names)}]"
+
+
 class Ordinal(Classification):
     """Softmax over K grades whose targets leave a part of their mass to the grades beside them; the answer is the median.
 
@@ -37,7 +54,7 @@ class Ordinal(Classification):
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid")
-        order: list[str] | None = Field(
+        order: Annotated[list[str] | None, AfterValidator(_different), BeforeValidator(_as_texts)] = Field(
             None, min_length=2, description="the grades from the lowest to the highest; absent: numbers"
         )
         softness: float = Field(
@@ -72,24 +89,25 @@ class Ordinal(Classification):
         options = options or cls.Options()
         refuse_objects(examples)
         labels = labels_of(examples)
-        found = sorted(set(Spelling.learn(labels, merges=merges).classes.values()), key=label_order)
+        learned = Spelling.learn(labels, merges=merges)
+        found = sorted(set(learned.classes.values()), key=label_order)
         if options.order is not None:
             spelling = Spelling.of_classes(map(str, options.order), merges=merges)
             missing = sorted({label for label in set(labels) if spelling.of(label) not in set(map(str, options.order))})
             if missing:
                 raise DataError(
                     f"The order of grades lacks: {', '.join(missing[:5])}.",
-                    f"Name all of them: --set 'task.options.order=[{', '.join([*map(str, options.order), *missing[:5]])}]'",
+                    f"Name all of them: --set 'task.options.order={_quoted([*options.order, *missing[:5]])}'",
                 )
             return cls(list(map(str, options.order)), spelling, options.softness)
         if not all(map(NUMBER.fullmatch, found)):
             raise DataError(
                 f"Grades need an order, and these are no numbers: {', '.join(found[:5])}.",
-                f"Name them from the lowest to the highest: --set 'task.options.order=[{', '.join(found[:5])}]'",
+                f"Name them from the lowest to the highest: --set 'task.options.order={_quoted(found[:5])}'",
             )
         if len(found) < 2:
             raise DataError(f'The training part holds only the grade "{found[0]}".', "Is the label column the right one?")
-        return cls(found, Spelling.of_classes(found, merges=merges), options.softness)
+        return cls(found, learned, options.softness)
 
     def facts(self) -> dict[str, Any]:
         return super().facts() | {"softness": self.softness}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superfine import metrics
 from superfine.errors import DataError
@@ -34,12 +35,20 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 N_STRATA = 10
+LIKE_CLASSES = 10
 COVERAGE = 0.95
 FEWEST_RESIDUALS = 20
 """An interval of 95 % needs the residuals of so many validation rows at least: with 19 the largest is its end."""
 MOST_GRADES = 10
 """Whole numbers with more different values are no grades; fewer may be classes."""
-ROUND_SCALES = (50, 100, 1000)
+FEWEST_FRACTIONS = 6
+"""Fewer different numbers with fractions are as likely names of versions or of chapters."""
+DENSE, MOST_CODES = 0.8, 50
+"""Numbers of classes leave hardly any out; a few that are far apart are codes."""
+MOST = 0.95
+"""Where so many are numbers the others are mistakes, which are named."""
+LARGEST = 1e30
+ROUND_SCALES = (100, 1000)
 """A scale that reaches from 0 or 1 to such a number is one of points, though every number may occur."""
 QUANTILES = (0.0, 0.1, 0.25, 0.75, 0.9, 1.0)
 """Of the residuals, for the report."""
@@ -78,17 +87,20 @@ class Regression(Task):
     def suits(cls, labels: Sequence[str], n_columns: int) -> str:
         """Numbers that are no grades and no numbers of classes."""
         cells = [label for label in labels if label]
-        if n_columns > 1 or not cells or not all(NUMBER.fullmatch(cell) for cell in set(cells)):
+        numbers = [cell for cell in cells if NUMBER.fullmatch(cell)]
+        if n_columns > 1 or not cells or len(numbers) < MOST * len(cells):
             return ""
-        values = np.array([float(cell) for cell in set(cells)])
+        values = np.unique([float(cell) for cell in set(numbers)])
         if (values != np.round(values)).any():
-            return "numbers with fractions"
-        n_different = len(np.unique(values))
-        low, high = values.min(), values.max()
-        if n_different <= MOST_GRADES:
+            return "numbers with fractions" if len(values) >= FEWEST_FRACTIONS else ""
+        low, high = values[0], values[-1]
+        if len(values) <= MOST_GRADES:
             return ""
-        are_ids = low in (0, 1) and high - low + 1 == n_different and high not in ROUND_SCALES
-        return "" if are_ids else f"{n_different} different whole numbers from {low:.0f} to {high:.0f}"
+        step = float(np.gcd.reduce(np.diff(values).astype(np.int64)))
+        is_dense = len(values) >= DENSE * ((high - low) / step + 1)
+        are_ids = is_dense and step == 1 and low in (0, 1) and high not in ROUND_SCALES
+        are_codes = not is_dense and len(values) <= MOST_CODES
+        return "" if are_ids or are_codes else f"{len(values)} different whole numbers from {low:.0f} to {high:.0f}"
 
     @classmethod
     def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
@@ -99,7 +111,7 @@ class Regression(Task):
         """Mean and deviation. Raises DataError for what is no number, and where all are the same."""
         values = _numbers(examples)
         deviation = float(values.std())
-        if not deviation > 0:
+        if not deviation > 1e-9 * float(np.abs(values).max()):
             raise DataError(
                 f"Every row of the training part has the number {values[0]:g}.", "Is the label column the right one? Use --label."
             )
@@ -132,6 +144,11 @@ class Regression(Task):
     @property
     def labels(self) -> tuple[str, ...]:
         return ()
+
+    @property
+    def size(self) -> int:
+        """Numbers take as many steps as some classes: small batches and three passes (docs/experiments.md)."""
+        return LIKE_CLASSES
 
     @property
     def shown(self) -> Shown:
@@ -173,7 +190,7 @@ class Regression(Task):
             "mae": Ratio({"error": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
         }
         if self.half_width is not None:
-            found["coverage"] = Ratio({"covered": 1.0}, {"rows": 1.0}, SHARE, pooled=True)
+            found["coverage"] = Ratio({"covered": 1.0}, {"bounded": 1.0}, SHARE, pooled=True)
         return found
 
     def gold(self, examples: Examples) -> FloatArray:
@@ -183,6 +200,13 @@ class Regression(Task):
     def targets(self, examples: Examples, encoded: Encoded | None = None) -> Any:
         """(n, 1) in units of the outputs."""
         return ((_numbers(examples) - self.centre) / self.factor)[:, None].astype(np.float32)
+
+    def is_known(self, examples: Examples) -> NDArray[np.bool_]:
+        """(n,) which labels are numbers."""
+        return np.array([_is_number(cell) for cell in labels_of(examples)], dtype=bool)
+
+    def why_not_scored(self, examples: Examples) -> str:
+        return "" if len(np.unique(_numbers(examples))) > 1 else "all of its numbers are the same"
 
     def strata(self, examples: Examples) -> IntArray:
         """(n,) tenths of the rows, by their numbers."""
@@ -233,7 +257,8 @@ class Regression(Task):
             "product": true * said,
             "squares": (true - said) ** 2,
             "error": np.abs(gold - answers.values),
-            "covered": ((answers.low <= gold) & (gold <= answers.high)).astype(np.float64),
+            "bounded": np.isfinite(answers.high).astype(np.float64),
+            "covered": np.isfinite(answers.high) * ((answers.low <= gold) & (gold <= answers.high)).astype(np.float64),
             "rows": np.ones(len(true)),
         }
         return Statistics(sums, {"true": true, "said": said})
@@ -250,9 +275,13 @@ class Regression(Task):
         return np.argsort(-np.abs(answers.values - _numbers(examples)), kind="stable")
 
 
+def _is_number(cell: str) -> bool:
+    return NUMBER.fullmatch(cell) is not None and abs(float(cell)) <= LARGEST
+
+
 def _numbers(examples: Examples) -> FloatArray:
     cells = labels_of(examples)
-    odd = [i for i, cell in enumerate(cells) if not NUMBER.fullmatch(cell)]
+    odd = [i for i, cell in enumerate(cells) if not _is_number(cell)]
     if odd:
         with_comma = all("," in cells[i] for i in odd)
         raise DataError(

@@ -200,6 +200,10 @@ class Task(ABC):
     def strata(self, examples: Examples) -> IntArray:
         """(n,) small numbers: what a split keeps balanced."""
 
+    def why_not_scored(self, examples: Examples) -> str:
+        """What leaves the main score of these rows undefined; "" where it is defined."""
+        return ""
+
     def why_not_held_out(self, examples: Examples) -> str:
         """What keeps every row in training where a split holds out none, and what to change; "" where the task knows nothing."""
         return ""

@@ -46,11 +46,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Validation:
-    """What the model comes to on the validation part. score: the one that chooses, more is better, with its standard error."""
+    """What the model comes to on the validation part.
+
+    score: the one that chooses, with its standard error. rises: whether more of it is better.
+    """
 
     loss: float
     score: float
     standard_error: float
+    rises: bool = True
 
 
 Validate = Callable[[Model], Validation]
@@ -66,6 +70,7 @@ class EpochRecord:
     score: float
     standard_error: float
     seconds: float
+    rises: bool = True
 
 
 class Listener(Protocol):
@@ -328,8 +333,9 @@ def is_kept(history: Sequence[EpochRecord]) -> bool:
     The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), in favour of the later epoch, whose rate has fallen
     further. The largest of a few scores of some hundred rows is as often luck as it is merit.
     """
-    best = max(history, key=lambda record: record.score)
-    return history[-1].score >= best.score - best.standard_error
+    sign = 1.0 if history[-1].rises else -1.0
+    best = max(history, key=lambda record: sign * record.score)
+    return sign * history[-1].score >= sign * best.score - best.standard_error
 
 
 def _got_worse(state: TrainingState) -> bool:

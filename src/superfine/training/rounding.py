@@ -13,7 +13,7 @@ from superfine.config import SavedWeights
 from superfine.data.encode import Encoded
 from superfine.metrics import activated
 from superfine.model import Model
-from superfine.records import Activation, FloatArray
+from superfine.records import Activation, Examples, FloatArray
 
 LARGE = 300_000_000
 """Bytes of weights in float32 from which on half of them is worth it."""
@@ -53,17 +53,21 @@ def _answers_stay(model: Model, encoded: Encoded) -> bool:
     read = torch.from_numpy(np.unique(encoded.ids)).to(table.device, torch.int64)
     others = [weight for weight in _saved_weights(model) if weight.data_ptr() != table.data_ptr()]
     activation = model.task.head.activation
-    before = activated(model.outputs(encoded), activation)
+    given = model.outputs(encoded)
+    before = activated(given, activation)
     with torch.no_grad():
         kept, kept_rows = [weight.clone() for weight in others], table.detach()[read]
         for weight in others:
             _round(weight)
         table.index_copy_(0, read, kept_rows.half().float())
-        after = activated(model.outputs(encoded), activation)
+        rounded = model.outputs(encoded)
+        after = activated(rounded, activation)
         for weight, value in zip(others, kept, strict=True):
             weight.copy_(value)
         table.index_copy_(0, read, kept_rows)
-    return alike(before, after, activation)
+    texts = Examples.of_texts([""] * len(encoded))
+    said = [model.task.decode(texts, outputs, encoded).label for outputs in (given, rounded)]
+    return alike(before, after, activation) and (activation == "none" or said[0] == said[1])
 
 
 def _saved_weights(model: Model) -> list[Tensor]:

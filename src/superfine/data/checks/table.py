@@ -22,9 +22,9 @@ def header_row(inspection: Inspection) -> list[Finding]:
     if reading is None or not reading.has_header:
         return []
     columns = reading.columns
-    names = [*columns.text, *filter(None, (columns.text_pair,)), *columns.label]
+    names = [*columns.text, *filter(None, (columns.text_pair,)), *(columns.label if len(columns.label) == 1 else ())]
     odd = next((name for name in names if _looks_like_data(name)), None)
-    label = next((name for name in columns.label if name in (train.label or [])), None)
+    label = columns.label[0] if len(columns.label) == 1 and columns.label[0] in (train.label or []) else None
     if odd is None and label is None:
         return []
     rows = [(train.label or []).index(label)] if label is not None else [0]

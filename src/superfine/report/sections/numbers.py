@@ -15,7 +15,9 @@ def numbers(metrics: dict[str, Any]) -> dict[str, Any]:
     points = metrics["test"]["points"]
     values = [value for point in points for value in point] or [0.0, 1.0]
     low, high = min(values), max(values)
-    ticks = round_ticks(low, high if high > low else low + 1)
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
+        low, high = low - max(0.5, 0.1 * abs(low)), high + max(0.5, 0.1 * abs(high))
+    ticks = round_ticks(low, high)
     first, span = ticks[0], ticks[-1] - ticks[0]
 
     def x(value: float) -> float:

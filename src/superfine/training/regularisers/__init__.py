@@ -1,6 +1,10 @@
 """Ways to fit the training rows less and the world more. One file each; `wrap` changes the loss, `step` the gradients."""
 
+from collections.abc import Iterable
+
+from superfine.errors import ConfigError
 from superfine.names import NameTable
+from superfine.records import Head
 
 REGULARISERS = NameTable(
     "regulariser",
@@ -11,3 +15,11 @@ REGULARISERS = NameTable(
         "fgm": "superfine.training.regularisers.fgm:FGM",
     },
 )
+OF_PROBABILITIES = frozenset({"label_smoothing", "focal"})
+
+
+def refuse_unsuited(names: Iterable[str], head: Head) -> None:
+    """Raises ConfigError for regularisers of probabilities where the outputs are none."""
+    unsuited = sorted(OF_PROBABILITIES.intersection(names)) if head.activation == "none" else []
+    if unsuited:
+        raise ConfigError(f"The regulariser {unsuited[0]} is of probabilities, and this task has none.", "Leave it out.")

@@ -38,7 +38,7 @@ class LabelSmoothing:
 
 
 def uniform_cross_entropy(logits: Tensor, activation: Activation) -> Tensor:
-    """(n,) cross-entropy in nats of (n, K) logits against all classes alike, or against one half for each label, their mean.
+    """(n,) cross-entropy in nats of (n, K) logits against all classes alike, or against one half for each label, their sum.
 
     Raises ConfigError where outputs are no probabilities.
     """
@@ -47,5 +47,5 @@ def uniform_cross_entropy(logits: Tensor, activation: Activation) -> Tensor:
     if activation == "softmax":
         return -F.log_softmax(logits, dim=-1).mean(dim=-1)
     if activation == "sigmoid":
-        return (F.softplus(logits) - logits / 2).mean(dim=-1)
+        return (F.softplus(logits) - logits / 2).sum(dim=-1)
     raise ConfigError("The regulariser label_smoothing is of probabilities, and this task has none.", "Leave it out.")

@@ -37,7 +37,7 @@ class RDrop:
 
 
 def symmetric_divergence(logits: Tensor, other_logits: Tensor, activation: Activation) -> Tensor:
-    """(n,) (KL(p‖q) + KL(q‖p)) / 2 in nats between the distributions of two (n, K) logits: softmax, or K coins and their mean.
+    """(n,) (KL(p‖q) + KL(q‖p)) / 2 in nats between the distributions of two (n, K) logits: softmax, or K coins and their sum.
 
     Of outputs that are no probabilities it is the mean squared difference, as the paper has it for regression.
     """
@@ -46,6 +46,6 @@ def symmetric_divergence(logits: Tensor, other_logits: Tensor, activation: Activ
     if activation == "none":
         return (logits - other_logits).square().mean(dim=-1)
     if activation == "sigmoid":
-        return ((logits.sigmoid() - other_logits.sigmoid()) * (logits - other_logits)).mean(dim=-1) / 2
+        return ((logits.sigmoid() - other_logits.sigmoid()) * (logits - other_logits)).sum(dim=-1) / 2
     log_p, log_q = F.log_softmax(logits, dim=-1), F.log_softmax(other_logits, dim=-1)
     return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=-1) / 2
