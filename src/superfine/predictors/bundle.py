@@ -19,7 +19,7 @@ from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
 from superfine.data.read import checksum
-from superfine.errors import ModelError
+from superfine.errors import ModelError, first_line
 from superfine.extras import require_installed
 from superfine.names import did_you_mean
 from superfine.predictors import NEEDS, PREDICTORS
@@ -109,7 +109,10 @@ class Manifest(BaseModel):
         if self.task.name not in TASKS:
             raise ValueError(f'task: this version knows none that is called "{self.task.name}"')
         task_type: type[Task] = TASKS.load(self.task.name)
-        return task_type.from_facts(deepcopy(self.task.model_extra or {}))
+        try:
+            return task_type.from_facts(deepcopy(self.task.model_extra or {}))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"task: its facts are not those of {self.task.name} ({first_line(error)})") from None
 
 
 class Bundle:

@@ -128,9 +128,12 @@ class Classification(Task):
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        labels, merges, joined = different_names(facts), bool(facts.get("merge_labels")), facts.get("merged_labels", {})
+        labels, merges = different_names(facts), bool(facts.get("merge_labels"))
+        joined = {str(name): list(others) for name, others in dict(facts.get("merged_labels") or {}).items()}
         task = cls(labels, spelling=replace(Spelling.of_classes(labels, merges=merges), joined=joined))
         task.calibrated = float(facts.get("calibrated", 1.0))
+        if not (np.isfinite(task.calibrated) and task.calibrated > 0):
+            raise ValueError("calibrated: a positive number is needed")
         return task
 
     @property
