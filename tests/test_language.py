@@ -1,5 +1,6 @@
 """Every message that a person may read has a Chinese form, and gaps keep what stands in them."""
 
+import re
 import string
 
 import pytest
@@ -66,3 +67,9 @@ def test_a_phrase_is_filled_in_either_language():
 )
 def test_the_locale_chooses_the_language(environment, language):
     assert default_language(environment) == language
+
+
+@pytest.mark.parametrize("summary", ["3 classes", "28 labels", "5 grades", "47 paths", "one number each"])
+def test_the_line_on_rows_is_translated_whatever_the_task(summary):
+    said = translate(f"Rows: 90 to train, 10 to validate, 20 to test; {summary}", "zh")
+    assert not re.search("[a-z]", said), said

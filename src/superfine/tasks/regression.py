@@ -152,7 +152,7 @@ class Regression(Task):
 
     @property
     def shown(self) -> Shown:
-        summary = "numbers"
+        summary = "one number each"
         limits = []
         if self.half_width is not None:
             limits.append(
