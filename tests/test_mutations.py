@@ -32,13 +32,13 @@ MUTATIONS = {
         "test_every_split_is_told_the_groups_and_no_group_is_on_two_sides",
     ),
     "class weights are chosen and not handed on": (
-        "recipes/fine_tune.py",
-        [("Classification(labels, weights, parts", "Classification(labels, None, parts")],
+        "recipes/encode.py",
+        [("task.row_weights(config.training.class_weights, parts.train)", "None")],
         "test_the_loss_is_weighted_by_class",
     ),
     "class weights are not used by the loss": (
-        "tasks/classification.py",
-        [("F.cross_entropy(logits, targets, weight=weights)", "F.cross_entropy(logits, targets)")],
+        "training/objective.py",
+        [("model.task.loss(logits, batch.targets), logits, batch.weights)", "model.task.loss(logits, batch.targets), logits)")],
         "test_the_loss_is_weighted_by_class",
     ),
     "no warm-up": (
