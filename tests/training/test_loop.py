@@ -125,6 +125,15 @@ def test_a_later_epoch_is_kept_unless_it_is_worse_than_the_best_beyond_chance():
     assert not is_kept(of_accuracies([1.0, 0.9], 20))
 
 
+def test_scores_of_which_less_is_better_are_compared_so_and_never_with_others():
+    def epoch(score, rises):
+        return EpochRecord(0, 0.0, 0.0, score, standard_error=0.01, seconds=0.0, rises=rises)
+
+    assert is_kept([epoch(0.9, rises=False), epoch(0.5, rises=False)])
+    assert not is_kept([epoch(0.5, rises=False), epoch(0.9, rises=False)])
+    assert is_kept([epoch(2.3, rises=False), epoch(0.4, rises=True)]), "the first was told by its loss"
+
+
 def test_training_stops_early_when_validation_is_worse_and_stays_so(tiny_model):
     run = new_run(tiny_model("bert"), epochs=10, patience=2, learning_rate=1e-9)
     run.validate = lambda _: Validation(loss=1.0, score=0.5, standard_error=0.01)

@@ -334,7 +334,9 @@ def is_kept(history: Sequence[EpochRecord]) -> bool:
     further. The largest of a few scores of some hundred rows is as often luck as it is merit.
     """
     sign = 1.0 if history[-1].rises else -1.0
-    best = max(history, key=lambda record: sign * record.score)
+    # An epoch whose score nothing defined was told by its loss, which is no score of the others' kind.
+    alike = [record for record in history if record.rises == history[-1].rises]
+    best = max(alike, key=lambda record: sign * record.score)
     return sign * history[-1].score >= sign * best.score - best.standard_error
 
 
