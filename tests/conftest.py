@@ -10,6 +10,8 @@ import torch
 from hypothesis import settings
 
 from superfine.api import Run
+from superfine.backbones.load import open_pretrained
+from superfine.records import Head
 
 # A busy machine is no failure.
 settings.register_profile("superfine", deadline=None)
@@ -222,3 +224,8 @@ def trained(tiny_model, reviews, tmp_path_factory) -> Run:
 
     out = tmp_path_factory.mktemp("runs") / "run"
     return superfine.train(reviews, model=str(tiny_model("bert")), out=out, settings=FAST, progress=False)
+
+
+def load_for_classification(name, labels, *, cleaning=True, dropout=None, attention_dropout=None):
+    """A network with a head for these classes on the pretrained model of that name or folder."""
+    return open_pretrained(name, cleaning=cleaning).backbone(Head(tuple(labels)), dropout=dropout, attention_dropout=attention_dropout)

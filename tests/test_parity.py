@@ -74,7 +74,7 @@ def test_predictions_do_not_depend_on_the_rows_beside_them(trained):
 def test_the_embedded_model_keeps_no_truncation_or_padding_of_its_own(tmp_path):
     from tokenizers import Tokenizer
 
-    from superfine.backbones.load import load_for_classification
+    from tests.conftest import load_for_classification
 
     backbone = load_for_classification("sentence-transformers/all-MiniLM-L6-v2", ["a", "b"])
     backbone.save(tmp_path, 256)

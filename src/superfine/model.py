@@ -40,21 +40,24 @@ class Model(TextModel):
         return self.backbone.embed(batch)
 
     def logits(self, batch: Batch) -> Tensor:
-        """(n, n_outputs) float32, in the batch's order."""
+        """(n, n_outputs) float32, in the batch's order; (T, n_outputs) where tokens answer."""
         return self.backbone.logits(batch)
 
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(n, n_outputs) logits of encoded texts, in their order, without gradients."""
+        """(n, n_outputs) logits of encoded texts, in their order, or of all their tokens where tokens answer. Without
+        gradients."""
         network = self.backbone.network
         was_training = network.training
         if was_training:  # setting the mode walks all modules, a tenth of the time that a single short text takes
             network.eval()
-        out = np.zeros((len(encoded), len(self.task.head)))
+        by_token = self.task.head.by_token
+        out = np.zeros((len(encoded.ids) if by_token else len(encoded), len(self.task.head)))
         batches = length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS)
         with torch.inference_mode(), reuse_freed_memory() if len(batches) > 1 else nullcontext():
             for indices in batches:
                 batch = collate(encoded, indices).to(self.backbone.device)
-                out[batch.indices] = self.logits(batch).cpu().numpy()
+                places = encoded.tokens_of(batch.indices) if by_token else batch.indices
+                out[places] = self.logits(batch).cpu().numpy()
                 if on_batch is not None:
                     on_batch(len(indices))
         if was_training:
@@ -75,8 +78,8 @@ class Model(TextModel):
         if manifest.max_length is None:
             raise ModelError(f"{bundle.folder / MANIFEST} does not say how much the model reads.", "Copy the bundle again.")
         pretrained = open_pretrained(str(bundle.folder), cleaning=False)
-        backbone = pretrained.backbone()
         task = manifest.open_task()
+        backbone = pretrained.saved_backbone(task.head)
         n_outputs = int(backbone.network.config.num_labels)
         if n_outputs != len(task.head):
             raise ModelError(
@@ -92,7 +95,12 @@ class Model(TextModel):
         backbone.network.eval().to(default_device())
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
-        return cls(backbone, task, pretrained.encoder(manifest.max_length), takes_pairs=manifest.text_pair is not None)
+        return cls(
+            backbone,
+            task,
+            pretrained.encoder(manifest.max_length, with_offsets=task.head.by_token),
+            takes_pairs=manifest.text_pair is not None,
+        )
 
 
 def default_device() -> torch.device:

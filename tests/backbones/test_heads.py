@@ -9,9 +9,8 @@ from safetensors.torch import load_file, save_file
 
 import superfine
 from superfine.backbones.heads import output_layer
-from superfine.backbones.load import load_for_classification
 from superfine.records import Examples
-from tests.conftest import FAMILIES, FAST, make_rows, model_of
+from tests.conftest import FAMILIES, FAST, load_for_classification, make_rows, model_of
 from tests.training.test_loop import new_run
 
 TEXTS = [text for text, _ in make_rows(20, seed=8)]

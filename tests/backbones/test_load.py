@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from superfine.backbones.load import load_for_classification
 from superfine.backbones.locate import resolve
 from superfine.backbones.sources import embedded
 from superfine.config import ENGLISH_MODEL, MULTILINGUAL_MODEL
 from superfine.errors import ModelError
-from tests.conftest import FAMILIES, needs_embedded_model, needs_multilingual_model
+from tests.conftest import FAMILIES, load_for_classification, needs_embedded_model, needs_multilingual_model
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,11 +9,10 @@ import torch
 
 import superfine
 from superfine.backbones.batch import collate
-from superfine.backbones.load import load_for_classification
 from superfine.backbones.padding import agree
 from superfine.errors import ModelError
 from superfine.records import Examples
-from tests.conftest import FAST, SENSITIVE_FAMILIES, make_rows, model_of
+from tests.conftest import FAST, SENSITIVE_FAMILIES, load_for_classification, make_rows, model_of
 
 TEXTS = ["a", *(text for text, _ in make_rows(16, seed=5)), "lovely " * 20]
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import superfine
-from superfine.backbones.load import load_for_classification
 from superfine.backbones.save import rotary_keys
-from tests.conftest import FAST, make_rows
+from tests.conftest import FAST, load_for_classification, make_rows
 
 LINEAR = {"rope_type": "linear", "factor": 2.0, "rope_theta": 5000.0}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from superfine.backbones.batch import collate, length_sorted_batches
-from superfine.backbones.load import load_for_classification, open_pretrained
+from superfine.backbones.load import open_pretrained
 from superfine.data.encode import Encoder
 from superfine.records import Examples
-from tests.conftest import make_rows
+from tests.conftest import load_for_classification, make_rows
 
 TEXTS = [text for text, _ in make_rows(40)] + ["lovely " * 100, "?"]
 

@@ -6,12 +6,11 @@ import tempfile
 import numpy as np
 import pytest
 
-from superfine.backbones.load import load_for_classification
 from superfine.data import token_cache
 from superfine.data.encode import Encoder
 from superfine.data.token_cache import cache_folder, encode_cached, token_folder
 from superfine.records import Examples
-from tests.conftest import make_rows
+from tests.conftest import load_for_classification, make_rows
 
 TEXTS = [text for text, _ in make_rows(40)]
 

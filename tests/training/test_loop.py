@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from superfine.backbones.batch import collate
-from superfine.backbones.load import load_for_classification
 from superfine.backbones.process import isolated_seed
 from superfine.config import TrainingConfig
 from superfine.errors import ModelError
@@ -24,7 +23,7 @@ from superfine.training.loop import EpochRecord, TrainingState, Validation, fit,
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
-from tests.conftest import make_rows, model_of, train_state
+from tests.conftest import load_for_classification, make_rows, model_of, train_state
 from tests.evaluation.tables import table
 
 ROWS = make_rows(120)

@@ -6,14 +6,13 @@ import torch
 from torch.nn import functional as F
 
 from superfine.backbones.batch import collate
-from superfine.backbones.load import load_for_classification
 from superfine.errors import ConfigError
 from superfine.records import Examples
 from superfine.training.objective import Outcome, compose, plain_step, supervised
 from superfine.training.regularisers import REGULARISERS
 from superfine.training.regularisers.fgm import adversarial_shift
 from superfine.training.regularisers.r_drop import symmetric_divergence
-from tests.conftest import make_rows, model_of
+from tests.conftest import load_for_classification, make_rows, model_of
 
 TARGETS = np.array([i % 2 for i in range(12)])
 

@@ -7,12 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from superfine.backbones.load import load_for_classification
 from superfine.metrics import softmax
 from superfine.records import Examples
 from superfine.training import rounding
 from superfine.training.rounding import alike, round_weights
-from tests.conftest import make_rows, model_of
+from tests.conftest import load_for_classification, make_rows, model_of
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
-from superfine.backbones.heads import above_body, head_modules
+from superfine.backbones.heads import above_body, head_modules, token_logits
 from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
@@ -24,6 +24,7 @@ from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
 from superfine.data.vocabulary import sharing
 from superfine.errors import ModelError, first_line
+from superfine.records import Read
 
 
 class Backbone:
@@ -33,6 +34,7 @@ class Backbone:
     padded where it is not.
     `compute_dtype` is the format of the body's computation: its weights have it where the family is known, else autocast does.
     `saved_dtype` is that of the weights in the file that `save` writes.
+    `by_token` says whether the head answers for each token.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
     """
 
@@ -43,6 +45,7 @@ class Backbone:
         wrapper: Any,
         family: Family | None,
         *,
+        by_token: bool = False,
         fresh: Collection[str] = (),
         notes: Sequence[str] = (),
     ) -> None:
@@ -50,6 +53,7 @@ class Backbone:
         self.network = network
         self.tokenizer = tokenizer
         self.family = family
+        self.by_token = by_token
         self.fresh = frozenset(fresh)
         self.notes = tuple(notes)
         self._wrapper = wrapper
@@ -100,10 +104,25 @@ class Backbone:
         return cast(Tensor, self.word_embeddings(batch.input_ids))
 
     def logits(self, batch: Batch) -> Tensor:
-        """(n, K) float32, in the batch's order."""
+        """(n, K) float32, in the batch's order; (T, K) where the head answers for each token."""
         if self.family is None:
             return self._whole_network(batch).float()
-        return self._packed_logits(batch) if self.is_packed else self._padded_logits(batch)
+        if self.by_token:
+            return token_logits(self.network, self.states(batch, "all")).float()
+        return self.family.head(self.network, self.states(batch, self.family.reads)[:, None]).float()
+
+    def states(self, batch: Batch, read: Read) -> Tensor:
+        """What the body says last, before any head: (n, width), or (T, width) where `read` is "all"."""
+        if self.family is None:
+            states = self._whole_network(batch, body_alone=True)
+        else:
+            states = self._packed_states(batch, read) if self.is_packed else self._padded_states(batch)
+        if read == "all":
+            return states
+        if read == "mean":
+            totals = states.new_zeros(batch.n_texts, states.shape[1]).index_add_(0, batch.layout.text_of_token, states)
+            return totals / batch.layout.lengths.to(states)[:, None]
+        return states if len(states) == batch.n_texts else states.index_select(0, self._read_tokens(batch, read))
 
     def pack_if_sound(self) -> bool:
         """Switch to packed computation if it gives what padded computation gives; say whether it does.
@@ -161,8 +180,8 @@ class Backbone:
         config = self.network.config
         return bool(getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None))
 
-    def _packed_logits(self, batch: Batch) -> Tensor:
-        """(n, K) float32, from one row of tokens."""
+    def _packed_states(self, batch: Batch, read: Read) -> Tensor:
+        """From one row of tokens: (T, width), or (n, width) where the last layer computes nothing but one token of each text."""
         family = cast(Family, self.family)
         positions, types, embeddings = self._positions(batch), batch.token_type_ids, self._body_embeddings(batch)
         if self.compute_dtype == torch.bfloat16 and (more := batch.layout.n_rows - batch.n_tokens):
@@ -171,13 +190,11 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        read = self._read_tokens(batch)
-        with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled()), read):
+        of_each = self._read_tokens(batch, read) if family.layers is not None and read in ("first", "last") else None
+        with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled()), of_each):
             output = self.network.base_model(**inputs, **self._no_cache())
         states: Tensor = output.last_hidden_state.squeeze(0)
-        if family.layers is None:
-            states = states.index_select(0, read)
-        return family.head(self.network, states[:, None]).float()
+        return states if of_each is not None else states[: batch.n_tokens]
 
     def _positions(self, batch: Batch) -> Tensor:
         """(T,) the position of each token, as transformers counts it.
@@ -194,14 +211,14 @@ class Backbone:
         before = F.pad(running, (1, 0))[batch.layout.first][batch.layout.text_of_token]
         return torch.where(counts, running - before, 0) + padding
 
-    def _read_tokens(self, batch: Batch) -> Tensor:
-        """(n,) which token of each text is read, counted through the packed batch.
+    def _read_tokens(self, batch: Batch, read: Read) -> Tensor:
+        """(n,) the first or the last token of each text, counted through the packed batch.
 
         A decoder's is the last one that is not the padding token, as transformers reads it: a text may end with the token that
         pads, where the end token does both. In a text of nothing else it is the first one.
         """
         first = batch.layout.first
-        if cast(Family, self.family).reads == "first":
+        if read == "first":
             return first
         padding = self.network.config.pad_token_id
         if padding is None:
@@ -210,25 +227,23 @@ class Backbone:
         last = torch.zeros_like(first).scatter_reduce_(0, batch.layout.text_of_token, places, "amax")
         return first + last
 
-    def _padded_logits(self, batch: Batch) -> Tensor:
-        """(n, K) float32, the same from a padded rectangle."""
+    def _padded_states(self, batch: Batch) -> Tensor:
+        """(T, width) the same from a padded rectangle."""
         family = cast(Family, self.family)
         embedded = batch.with_embeddings(self._body_embeddings(batch))
         (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types)
         if family.positions_after_padding:
             inputs["position_ids"] = batch.layout.pad(self._positions(batch))
         output = self.network.base_model(**inputs, **self._no_cache())
-        place = self._read_tokens(batch) - batch.layout.first
-        states: Tensor = output.last_hidden_state
-        read = states[torch.arange(batch.n_texts, device=states.device), place]
-        return family.head(self.network, read[:, None]).float()
+        return cast(Tensor, output.last_hidden_state[inputs["attention_mask"].bool()])
 
     def _body_embeddings(self, batch: Batch) -> Tensor:
         embeddings = self.embed(batch) if batch.input_embeddings is None else batch.input_embeddings
         return embeddings.to(self.compute_dtype)
 
-    def _whole_network(self, batch: Batch, padding: Padding | None = None) -> Tensor:
-        """(n, K) by the network's own forward pass. padding: other than the usual one."""
+    def _whole_network(self, batch: Batch, padding: Padding | None = None, *, body_alone: bool = False) -> Tensor:
+        """The logits by the network's own forward pass, or the states (T, width) of its body alone. padding: other than the
+        usual one."""
         if padding is None:
             padding = self.padding if batch.input_embeddings is None else self._padding_of_embeddings
         if padding is None:
@@ -238,6 +253,10 @@ class Backbone:
             )
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute_dtype != torch.float32):
             parts = rectangles(batch, padding, self._pad_id, with_types=self._takes_types)
+            if body_alone:
+                return torch.cat([_of_tokens(self.network.base_model(**inputs).last_hidden_state, inputs) for inputs in parts])
+            if self.by_token:
+                return torch.cat([_of_tokens(self.network(**inputs).logits, inputs) for inputs in parts])
             return torch.cat([self.network(**inputs).logits for inputs in parts])
 
     def _settle_padding(self) -> None:
@@ -302,6 +321,11 @@ class Backbone:
 
 def _padding_matters(name: str) -> str:
     return f"{name} answers otherwise where texts are padded: only texts of one length are computed together."
+
+
+def _of_tokens(rectangle: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+    """(tokens, width) of (n, length, width), without the padding."""
+    return rectangle[inputs["attention_mask"].bool()]
 
 
 def _cast_to_own_dtype(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from superfine.backbones.packed.layout import Layout
 from superfine.data.encode import Encoded
-from superfine.records import FloatArray, IntArray
+from superfine.records import IGNORED, FloatArray, IntArray, Ragged
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Batch:
     """n texts, T tokens in all, laid end to end, shortest text first.
 
     input_ids: (T,). token_type_ids: (T,). indices: (n,) which of the encoded texts these are, in the batch's order.
-    targets: (n, ...) of the task, or None. weights: (n,) how much each text counts, or None: all alike.
+    targets: (n, ...) of the task, or (T,) where tokens have some, or None. weights: (n,) how much each text counts, or (T,) how
+    much each token does, or None: all alike.
     input_embeddings: (T, width), when given they stand in for the embedded `input_ids`.
     """
 
@@ -57,20 +58,30 @@ class Batch:
         )
 
 
-def collate(encoded: Encoded, indices: IntArray, targets: NDArray[Any] | None = None, weights: FloatArray | None = None) -> Batch:
-    """The encoded texts at `indices` as a batch. `targets` and `weights` (of all texts, not only the batch's) are looked up by
-    index."""
+def collate(
+    encoded: Encoded, indices: IntArray, targets: NDArray[Any] | Ragged | None = None, weights: FloatArray | None = None
+) -> Batch:
+    """The encoded texts at `indices` as a batch.
+
+    targets: (n, ...) of all texts, not only the batch's, or those of all their tokens, of which `IGNORED` ones have no weight.
+    weights: (n,) of all texts.
+    """
     order = indices[np.argsort(encoded.lengths[indices], kind="stable")]
     part = encoded.take(order)
     ids = torch.from_numpy(part.ids.astype(np.int64))
     types = torch.zeros_like(ids) if part.type_ids is None else torch.from_numpy(part.type_ids.astype(np.int64))
+    own_targets = None if targets is None else targets.take(order).values if isinstance(targets, Ragged) else targets[order]
+    own_weights = None if weights is None else weights[order]
+    if isinstance(targets, Ragged) and own_targets is not None:
+        of_texts = np.ones(len(order)) if own_weights is None else own_weights
+        own_weights = np.repeat(of_texts, part.lengths) * (own_targets != IGNORED)
     return Batch(
         input_ids=ids,
         token_type_ids=types,
         layout=Layout.of(torch.from_numpy(part.lengths)),
         indices=order,
-        targets=None if targets is None else torch.from_numpy(targets[order]),
-        weights=None if weights is None else torch.from_numpy(weights[order].astype(np.float32)),
+        targets=None if own_targets is None else torch.from_numpy(own_targets),
+        weights=None if own_weights is None else torch.from_numpy(own_weights.astype(np.float32)),
     )
 
 

@@ -31,6 +31,18 @@ def output_layer(network: Any) -> nn.Linear | None:
     return found[-1] if found else None
 
 
+def token_logits(network: Any, states: Tensor) -> Tensor:
+    """(T, K) of states (T, width), as transformers' own heads for token classification have it: dropout and one layer.
+
+    Raises ValueError for a head of another kind.
+    """
+    layer = output_layer(network)
+    if layer is None:
+        raise ValueError("the head has no output layer")
+    dropout = getattr(network, "dropout", None)
+    return cast(Tensor, layer(states if dropout is None else dropout(states)))
+
+
 def is_of_body(key: str, network: Any) -> bool:
     """Whether a parameter of that name is of the pretrained body, which no checkpoint may lack."""
     prefix = f"{network.base_model_prefix}."

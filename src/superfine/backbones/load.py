@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -65,33 +65,31 @@ class Pretrained:
         """What the user should know of the model."""
         return [_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else []
 
-    def encoder(self, max_length: int) -> Encoder:
-        """From texts to at most so many tokens."""
-        return Encoder(self.tokenizer, max_length, empty_id=self.config.pad_token_id or 0)
+    def encoder(self, max_length: int, *, with_offsets: bool = False) -> Encoder:
+        """From texts to at most so many tokens. with_offsets: say where in the texts they stand."""
+        return Encoder(self.tokenizer, max_length, empty_id=self.config.pad_token_id or 0, with_offsets=with_offsets)
 
     def backbone(
         self,
-        head: Head | None = None,
+        head: Head,
         *,
         dropout: float | None = None,
         attention_dropout: float | None = None,
         layers: int | None = None,
     ) -> Backbone:
-        """The network with its family's sequence-classification head, in float32 on the CPU.
+        """The network with its family's own head of that kind, in float32 on the CPU.
 
-        With `head` it is new where the checkpoint has none of that shape; its weights come from torch's global random
-        state. Without, the checkpoint must have one. layers: how many are kept; None is all.
-        Raises ModelError for weights that are missing or cannot be read.
+        It is new where the checkpoint has none of that shape; its weights come from torch's global random state. layers: how
+        many are kept; None is all. Raises ModelError for weights that are missing or cannot be read.
         """
         config = deepcopy(self.config)
-        if head is not None:
-            config.num_labels = len(head)
-            config.id2label = dict(enumerate(head.outputs))
-            config.label2id = {name: i for i, name in enumerate(head.outputs)}
-            config.problem_type = head.problem_type
+        config.num_labels = len(head)
+        config.id2label = dict(enumerate(head.outputs))
+        config.label2id = {name: i for i, name in enumerate(head.outputs)}
+        config.problem_type = head.problem_type
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
-            network, missing, reshaped = _load_network(self.location, config, fresh_head=head is not None)
+            network, missing, reshaped = _load_network(self.location, config, head.auto_class, fresh_head=True)
             if self.n_missing_rows:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         family = FAMILIES.get(config.model_type)
@@ -99,14 +97,22 @@ class Pretrained:
             prune_rows(network, self.kept_rows)
         if layers is not None:
             drop_layers(network, family, layers)
-        if head is None:
-            return Backbone(network, self.tokenizer, self.wrapper, family)
         # The numbers of a regression have a scale of their own, which its head holds.
         classes = head.activation != "none"
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)] if classes else []
         settled = settle_head(network, missing, reshaped, earlier, head.outputs)
         notes = _head_notes(self.location.name, settled.found)
-        return Backbone(network, self.tokenizer, self.wrapper, family, fresh=settled.fresh, notes=notes)
+        return Backbone(network, self.tokenizer, self.wrapper, family, by_token=head.by_token, fresh=settled.fresh, notes=notes)
+
+    def saved_backbone(self, head: Head) -> Backbone:
+        """The network as it was saved, with the head that the checkpoint has; of `head` the kind alone is asked.
+
+        Raises ModelError for weights that are missing or cannot be read.
+        """
+        config = deepcopy(self.config)
+        with quiet_transformers():
+            network, _, _ = _load_network(self.location, config, head.auto_class, fresh_head=False)
+        return Backbone(network, self.tokenizer, self.wrapper, FAMILIES.get(config.model_type), by_token=head.by_token)
 
 
 def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None) -> Pretrained:
@@ -127,19 +133,6 @@ def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None)
     cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
     tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else sharing(tokenizer)
     return Pretrained(location, config, wrapper, tokenizer, cleans)
-
-
-def load_for_classification(
-    name: str,
-    labels: Sequence[str] | None = None,
-    *,
-    cleaning: bool = True,
-    dropout: float | None = None,
-    attention_dropout: float | None = None,
-) -> Backbone:
-    """Open a pretrained model and build one network from it: see `Pretrained.backbone`."""
-    head = None if labels is None else Head(tuple(labels))
-    return open_pretrained(name, cleaning=cleaning).backbone(head, dropout=dropout, attention_dropout=attention_dropout)
 
 
 def _load_config(location: ModelLocation) -> Any:
@@ -179,13 +172,13 @@ def _refuse_other_vocabulary(location: ModelLocation, wrapper: Any) -> None:
         )
 
 
-def _load_network(location: ModelLocation, config: Any, *, fresh_head: bool) -> tuple[Any, set[str], set[str]]:
+def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fresh_head: bool) -> tuple[Any, set[str], set[str]]:
     """The network, and its parameters that the checkpoint lacks or has in another shape: they start from random values."""
     import torch
-    from transformers import AutoModelForSequenceClassification
+    import transformers
 
     with _explained(location):
-        network, info = AutoModelForSequenceClassification.from_pretrained(
+        network, info = getattr(transformers, auto_class).from_pretrained(
             location.path,
             config=config,
             dtype=torch.float32,

@@ -6,16 +6,18 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from superfine.data.clean import clean_all, split_cleaning
+from superfine.data.offsets import settled_offsets
 from superfine.data.vocabulary import settings_of, sharing, unknown_id
 from superfine.records import Examples, IntArray
+from superfine.records.ragged import places_of
 
 CHUNK = 4096
 CHARACTERS_PER_TOKEN = 16
@@ -38,6 +40,8 @@ class Encoded:
     ids: (tokens,) int32. starts: (n + 1,); sequence i is `ids[starts[i]:starts[i + 1]]`.
     type_ids: (tokens,) int8, which text of a pair a token belongs to; None when all are 0.
     truncated: (n,) whether the text was longer than the model reads. unknown_share: of the tokens that are no special tokens.
+    offsets: (tokens, 2) int32, where each token begins and ends in its text, in characters of the raw text, or None where nobody
+    asked. Special tokens have none: (0, 0).
     """
 
     ids: NDArray[np.int32]
@@ -45,6 +49,7 @@ class Encoded:
     type_ids: NDArray[np.int8] | None
     truncated: NDArray[np.bool_]
     unknown_share: float
+    offsets: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -62,17 +67,25 @@ class Encoded:
 
     def take(self, indices: IntArray) -> Self:
         """The sequences at `indices`, in that order."""
-        lengths = self.lengths[indices]
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        tokens = np.repeat(self.starts[indices] - starts[:-1], lengths) + np.arange(starts[-1])
-        type_ids = None if self.type_ids is None else self.type_ids[tokens]
-        return type(self)(self.ids[tokens], starts, type_ids, self.truncated[indices], self.unknown_share)
+        tokens = self.tokens_of(indices)
+        return replace(
+            self,
+            ids=self.ids[tokens],
+            starts=np.concatenate([[0], np.cumsum(self.lengths[indices])]),
+            type_ids=None if self.type_ids is None else self.type_ids[tokens],
+            truncated=self.truncated[indices],
+            offsets=None if self.offsets is None else self.offsets[tokens],
+        )
+
+    def tokens_of(self, indices: IntArray) -> IntArray:
+        """(t,) the places in `ids` of the tokens of these sequences, one sequence after the other."""
+        return places_of(self.starts[indices], self.lengths[indices])
 
 
 class Encoder:
     """A tokenizer with the model's maximum length: the one place where texts become tokens, for training and for prediction."""
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0, *, with_offsets: bool = False) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens."""
         self.tokenizer, self._cleans = split_cleaning(tokenizer)
         self._whole = sharing(tokenizer)
@@ -80,6 +93,7 @@ class Encoder:
         self._marks_start = re.search(r'"prepend_scheme":\s*"first"', json.dumps(settings_of(tokenizer))) is not None
         self.max_length = max_length
         self.empty_id = empty_id
+        self.with_offsets = with_offsets
         for part in (self.tokenizer, self._whole):
             part.no_padding()
             part.enable_truncation(max_length)
@@ -87,7 +101,8 @@ class Encoder:
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
-        return hashlib.sha256(f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id}".encode()).hexdigest()
+        made_of = f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id} {self.with_offsets}"
+        return hashlib.sha256(made_of.encode()).hexdigest()
 
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
         """Tokenise every example; texts too long are cut at the end (of the longer one of a pair).
@@ -99,19 +114,18 @@ class Encoder:
             parts.append(self._encode_chunk(examples, start))
             if on_chunk is not None:
                 on_chunk(min(CHUNK, len(examples) - start))
-        lengths = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0, dtype=np.int64)
-        ids = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, dtype=np.int32)
-        type_ids = [p[2] for p in parts]
-        has_types = any(t is not None for t in type_ids)
-        unknown, known = sum(p[4] for p in parts), sum(p[5] for p in parts)
+        if not parts:
+            return Encoded(np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64), None, np.zeros(0, dtype=bool), 0.0)
+        offsets = [p.offsets for p in parts if p.offsets is not None]
+        has_types = any(p.type_ids is not None for p in parts)
+        unknown, known = sum(p.unknown for p in parts), sum(p.known for p in parts)
         return Encoded(
-            ids=ids,
-            starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            type_ids=np.concatenate([_or_zeros(t, len(p[0])) for t, p in zip(type_ids, parts, strict=True)])
-            if has_types
-            else None,
-            truncated=np.concatenate([p[3] for p in parts]) if parts else np.zeros(0, dtype=bool),
+            ids=np.concatenate([p.ids for p in parts]),
+            starts=np.concatenate([[0], np.cumsum(np.concatenate([p.lengths for p in parts]))]).astype(np.int64),
+            type_ids=np.concatenate([_or_zeros(p.type_ids, len(p.ids)) for p in parts]) if has_types else None,
+            truncated=np.concatenate([p.truncated for p in parts]),
             unknown_share=unknown / max(1, unknown + known),
+            offsets=np.concatenate(offsets) if offsets else None,
         )
 
     def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
@@ -119,19 +133,26 @@ class Encoder:
 
         The saved tokenizer takes added tokens out of the raw text first, and then cleans each piece between them; and where it
         marks the start of a text (Llama's kind), that is the raw text's. So a text that holds such a token, before cleaning or
-        through it, or that cleaning may have cut at its start, is read by the saved tokenizer itself.
+        through it, or that cleaning may have cut at its start, is read by the saved tokenizer itself. So is a text that
+        cleaning changes where offsets are wanted: it knows where in the raw text its tokens come from.
         """
         texts, pairs = self._beginnings(texts, pairs)
+        encode = self.tokenizer.encode_batch if self.with_offsets else self.tokenizer.encode_batch_fast
         if not self._cleans:
-            return self.tokenizer.encode_batch_fast(_inputs(texts, pairs))
+            return encode(_inputs(texts, pairs))
         cleaned, cleaned_pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
-        encodings = self.tokenizer.encode_batch_fast(_inputs(cleaned, cleaned_pairs))
-        odd = self._read_otherwise(texts, cleaned)
+        encodings = encode(_inputs(cleaned, cleaned_pairs))
+        odd = {*self._read_otherwise(texts, cleaned)}
         if pairs is not None and cleaned_pairs is not None:
-            odd = sorted({*odd, *self._read_otherwise(pairs, cleaned_pairs)})
+            odd |= {*self._read_otherwise(pairs, cleaned_pairs)}
+        if self.with_offsets:
+            odd |= {i for i, text in enumerate(texts) if text is not cleaned[i]}
+            odd |= {i for i, (a, b) in enumerate(zip(pairs or [], cleaned_pairs or [], strict=True)) if a is not b}
         if odd:
-            raw = _inputs([texts[i] for i in odd], None if pairs is None else [pairs[i] for i in odd])
-            for i, encoding in zip(odd, self._whole.encode_batch_fast(raw), strict=True):
+            which = sorted(odd)
+            raw = _inputs([texts[i] for i in which], None if pairs is None else [pairs[i] for i in which])
+            whole = self._whole.encode_batch if self.with_offsets else self._whole.encode_batch_fast
+            for i, encoding in zip(which, whole(raw), strict=True):
                 encodings[i] = encoding
         return encodings
 
@@ -186,9 +207,7 @@ class Encoder:
             if found(a) or (a is not b and (found(b) or (self._marks_start and (a[:1] != b[:1] or a[:1] in "<&"))))
         ]
 
-    def _encode_chunk(self, examples: Examples, start: int) -> tuple[
-        NDArray[np.int32], IntArray, NDArray[np.int8] | None, NDArray[np.bool_], int, int
-    ]:  # fmt: skip
+    def _encode_chunk(self, examples: Examples, start: int) -> _Chunk:
         texts = examples.text[start : start + CHUNK]
         pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
         encodings = self._tokenise(texts, pairs)
@@ -196,11 +215,40 @@ class Encoder:
         ids = _flatten([e.ids or [self.empty_id] for e in encodings], lengths, np.int32)
         # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
         typed = pairs is not None or any(encodings[0].type_ids)
-        type_ids = _flatten([e.type_ids or [0] for e in encodings], lengths, np.int8) if typed else None
-        truncated = np.array([bool(e.overflowing) for e in encodings])
         n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
         unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0
-        return ids, lengths, type_ids, truncated, unknown, max(0, len(ids) - n_special - unknown)
+        return _Chunk(
+            ids,
+            lengths,
+            type_ids=_flatten([e.type_ids or [0] for e in encodings], lengths, np.int8) if typed else None,
+            truncated=np.array([bool(e.overflowing) for e in encodings]),
+            unknown=unknown,
+            known=max(0, len(ids) - n_special - unknown),
+            offsets=self._offsets(texts, pairs, encodings) if self.with_offsets else None,
+        )
+
+    def _offsets(self, texts: list[str], pairs: list[str] | None, encodings: list[Encoding]) -> NDArray[np.int32]:
+        """(tokens, 2) of these encodings, see `Encoded.offsets`."""
+        found = []
+        for i, encoding in enumerate(encodings):
+            offsets = np.array(encoding.offsets or [(0, 0)], dtype=np.int64)
+            for which, text in enumerate([texts[i]] if pairs is None else [texts[i], pairs[i]]):
+                of_text = np.array([sequence == which for sequence in encoding.sequence_ids] or [False])
+                offsets = settled_offsets(text, offsets, of_text, cleans=self._cleans)
+            found.append(offsets)
+        return np.concatenate(found).astype(np.int32)
+
+
+class _Chunk(NamedTuple):
+    """Some texts as tokens: see `Encoded`. unknown, known: tokens that are no special tokens."""
+
+    ids: NDArray[np.int32]
+    lengths: IntArray
+    type_ids: NDArray[np.int8] | None
+    truncated: NDArray[np.bool_]
+    unknown: int
+    known: int
+    offsets: NDArray[np.int32] | None
 
 
 def _pattern_of_added_tokens(tokenizer: Tokenizer) -> re.Pattern[str] | None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from superfine.data.encode import Encoded, Encoder
 from superfine.records import Examples
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when Encoded or the way of tokenising changes."""
 FEWEST_TEXTS = 20_000
 """Fewer are tokenised in a second or two, and kept in memory alone."""
@@ -85,6 +85,7 @@ def _load(folder: Path) -> Encoded | None:
             type_ids=_mapped(folder / "type_ids.npy") if facts["typed"] else None,
             truncated=_mapped(folder / "truncated.npy"),
             unknown_share=facts["unknown_share"],
+            offsets=_mapped(folder / "offsets.npy") if facts["with_offsets"] else None,
         )
         os.utime(folder)
     except (OSError, ValueError, KeyError):
@@ -108,7 +109,13 @@ def _store(encoded: Encoded, folder: Path) -> None:
             np.save(fresh / "truncated.npy", encoded.truncated)
             if encoded.type_ids is not None:
                 np.save(fresh / "type_ids.npy", encoded.type_ids)
-            facts = {"typed": encoded.type_ids is not None, "unknown_share": encoded.unknown_share}
+            if encoded.offsets is not None:
+                np.save(fresh / "offsets.npy", encoded.offsets)
+            facts = {
+                "typed": encoded.type_ids is not None,
+                "with_offsets": encoded.offsets is not None,
+                "unknown_share": encoded.unknown_share,
+            }
             (fresh / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)  # what is there already could not be read
             fresh.replace(folder)

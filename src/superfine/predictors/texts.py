@@ -62,7 +62,7 @@ class TextModel(TextPredictor):
 
     @abstractmethod
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(n, n_outputs) what the network says of encoded texts, in their order."""
+        """(n, n_outputs) what the network says of encoded texts, in their order, or (tokens, n_outputs) where tokens answer."""
 
     @property
     def max_length(self) -> int:
@@ -70,10 +70,14 @@ class TextModel(TextPredictor):
 
     def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         """The answer for each example, in the order given."""
-        starts = range(0, len(examples), CHUNK_TEXTS)
+        starts = range(0, max(1, len(examples)), CHUNK_TEXTS)
         chunks = (examples.take(range(start, min(start + CHUNK_TEXTS, len(examples)))) for start in starts)
-        parts = [self.outputs(self.encoder.encode(chunk), on_batch) for chunk in chunks]
-        outputs = np.concatenate(parts) if parts else np.zeros((0, len(self.task.head)))
+        parts = [self._answers(chunk, on_batch) for chunk in chunks]
+        return parts[0] if len(parts) == 1 else type(parts[0]).joined(parts)
+
+    def _answers(self, examples: Examples, on_batch: OnBatch | None) -> Answers:
+        encoded = self.encoder.encode(examples)
+        outputs = self.outputs(encoded, on_batch)
         if not np.isfinite(outputs).all():
             raise ModelError("What the model computes is no number (nan): its weights are damaged.", "Train again.")
-        return self.task.decode(examples, outputs)
+        return self.task.decode(examples, outputs, encoded)

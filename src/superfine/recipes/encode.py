@@ -25,11 +25,11 @@ class EncodedParts:
     seconds: float
 
 
-def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> Encoder:
+def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, *, with_offsets: bool = False) -> Encoder:
     """From texts to tokens as this model reads them, at most as many as it can; what the user should know of it is said."""
     for note in pretrained.notes:
         reporter.note(note)
-    return pretrained.encoder(_max_length(pretrained, config, reporter))
+    return pretrained.encoder(_max_length(pretrained, config, reporter), with_offsets=with_offsets)
 
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:

@@ -28,7 +28,7 @@ from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import unfinished
 from superfine.recipes.validate import validation_of
-from superfine.records import Examples
+from superfine.records import Examples, Ragged
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
 from superfine.training.loop import FitResult, TrainingState, fit
@@ -51,7 +51,7 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
         parts = without_cleaning(parts)
     if config.model.prune_vocabulary is not None:
         pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
-    encoder = choose_encoder(pretrained, config, reporter)
+    encoder = choose_encoder(pretrained, config, reporter, with_offsets=parts.task.head.by_token)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
@@ -133,7 +133,7 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
 
 def adjust(model: Model, examples: Examples, encoded: Encoded) -> None:
     """Let the task learn what it learns of validation rows, and fold into the output layer what that can do."""
-    task = model.task.adjusted(examples, model.outputs(encoded))
+    task = model.task.adjusted(examples, model.outputs(encoded), encoded)
     if task.fold is not None:
         factor, shift = torch.from_numpy(task.fold.factor), torch.from_numpy(task.fold.shift)
         task = task.folded(shifted=rescale(model.backbone.network, factor, shift))
@@ -191,7 +191,8 @@ def _identity(encoded: EncodedParts, config: RunConfig) -> str:
     """What a checkpoint belongs to: with other rows, settings or another seed it cannot go on."""
     digest = hashlib.sha256()
     for part in (encoded.train, encoded.validation):
-        digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes() + part.targets.tobytes())
+        digest.update(part.encoded.ids.tobytes() + part.encoded.starts.tobytes())
+        digest.update((part.targets.values if isinstance(part.targets, Ragged) else part.targets).tobytes())
         digest.update(b"" if part.weights is None else part.weights.tobytes())
     settings = config.model_dump(mode="json")
     settings["training"].pop("time_limit")

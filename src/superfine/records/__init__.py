@@ -3,12 +3,13 @@
 examples → answers → statistics → evaluations; findings; what the rooms expect of each other in protocols
 """
 
-from superfine.records.answers import NONE, Answers, Choices, Sets, Values
+from superfine.records.answers import NONE, Answers, Choices, Sets, Spans, Values
 from superfine.records.arrays import FloatArray, IntArray
 from superfine.records.examples import Examples
 from superfine.records.findings import Finding, Severity
-from superfine.records.heads import Activation, Head, ProblemType
+from superfine.records.heads import Activation, Head, ProblemType, Read
 from superfine.records.protocols import Predictor
+from superfine.records.ragged import IGNORED, Ragged
 from superfine.records.statistics import (
     SHARE,
     UNBOUNDED,
@@ -28,7 +29,7 @@ from superfine.records.statistics import (
 )
 
 __all__ = [
-    "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples", "Finding",
-    "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType", "Ranking", "Ratio", "Score",
-    "Sets", "Severity", "Statistics", "Terms", "Totals", "Values", "weighted_sum",
+    "IGNORED", "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples",
+    "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType", "Ragged",
+    "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans", "Statistics", "Terms", "Totals", "Values", "weighted_sum",
 ]  # fmt: skip

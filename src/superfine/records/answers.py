@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superfine.records.arrays import FloatArray, IntArray
+from superfine.records.ragged import Ragged
+
+A = TypeVar("A", bound="Choices | Sets | Values | Spans")
 
 
 class Answers(Protocol):
@@ -34,6 +38,11 @@ class Answers(Protocol):
 
     def take(self, indices: IntArray) -> Self:
         """The answers at `indices`, in that order."""
+        ...
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers of several parts, one at least, one after the other."""
         ...
 
     def to_columns(self) -> dict[str, list[Any]]:
@@ -66,6 +75,11 @@ class Choices:
     def take(self, indices: IntArray) -> Self:
         """The answers at `indices`, in that order."""
         return replace(self, row=self.row[indices], probabilities=self.probabilities[indices])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers of several parts, one at least, one after the other."""
+        return _joined(parts, "row", "probabilities")
 
     @property
     def class_ids(self) -> IntArray:
@@ -145,6 +159,11 @@ class Sets:
         """The answers at `indices`, in that order."""
         return replace(self, row=self.row[indices], probabilities=self.probabilities[indices])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers of several parts, one at least, one after the other."""
+        return _joined(parts, "row", "probabilities")
+
     @property
     def members(self) -> NDArray[np.bool_]:
         """(n, K) which labels are said."""
@@ -195,6 +214,11 @@ class Values:
         """The answers at `indices`, in that order."""
         return replace(self, row=self.row[indices], values=self.values[indices], low=self.low[indices], high=self.high[indices])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers of several parts, one at least, one after the other."""
+        return _joined(parts, "row", "values", "low", "high")
+
     @property
     def label(self) -> list[float]:
         """The number of each text."""
@@ -215,3 +239,79 @@ class Values:
             {name: value if np.isfinite(value) else None for name, value in zip(("prediction", "low", "high"), row, strict=True)}
             for row in zip(self.values.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Pieces of each of n texts, each of one type, in the order of the text and without overlap.
+
+    labels: the names of the types. texts: (n,) the raw texts. places: for each text (m, 3) int64: start and end of each piece, in
+    characters of the raw text, end excluded, and the number of its type. scores: (total,) the probability of each piece, in the
+    order of `places.values`.
+    """
+
+    row: IntArray
+    labels: tuple[str, ...]
+    texts: list[str]
+    places: Ragged
+    scores: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, indices: IntArray) -> Self:
+        """The answers at `indices`, in that order."""
+        return replace(
+            self,
+            row=self.row[indices],
+            texts=[self.texts[i] for i in indices],
+            places=self.places.take(indices),
+            scores=Ragged(self.scores, self.places.starts).take(indices).values,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers of several parts, one at least, one after the other."""
+        values = np.concatenate([part.places.values for part in parts])
+        places = Ragged.of_lengths(values, np.concatenate([part.places.lengths for part in parts]))
+        whole = _joined(parts, "row", "scores")
+        return replace(whole, texts=[text for part in parts for text in part.texts], places=places)
+
+    @property
+    def label(self) -> list[list[dict[str, Any]]]:
+        """The pieces of each text: `start`, `end`, `label`, `text` and `confidence`."""
+        found: list[list[dict[str, Any]]] = []
+        scores, cells = self.scores.tolist(), self.places.values.tolist()
+        for i, text in enumerate(self.texts):
+            pieces = []
+            for k in range(int(self.places.starts[i]), int(self.places.starts[i + 1])):
+                start, end, label = cells[k]
+                piece = {"start": start, "end": end, "label": self.labels[label], "text": text[start:end]}
+                pieces.append(piece | {"confidence": scores[k]})
+            found.append(pieces)
+        return found
+
+    @property
+    def confidence(self) -> None:
+        """None: each piece has a probability of its own."""
+        return None
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Columns for a table: `prediction`, the pieces of a text as a JSON list, confidence in six digits."""
+        return {"prediction": [as_json(pieces) for pieces in self.label]}
+
+    def to_objects(self) -> list[dict[str, Any]]:
+        """An object for each text, for JSON: `prediction`, the list of its pieces."""
+        return [{"prediction": pieces} for pieces in self.label]
+
+
+def as_json(pieces: Sequence[dict[str, Any]]) -> str:
+    """Pieces of a text as they are written into a cell."""
+    rounded = [{k: round(v, 6) if isinstance(v, float) else v for k, v in piece.items()} for piece in pieces]
+    return json.dumps(rounded, ensure_ascii=False)
+
+
+def _joined(parts: Sequence[A], *names: str) -> A:
+    """The first part with these arrays of all parts, one after the other."""
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[0], **arrays)

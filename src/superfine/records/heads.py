@@ -15,12 +15,20 @@ _ACTIVATIONS: dict[ProblemType, Activation] = {
 }
 
 
+Read = Literal["first", "last", "mean", "all"]
+"""Which states of a text's tokens are read: one of them, their mean, or each."""
+
+
 @dataclass(frozen=True)
 class Head:
-    """outputs: the names of what is computed for a text, in order. problem_type: as in a Hugging Face configuration."""
+    """outputs: the names of what is computed for a text, in order. problem_type: as in a Hugging Face configuration.
+
+    by_token: it is computed for each token, not once for the text.
+    """
 
     outputs: tuple[str, ...]
     problem_type: ProblemType = "single_label_classification"
+    by_token: bool = False
 
     def __len__(self) -> int:
         return len(self.outputs)
@@ -28,3 +36,8 @@ class Head:
     @property
     def activation(self) -> Activation:
         return _ACTIVATIONS[self.problem_type]
+
+    @property
+    def auto_class(self) -> str:
+        """The class of transformers that opens a model with this head."""
+        return f"AutoModelFor{'Token' if self.by_token else 'Sequence'}Classification"

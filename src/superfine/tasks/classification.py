@@ -222,7 +222,7 @@ class Classification(Task):
 
         return F.cross_entropy(outputs, targets, reduction="none")
 
-    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+    def adjusted(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Self:
         """With the temperature that makes the probabilities of these rows best, where it does so by folds (Guo et al. 2017)."""
         task = copy(self)
         task.temperature = choose_temperature(outputs, self.gold(examples))

@@ -240,7 +240,7 @@ class MultiLabel(Task):
 
         return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none").sum(dim=-1)
 
-    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+    def adjusted(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Self:
         """With thresholds that give these rows a high F1."""
         if not self.learns_thresholds or not len(outputs):
             return self

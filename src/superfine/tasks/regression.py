@@ -218,7 +218,7 @@ class Regression(Task):
         """(n,) squared differences of (n, 1) outputs and targets."""
         return (outputs - targets.to(outputs.dtype)).square().sum(dim=-1)
 
-    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+    def adjusted(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Self:
         """With the half width of an interval that holds 95 % of further rows like these (split conformal prediction, Lei et al.
         2018)."""
         residuals = np.sort(np.abs(self._values(outputs) - _numbers(examples)))

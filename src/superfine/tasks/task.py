@@ -193,7 +193,7 @@ class Task(ABC):
         return np.ones(len(examples), dtype=bool)
 
     @abstractmethod
-    def gold(self, examples: Examples) -> Targets:
+    def gold(self, examples: Examples) -> NDArray[Any]:
         """(n, ...) what the labels say. Raises DataError that names values and rows which cannot be read."""
 
     @abstractmethod
@@ -210,8 +210,12 @@ class Task(ABC):
 
     # Training
 
-    def targets(self, examples: Examples, encoded: Encoded | None = None) -> Targets:
-        """(n, ...) what `loss` compares outputs with. encoded: as tokens, for tasks that answer by token."""
+    def targets(self, examples: Examples, encoded: Encoded | None = None) -> Any:
+        """(n, ...) what `loss` compares outputs with, or for tasks that answer by token that of all tokens, a
+        `Ragged` with `IGNORED` where a token has none.
+
+        encoded: the examples as tokens; tasks that answer by text need none.
+        """
         return self.gold(examples)
 
     def class_weights(self, setting: str | Mapping[str, float], examples: Examples) -> FloatArray | None:
@@ -236,9 +240,9 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """(n,) the loss of each row of (n, n_outputs), in nats where it is a likelihood."""
+        """(n,) the loss of each row of (n, n_outputs), of texts or of tokens, in nats where it is a likelihood."""
 
-    def adjusted(self, examples: Examples, outputs: FloatArray) -> Self:
+    def adjusted(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Self:
         """The task with what it learns of validation rows once the weights are fitted: thresholds, residuals."""
         return self
 
@@ -259,7 +263,8 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Answers:
-        """Outputs (n, n_outputs) to answers, in NumPy. encoded: as tokens, where there are some."""
+        """Outputs (n, n_outputs) to answers, in NumPy; (tokens, n_outputs) where tokens answer. encoded: the examples as
+        tokens, which those tasks need."""
 
     @abstractmethod
     def statistics(self, examples: Examples, answers: Any) -> Statistics:

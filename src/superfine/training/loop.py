@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -22,7 +23,7 @@ from superfine.config import TrainingConfig
 from superfine.data.encode import Encoded
 from superfine.errors import ConfigError, is_out_of_memory
 from superfine.model import Model
-from superfine.records import FloatArray, IntArray
+from superfine.records import IGNORED, FloatArray, IntArray, Ragged
 from superfine.tasks.task import Targets
 from superfine.training.clock import Clock, StopReason
 from superfine.training.objective import GradientStep, Objective, Outcome, compose
@@ -34,11 +35,23 @@ from superfine.training.weights import MasterWeights
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded texts and what they are to become: (n, ...) targets of the task. weights: (n,) how much each counts, or None."""
+    """Encoded texts and what they are to become: targets of the task, for each text (n, ...) or for each of its tokens.
+
+    weights: (n,) how much each text counts, or None.
+    """
 
     encoded: Encoded
-    targets: Targets
+    targets: Targets | Ragged
     weights: FloatArray | None = None
+
+    @cached_property
+    def amounts(self) -> FloatArray:
+        """(n,) how much each text counts in the loss of a batch: its weight, times its tokens with a target where those count."""
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        if not isinstance(self.targets, Ragged):
+            return weights
+        counted = np.concatenate([[0], np.cumsum(self.targets.values != IGNORED)])
+        return np.asarray(weights * np.diff(counted[self.targets.starts]))
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -263,16 +276,16 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
 
     A part counts as its texts do, so the parts together give what the whole batch gives, within rounding and but for dropout.
     """
-    weights = state.train.weights
     parts = np.array_split(indices, min(state.progress.gradient_accumulation, len(indices)))
-    counts = [float(len(part)) if weights is None else float(weights[part].sum()) for part in parts]
+    counts = [float(state.train.amounts[part].sum()) for part in parts]
     losses: list[Tensor] = []
     tokens = 0
     try:
         for part, count in zip(parts, counts, strict=True):
-            batch = collate(state.train.encoded, part, state.train.targets, weights).to(state.model.backbone.device)
+            batch = collate(state.train.encoded, part, state.train.targets, state.train.weights)
+            batch = batch.to(state.model.backbone.device)
             tokens += batch.n_tokens
-            if count:  # rows without weight teach nothing
+            if count:  # rows without weight or targets teach nothing
                 outcome = obtain_gradients(state, batch, count / sum(counts), add=bool(losses))
                 losses.append(outcome.loss.detach() * (count / sum(counts)))
     except (RuntimeError, MemoryError) as error:

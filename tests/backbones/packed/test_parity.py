@@ -8,7 +8,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from superfine.backbones.batch import collate
-from superfine.backbones.load import load_for_classification
 from superfine.backbones.packed import attention, kernels
 from superfine.backbones.packed.layout import ROUNDING
 from superfine.config import TrainingConfig
@@ -17,7 +16,7 @@ from superfine.records import Examples
 from superfine.training.clock import Clock
 from superfine.training.loop import _train_step, obtain_gradients
 from superfine.training.objective import supervised
-from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows, model_of, train_state
+from tests.conftest import FAMILIES, PACKED_FAMILIES, load_for_classification, make_rows, model_of, train_state
 
 TEXTS = [text for text, _ in make_rows(24)] + ["a", "lovely lovely", "this " * 30]
 TARGETS = np.array([int(label == "good") for _, label in make_rows(24)] + [0, 1, 1])
@@ -183,7 +182,7 @@ def test_every_family_learns(tiny_model, family):
 def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypatch):
     model = build(tiny_model("bert"), packed=False)
     expected = model.outputs(encoded(model))
-    monkeypatch.setattr(type(model.backbone), "_packed_logits", lambda self, batch: self._padded_logits(batch) + 1)
+    monkeypatch.setattr(type(model.backbone), "_packed_states", lambda self, batch, read: self._padded_states(batch) + 1)
     assert not model.backbone.pack_if_sound()
     assert not model.backbone.is_packed
     np.testing.assert_allclose(model.outputs(encoded(model)), expected)

@@ -39,9 +39,11 @@ def _in_one_row(layer: post_norm.PostNormLayer) -> Computed:
 def decoder_layer(layer: Any) -> Computed:
     """Llama, Mistral, Qwen: norms first; attention over all tokens, then only those that are read."""
 
-    def computed(hidden: Tensor, read: Tensor, **arguments: Any) -> Tensor:
+    def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
         attended, _ = layer.self_attn(hidden_states=layer.input_layernorm(hidden), **arguments)
-        states = (hidden + attended)[:, read]
+        states = hidden + attended
+        if read is not None:
+            states = states[:, read]
         out: Tensor = states + layer.mlp(layer.post_attention_layernorm(states))
         return out
 
