@@ -18,6 +18,8 @@ from superfine.records import Examples
 LABEL_NAMES = (
     "label",
     "labels",
+    "entities",
+    "spans",
     "gold_label",
     "annotation",
     "sentiment",

@@ -16,6 +16,7 @@ from typing import Any
 from superfine.data.files import File
 from superfine.data.folders import read_folder
 from superfine.data.formats import FORMATS, PIECES
+from superfine.data.formats.conll import looks_like_conll
 from superfine.data.frames import from_frame
 from superfine.data.hub import SCHEME, fetch_files
 from superfine.data.table import ReadOptions, Table, concatenate
@@ -106,7 +107,7 @@ def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Ta
             file = None if Path(part).is_dir() else _existing(Path(part))
     else:
         file = None
-    if file is not None and file.ending in PIECES:
+    if file is not None and file.ending in PIECES and not (file.ending in (".txt", ".tsv") and looks_like_conll(file, options)):
         pieces = PIECES.load(file.ending)(file, options, size)
         yield _checked(next(pieces))
         yield from pieces
@@ -128,7 +129,8 @@ def read_file(file: File, options: ReadOptions) -> Table:
             f'{file.source}: files that end in "{file.ending}" cannot be read.',
             f"Readable are: {', '.join(FORMATS)}, also as .gz, .zst or .zip.",
         )
-    table: Table = FORMATS.load(file.ending)(file, options)
+    ending = ".conll" if file.ending in (".txt", ".tsv") and looks_like_conll(file, options) else file.ending
+    table: Table = FORMATS.load(ending)(file, options)
     return table
 
 

@@ -11,6 +11,7 @@ PREDICTORS = NameTable(
         "torch": "superfine.model:Model",
         "majority": "superfine.baselines.majority:Majority",
         "tfidf": "superfine.baselines.tfidf:Tfidf",
+        "most_frequent_tag": "superfine.baselines.most_frequent_tag:MostFrequentTag",
     },
 )
 """A predictor provides `load(bundle) -> Predictor`; the bundle's manifest names it under `predictor`."""

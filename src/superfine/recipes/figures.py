@@ -228,8 +228,8 @@ def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 
             "row": int(examples.row[i]),
             "text": examples.text[i],
             "text_pair": None if examples.text_pair is None else examples.text_pair[i],
-            "label": label,
-            "prediction": f"{said:.4g}" if isinstance(said, float) else said,
+            "label": task.in_words(label),
+            "prediction": task.in_words(said),
             "confidence": None if confidence is None else float(confidence[place]),
         }
         for place, (i, label, said) in enumerate(zip(worst.tolist(), labels, chosen.to_columns()["prediction"], strict=True))

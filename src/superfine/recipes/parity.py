@@ -14,7 +14,7 @@ from superfine.data.clean import clean_all, is_clean
 from superfine.errors import first_line
 from superfine.metrics import activated
 from superfine.model import Model
-from superfine.records import Activation, Examples, Finding, FloatArray, IntArray
+from superfine.records import Activation, Examples, Finding, FloatArray, Head, IntArray, Ragged
 
 BOUND = 1e-4
 """Probabilities may differ by so much: float32 rounds in another order where texts are padded."""
@@ -62,25 +62,27 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
     activation = model.task.head.activation
-    ours = activated(model.outputs(encoded), activation)
+    by_token = model.task.head.by_token
+    outputs = activated(model.outputs(encoded), activation)
+    ours = Ragged(outputs, encoded.starts if by_token else np.arange(len(encoded) + 1))
     ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
     before_opening()
     try:
-        plain = _Plain(folder)
+        plain = _Plain(folder, model.task.head)
         theirs = [plain.ids(chosen, i) for i in range(len(chosen))]
         asked = [i for i, found in enumerate(theirs) if found]
         wrong = [i for i in asked if theirs[i] != ids[i]]
         if wrong:
             row = int(chosen.row[wrong[0]])
             return Parity(len(asked), None, (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",))
-        difference, problems, bound = 0.0, [], allowed(ours, activation)
+        difference, problems, bound = 0.0, [], allowed(outputs, activation)
         for how, batches in (
             ("alone", [[i] for i in asked]),
             ("in padded batches", [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]),
         ):
-            outputs = [activated(plain.outputs(chosen, batch), activation) for batch in batches]
-            found = np.concatenate(outputs) if outputs else ours[:0]
-            largest = float(np.abs(found - ours[asked]).max(initial=0.0))
+            found = [activated(plain.outputs(chosen, batch), activation) for batch in batches]
+            expected = ours.take(np.array(asked, dtype=np.int64)).values
+            largest = float(np.abs(np.concatenate(found) - expected).max(initial=0.0)) if found else 0.0
             difference = largest if not largest <= difference else difference
             if not largest <= bound:
                 problems.append(_differing(how, largest))
@@ -110,18 +112,19 @@ def _advice(parity: Parity) -> str:
 class _Plain:
     """The folder as anybody opens it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, head: Head) -> None:
         import torch
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        import transformers
 
         from superfine.backbones.memory import give_back
         from superfine.backbones.process import quiet_transformers
 
         with quiet_transformers():
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             give_back()
-            network = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
-        self.network = network.eval()
+            opened = getattr(transformers, head.auto_class)
+            network = opened.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+        self.network, self.by_token = network.eval(), head.by_token
 
     def ids(self, examples: Examples, i: int) -> list[int]:
         pair = None if examples.text_pair is None else examples.text_pair[i]
@@ -129,14 +132,15 @@ class _Plain:
         return found
 
     def outputs(self, examples: Examples, indices: list[int]) -> FloatArray:
-        """(n, n_outputs)."""
+        """(n, n_outputs), or of all tokens where these answer."""
         import torch
 
         pairs = None if examples.text_pair is None else [examples.text_pair[i] for i in indices]
         texts = [examples.text[i] for i in indices]
         inputs = self.tokenizer(texts, pairs, return_tensors="pt", padding=len(indices) > 1, truncation=True)
         with torch.inference_mode():
-            return np.asarray(self.network(**inputs).logits.double().numpy())
+            logits = self.network(**inputs).logits.double().numpy()
+        return np.asarray(logits[inputs["attention_mask"].numpy() > 0] if self.by_token else logits)
 
 
 def _special_tokens(model: Model) -> list[str]:

@@ -6,6 +6,7 @@ TASKS = NameTable(
     "task",
     {
         "classification": "superfine.tasks.classification:Classification",
+        "tokens": "superfine.tasks.tokens:Tokens",
         "multilabel": "superfine.tasks.multilabel:MultiLabel",
         "hierarchical": "superfine.tasks.hierarchical:Hierarchical",
         "ordinal": "superfine.tasks.ordinal:Ordinal",

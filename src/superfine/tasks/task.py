@@ -180,6 +180,10 @@ class Task(ABC):
         """The examples with their labels as the task writes them."""
         return examples
 
+    def in_words(self, value: Any) -> str:
+        """A label, or the `prediction` of an answer's columns, as it is shown to people."""
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how labels were read."""
         return ()
@@ -193,7 +197,7 @@ class Task(ABC):
         return np.ones(len(examples), dtype=bool)
 
     @abstractmethod
-    def gold(self, examples: Examples) -> NDArray[Any]:
+    def gold(self, examples: Examples) -> Any:
         """(n, ...) what the labels say. Raises DataError that names values and rows which cannot be read."""
 
     @abstractmethod

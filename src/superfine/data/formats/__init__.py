@@ -15,6 +15,10 @@ FORMATS = NameTable(
         ".xlsx": "superfine.data.formats.excel:read_excel",
         ".xls": "superfine.data.formats.excel:read_excel",
         ".ods": "superfine.data.formats.excel:read_excel",
+        ".conll": "superfine.data.formats.conll:read_conll",
+        ".bio": "superfine.data.formats.conll:read_conll",
+        ".iob": "superfine.data.formats.conll:read_conll",
+        ".bioes": "superfine.data.formats.conll:read_conll",
         ".parquet": "superfine.data.formats.parquet:read_parquet",
     },
 )

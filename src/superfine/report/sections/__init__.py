@@ -8,6 +8,7 @@ SECTIONS = NameTable(
         "classes": "superfine.report.sections.classes:classes",
         "confusion": "superfine.report.sections.confusion:confusion",
         "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
+        "entities": "superfine.report.sections.entities:entities",
         "numbers": "superfine.report.sections.numbers:numbers",
     },
 )

@@ -1,0 +1,405 @@
+"""Pieces of a text, each of one type: the names of persons and places, for example. Every word gets a tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superfine.data.labels import label_order
+from superfine.data.words import word_of_tokens, words_of
+from superfine.errors import DataError
+from superfine.records import IGNORED, Examples, FloatArray, Head, IntArray, Ragged, Score, Spans, Statistics
+from superfine.tasks.classification import different_names
+from superfine.tasks.multilabel import SCORES as SCORES_OF_SETS
+from superfine.tasks.tag_sequences import pieces_of, tags_of
+from superfine.tasks.task import Shown, Task, labels_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from superfine.data.encode import Encoded
+
+STARTS, ENDS, TYPES = ("start", "start_offset"), ("end", "end_offset"), ("label", "labels", "type", "entity")
+"""How tools name what a piece has: Label Studio, doccano, spaCy and others."""
+MOST_SHOWN = 12
+FEWEST_CELLS = 0.9
+"""So many of the cells that are not empty must be lists of pieces, for labels to be taken for them."""
+SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name != "log_loss"}
+"""By the names that `metrics.json` uses; the last four are by type. A piece is right where start, end and type are, as the scorer of
+CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
+
+
+class Span(NamedTuple):
+    """A piece of a text: start and end in its characters, the end excluded, and its type."""
+
+    start: int
+    end: int
+    label: str
+
+
+class Tokens(Task):
+    """A tag for each word: outside, or the beginning or the inside of a piece of one of T types.
+
+    labels: the types. shares: (K,) of the tags among the words of the training rows, where they are known. n_inside: pieces there
+    that begin or end inside a word.
+    """
+
+    name = "tokens"
+    main = "micro_f1"
+    baselines = ("most_frequent_tag",)
+    reads_classes = False
+    reads_lists = True
+    reads_empty = True
+
+    def __init__(self, labels: Sequence[str], shares: FloatArray | None = None, n_inside: int = 0) -> None:
+        self._labels = tuple(labels)
+        self.shares, self.n_inside = shares, n_inside
+        self._ids = {label: i for i, label in enumerate(self._labels)}
+
+    @classmethod
+    def suits(cls, labels: Sequence[str], n_columns: int) -> str:
+        """Cells that are lists of pieces with start, end and type."""
+        cells = [label for label in labels if label and label != "[]"][:1000]
+        n_lists = sum(bool(_records(cell)) for cell in cells)
+        return "pieces of the texts, with start, end and type" if cells and n_lists >= FEWEST_CELLS * len(cells) else ""
+
+    @classmethod
+    def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
+        """The types that occur. Raises DataError where there is none, for pairs, and for cells that cannot be read."""
+        if examples.text_pair is not None:
+            raise DataError("Pieces are marked in one text, and pairs of texts are read here.", "Leave out --text-pair.")
+        spans = _all_spans(examples)
+        labels = sorted({span.label for row in spans for span in row}, key=label_order)
+        if not labels:
+            raise DataError(
+                "No row of the training part has a piece that is marked.",
+                "Is the label column the right one? Name it with --label.",
+            )
+        task = cls(labels)
+        words = words_of(examples.text)
+        tags = task.word_tags(examples, words)
+        task.shares = np.bincount(tags, minlength=len(task.head)) / max(1, len(tags))
+        edges = [{*words.values[a:b].ravel().tolist()} for a, b in zip(words.starts, words.starts[1:], strict=False)]
+        task.n_inside = sum(not {span.start, span.end} <= edges[i] for i, row in enumerate(spans) for span in row)
+        return task
+
+    def facts(self) -> dict[str, Any]:
+        return {"labels": list(self._labels)}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        return cls(different_names(facts))
+
+    @property
+    def head(self) -> Head:
+        return Head(tags_of(self._labels), by_token=True)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def bias(self) -> FloatArray | None:
+        """The logarithms of the shares of the tags: most words are outside."""
+        return None if self.shares is None else np.asarray(np.log(self.shares.clip(1e-4)))
+
+    @property
+    def shown(self) -> Shown:
+        n = len(self._labels)
+        return Shown(
+            title="Token classifier",
+            noun="label",
+            summary=f"pieces of {n} types",
+            purpose=f"Marks pieces of {n} types in a text, with their places in the raw text.",
+            limits=(
+                "A piece begins and ends with a word: a run of letters and digits, any other sign, or a single character of a "
+                "script without blanks between words.",
+                "Of overlapping pieces one can be marked.",
+            ),
+            headline=("micro_f1", "micro_precision", "micro_recall"),
+            sections=("classes", "entities"),
+            pipeline="token-classification",
+        )
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        return SCORES
+
+    # Reading labels
+
+    def spelled(self, examples: Examples) -> Examples:
+        """With the pieces of each row as one JSON list, in the order of the text."""
+        if examples.label is None:
+            return examples
+        cells = [
+            json.dumps([span._asdict() | {"text": text[span.start : span.end]} for span in spans], ensure_ascii=False)
+            if spans
+            else ""
+            for text, spans in zip(examples.text, _all_spans(examples), strict=True)
+        ]
+        return replace(examples, label=cells)
+
+    def in_words(self, value: Any) -> str:
+        return ", ".join(f"{one.get('text')} ({one.get('label')})" for one in _records(value) or []) or "—"
+
+    def notes(self) -> tuple[str, ...]:
+        if not self.n_inside:
+            return ()
+        return (f"{self.n_inside} marked pieces begin or end inside a word: the model marks whole words.",)
+
+    def why_not_scored(self, examples: Examples) -> str:
+        return "" if any(_all_spans(examples)) else "none of its rows has a marked piece"
+
+    def is_labelled(self, examples: Examples) -> NDArray[np.bool_]:
+        """Every row: no piece is an answer too."""
+        return np.full(len(examples), examples.label is not None)
+
+    def is_known(self, examples: Examples) -> NDArray[np.bool_]:
+        return np.array([all(span.label in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool)
+
+    def gold(self, examples: Examples) -> Any:
+        """The (m, 3) int64 pieces of each text: start, end and the number of the type. Raises DataError for types that training
+        never saw, and for cells that cannot be read."""
+        spans = _all_spans(examples)
+        unknown = {span.label: int(examples.row[i]) for i, row in enumerate(spans) for span in row if span.label not in self._ids}
+        if unknown:
+            named = "; ".join(f'"{label}", for example in row {row}' for label, row in list(unknown.items())[:5])
+            raise DataError(
+                f"{examples.source}: types that the training part never had: {named}.",
+                "Correct them, add training rows with these types, or leave such rows out of the score: --ignore-unknown-labels",
+            )
+        cells = [(start, end, self._ids[label]) for row in spans for start, end, label in row]
+        return Ragged.of_lengths(np.array(cells, dtype=np.int64).reshape(-1, 3), [len(row) for row in spans])
+
+    def strata(self, examples: Examples) -> IntArray:
+        """(n,) the rarest type of each row, or T for none: what is rare is shared out."""
+        gold = self.gold(examples)
+        order = np.argsort(np.bincount(gold.values[:, 2], minlength=len(self._labels)), kind="stable")
+        rank = np.empty(len(self._labels) + 1, dtype=np.int64)
+        rank[order], rank[-1] = np.arange(len(order)), len(order)
+        found = np.full(len(examples), len(order))
+        np.minimum.at(found, gold.row_of_value, rank[gold.values[:, 2]])
+        return np.append(order, len(order))[found]
+
+    # Training
+
+    def word_tags(self, examples: Examples, words: Ragged | None = None) -> IntArray:
+        """(words,) the tag of each word of the texts. A word that a piece holds a part of is in it."""
+        gold, words = self.gold(examples), words_of(examples.text) if words is None else words
+        tags = np.zeros(len(words.values), dtype=np.int64)
+        for text, (start, end, label) in zip(gold.row_of_value.tolist(), gold.values.tolist(), strict=True):
+            first, stop = int(words.starts[text]), int(words.starts[text + 1])
+            places = words.values[first:stop]
+            begin = first + int(np.searchsorted(places[:, 1], start, side="right"))
+            beyond = first + int(np.searchsorted(places[:, 0], end, side="left"))
+            free = begin + int(np.argmin(tags[begin:beyond] > 0)) if begin < beyond else beyond
+            if free < beyond and not tags[free]:
+                tags[free:beyond] = 2 * label + 2
+                tags[free] = 2 * label + 1
+        return tags
+
+    def targets(self, examples: Examples, encoded: Encoded | None = None) -> Ragged:
+        """The tag of each word, at its first token."""
+        readers = _Readers.of(examples.text, encoded)
+        values = np.full(len(_offsets(encoded)), IGNORED, dtype=np.int64)
+        values[readers.token] = self.word_tags(examples, readers.words)[readers.word]
+        return Ragged(values, encoded.starts if encoded is not None else np.zeros(1, dtype=np.int64))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(t,) cross-entropy in nats of (t, K) logits against (t,) tags; nothing where there is none."""
+        from torch.nn import functional as F
+
+        return F.cross_entropy(outputs, targets, reduction="none", ignore_index=IGNORED)
+
+    # Answers and scores
+
+    def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Spans:
+        """The pieces of the most probable consistent tags."""
+        if encoded is None:
+            nothing = Ragged.of_lengths(np.zeros((0, 3), dtype=np.int64), [0] * len(examples))
+            return Spans(examples.row, self._labels, examples.text, nothing, np.zeros(0))
+        readers = _Readers.of(examples.text, encoded)
+        return self.marked(examples, outputs[readers.token], readers.starts, readers.places)
+
+    def marked(self, examples: Examples, logits: FloatArray, starts: IntArray, places: IntArray) -> Spans:
+        """The pieces by logits (words, K) of words at these places (words, 2). starts: (n + 1,) the word each text begins with."""
+        pieces = pieces_of(logits, starts)
+        text = np.searchsorted(starts, pieces.first, side="right") - 1
+        cells = np.stack([places[pieces.first, 0], places[pieces.last, 1], pieces.label], axis=1)
+        found = Ragged.of_lengths(cells.astype(np.int64), np.bincount(text, minlength=len(examples)))
+        return Spans(examples.row, self._labels, examples.text, found, pieces.score)
+
+    def statistics(self, examples: Examples, answers: Spans) -> Statistics:
+        """What each answer adds: pieces that are right, that there are, and that are said, and whether all are right."""
+        if answers.labels != self._labels:
+            raise ValueError("the answers are over other types, or over the same in another order")
+        gold, n, k = self.gold(examples), len(examples), len(self._labels)
+        sums = {name: np.zeros((n, k)) for name in ("hits", "support", "predicted")}
+        np.add.at(sums["support"], (gold.row_of_value, gold.values[:, 2]), 1.0)
+        np.add.at(sums["predicted"], (answers.places.row_of_value, answers.places.values[:, 2]), 1.0)
+        right = _is_right(gold, answers)
+        np.add.at(sums["hits"], (answers.places.row_of_value[right], answers.places.values[right, 2]), 1.0)
+        exact = (sums["hits"] == sums["support"]).all(axis=1) & (sums["hits"] == sums["predicted"]).all(axis=1)
+        return Statistics({**sums, "exact": exact.astype(np.float64), "rows": np.ones(n)}, {}, self._labels)
+
+    def details(self, examples: Examples, answers: Spans) -> dict[str, Any]:
+        """marked: some of the texts, those with errors first, with true and said pieces [start, end, type]."""
+        gold, worst = self.gold(examples), self.worst(examples, answers)
+        others = np.setdiff1d(np.flatnonzero(gold.lengths + answers.places.lengths), worst)
+        some = [*worst[: MOST_SHOWN - MOST_SHOWN // 4].tolist(), *others.tolist()][:MOST_SHOWN]
+        rows = [(i, gold.take(np.array([i])).values, answers.places.take(np.array([i])).values) for i in some]
+        marked = [
+            {"row": int(examples.row[i]), "text": examples.text[i], "true": true.tolist(), "said": said.tolist()}
+            for i, true, said in rows
+        ]
+        per_text = {"true": float(gold.lengths.mean()), "said": float(answers.places.lengths.mean())} if len(examples) else {}
+        return {"marked": marked, "pieces_per_text": per_text}
+
+    def worst(self, examples: Examples, answers: Spans) -> IntArray:
+        """The texts with wrong pieces, those first of which the model was surest of what is wrong."""
+        gold, right = self.gold(examples), _is_right(self.gold(examples), answers)
+        row = answers.places.row_of_value
+        surest = np.zeros(len(examples))
+        np.maximum.at(surest, row[~right], answers.scores[~right])
+        n_right = np.bincount(row[right], minlength=len(examples))
+        wrong = np.flatnonzero((n_right < gold.lengths) | (n_right < answers.places.lengths))
+        return wrong[np.argsort(-surest[wrong], kind="stable")]
+
+
+class _Readers(NamedTuple):
+    """Which token speaks for which word: its first one. A word without one is read with the word before.
+
+    words: of all texts. word: (r,) those that a token speaks for, counted through `words`. token: (r,) that token. starts: (n + 1,)
+    the reader that each text begins with. places: (r, 2) what is read: the word, and those that its tokens reach into.
+    """
+
+    words: Ragged
+    word: IntArray
+    token: IntArray
+    starts: IntArray
+    places: IntArray
+
+    @classmethod
+    def of(cls, texts: Sequence[str], encoded: Encoded | None) -> _Readers:
+        words, offsets = words_of(texts), _offsets(encoded)
+        lengths = encoded.lengths if encoded is not None else np.zeros(len(texts), dtype=np.int64)
+        found = word_of_tokens(words, offsets, np.repeat(np.arange(len(texts)), lengths))
+        inside = np.flatnonzero(found >= 0)
+        word, first = np.unique(found[inside], return_index=True)
+        reach = np.zeros(len(words.values), dtype=np.int64)
+        np.maximum.at(reach, found[inside], offsets[inside, 1])
+        text = words.row_of_value[word]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(text, minlength=len(texts)))])
+        ends = np.maximum(words.values[word, 1], reach[word])
+        return cls(words, word, inside[first], starts, np.stack([words.values[word, 0], ends], axis=1))
+
+
+def _offsets(encoded: Encoded | None) -> IntArray:
+    if encoded is None or encoded.offsets is None:
+        raise ValueError("the tokens do not say where they stand in their texts")
+    return encoded.offsets.astype(np.int64)
+
+
+def _is_right(gold: Ragged, answers: Spans) -> NDArray[np.bool_]:
+    """(said pieces,) whether each is one of the text's true ones."""
+    true = {(i, *piece) for i, piece in zip(gold.row_of_value.tolist(), map(tuple, gold.values.tolist()), strict=True)}
+    said = zip(answers.places.row_of_value.tolist(), map(tuple, answers.places.values.tolist()), strict=True)
+    return np.array([(i, *piece) in true for i, piece in said], dtype=bool)
+
+
+def _records(cell: Any) -> list[Mapping[str, Any]] | None:
+    """The pieces that a cell lists, as mappings with `start`, `end` and `label`; None for a cell that is no list of pieces."""
+    if not isinstance(cell, str):
+        return None
+    if not cell:
+        return []
+    if cell[0] not in "[{":
+        return None
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    # A list of one piece is read as that piece.
+    if isinstance(found, dict) or (isinstance(found, list) and len(found) == 3 and not isinstance(found[0], list | dict)):
+        found = [found]
+    records = [_record(one) for one in found]
+    return None if any(record is None for record in records) else [record for record in records if record is not None]
+
+
+def _record(value: Any) -> Mapping[str, Any] | None:
+    """One piece in any of its usual forms: `[start, end, type]`, or a mapping under the names of some tool."""
+    if isinstance(value, list) and len(value) == 3:
+        start, end, label = value
+        return _record({"start": start, "end": end, "label": label})
+    if not isinstance(value, dict):
+        return None
+    start, end, label = (next((value[name] for name in names if name in value), None) for names in (STARTS, ENDS, TYPES))
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    if not all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end)) or not isinstance(label, str):
+        return None
+    return {"start": start, "end": end, "label": label.strip(), **({"text": value["text"]} if "text" in value else {})}
+
+
+def _all_spans(examples: Examples) -> list[list[Span]]:
+    """The pieces of each row, in the order of the text. Raises DataError that names the row of what cannot be read."""
+    return [_spans(examples, i) for i in range(len(labels_of(examples)))]
+
+
+def _spans(examples: Examples, i: int) -> list[Span]:
+    cell, text, row = labels_of(examples)[i], examples.text[i], f"{examples.source}: row {int(examples.row[i])}"
+    records = _records(cell)
+    if records is None:
+        raise DataError(
+            f'{row} has "{cell[:60]}{"…" if len(cell) > 60 else ""}", which is no list of pieces.',
+            'A piece is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
+        )
+    spans = sorted(_checked(records, text, row))
+    for before, after in zip(spans, spans[1:], strict=False):
+        if after.start < before.end:
+            raise DataError(
+                f"{row}: the pieces {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "
+                f"({after.label}) overlap.",
+                "A word can be in one piece alone: keep one of the two.",
+            )
+    return spans
+
+
+def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Iterator[Span]:
+    """The pieces without the blanks at their ends. Raises DataError for one that is out of the text or not what it should be."""
+    places = _places_of_code_units(text) if any(ord(character) > 0xFFFF for character in text) else None
+    for record in records:
+        start, end, label = record["start"], record["end"], record["label"]
+        written = record.get("text")
+        if places is not None and isinstance(written, str) and text[start:end] != written:
+            # Tools that run in a browser count UTF-16 code units, of which an emoji has two.
+            units = places.get(start), places.get(end)
+            if None not in units and text[units[0] : units[1]] == written:
+                start, end = units
+        if not 0 <= start < end <= len(text):
+            raise DataError(
+                f"{row}: a piece from {start} to {end} ({label}) does not fit its text, which has {len(text)} characters.",
+                "Start and end count characters from 0, and the end is excluded.",
+            )
+        if not label:
+            raise DataError(f"{row}: the piece from {start} to {end} has no type.", "Name what it is.")
+        if isinstance(written, str) and text[start:end].strip() != written.strip():
+            raise DataError(
+                f'{row}: the piece from {start} to {end} should be "{written[:40]}", and there stands "{text[start:end][:40]}".',
+                "Start and end count characters of the text from 0. Is the text column the one that was marked?",
+            )
+        piece = text[start:end]
+        if piece.strip():
+            begin = start + len(piece) - len(piece.lstrip())
+            yield Span(begin, begin + len(piece.strip()), label)
+
+
+def _places_of_code_units(text: str) -> dict[int, int]:
+    """Place in UTF-16 code units → place in characters."""
+    units = np.concatenate([[0], np.cumsum([1 + (ord(character) > 0xFFFF) for character in text])])
+    return {int(unit): i for i, unit in enumerate(units)}
