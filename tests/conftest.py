@@ -228,4 +228,6 @@ def trained(tiny_model, reviews, tmp_path_factory) -> Run:
 
 def load_for_classification(name, labels, *, cleaning=True, dropout=None, attention_dropout=None):
     """A network with a head for these classes on the pretrained model of that name or folder."""
-    return open_pretrained(name, cleaning=cleaning).backbone(Head(tuple(labels)), dropout=dropout, attention_dropout=attention_dropout)
+    return open_pretrained(name, cleaning=cleaning).backbone(
+        Head(tuple(labels)), dropout=dropout, attention_dropout=attention_dropout
+    )

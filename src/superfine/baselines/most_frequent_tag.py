@@ -20,7 +20,12 @@ FILE = "tags.json"
 
 
 class MostFrequentTag(TextPredictor):
-    """Each word on its own, by how often it had each tag; a new word is outside. counts: (K,) of each word that was in a piece."""
+    """Each word on its own, by how often it had each tag; a new word is outside.
+
+    task: one that marks pieces (`marked`). counts: (K,) of each word that was in a piece.
+    """
+
+    task: Any
 
     def __init__(self, task: Any, counts: Mapping[str, Sequence[int]]) -> None:
         self.task = task

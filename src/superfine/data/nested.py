@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from superfine.data.table import as_text, header_of
+from superfine.data.tagged import text_of_words
 from superfine.errors import DataError
 
 DEEPEST = 20
@@ -19,6 +20,8 @@ MOST_EMPTY_CELLS = 20_000_000
 """A table of keys that hardly any two records share is no table."""
 INPUTS = ("data", "fields", "inputs")
 """Under which key tools for annotating put what was annotated: Label Studio, Argilla 2, Argilla 1."""
+WORDS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "labels", "label")
+"""Under which keys data sets of the hub have the words of a text and their tags."""
 
 
 def columns_of(
@@ -60,7 +63,7 @@ def flat_record(record: Mapping[str, object]) -> dict[str, object]:
     """One value for each name, annotations by the name of their question."""
     if not any(isinstance(value, dict | list) for value in record.values()) and "answer" not in record:
         return dict(record)
-    record = _annotated(record)
+    record = _tagged_words(record) or _annotated(record)
     flat: dict[str, object] = {}
     for name, value in record.items():
         _spread(name, value, flat, 0)
@@ -94,6 +97,24 @@ def _annotated(record: Mapping[str, object]) -> Mapping[str, object]:
     return {_question(key, record): _choices(value) for key, value in record.items()}
 
 
+def _tagged_words(record: Mapping[str, object]) -> Mapping[str, object] | None:
+    """A record with a list of words and one of their tags, as data sets of the hub have them, as a text with its pieces."""
+    words = next((record[name] for name in WORDS if _is_list_of_texts(record.get(name))), None)
+    found = next((name for name in TAGS if _is_list_of_texts(record.get(name))), None)
+    if found is None or not isinstance(words, list) or not words:
+        return None
+    tags = record[found]
+    if not isinstance(tags, list) or len(tags) != len(words) or "text" in record:
+        return None
+    text, spans = text_of_words(words, tags)
+    others = {name: value for name, value in record.items() if name not in {*WORDS, found}}
+    return {"text": text, "label": spans} | others
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
 def _question(key: str, record: Mapping[str, object]) -> str:
     """The name of a question whose answers Argilla puts beside its suggestions."""
     name = key.removesuffix(".responses")
@@ -113,6 +134,7 @@ def _choices(value: object) -> object:
 def _label_studio(annotations: list[Any]) -> dict[str, object]:
     """By the name of each control the classes that were chosen, in all annotations that count."""
     chosen: dict[str, list[object]] = {}
+    marked: dict[str, list[object]] = {}
     for annotation in annotations:
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
@@ -121,7 +143,13 @@ def _label_studio(annotations: list[Any]) -> dict[str, object]:
             value = result.get("value") if isinstance(result, dict) else None
             if isinstance(value, dict) and isinstance(value.get("choices"), list):
                 chosen.setdefault(str(result.get("from_name", "label")), []).extend(value["choices"])
-    return {name: list(dict.fromkeys(map(str, values))) for name, values in chosen.items()}
+            elif isinstance(value, dict) and isinstance(value.get("labels"), list) and {"start", "end"} <= value.keys():
+                own = {key: value[key] for key in ("start", "end", "labels", "text") if key in value}
+                name = str(result.get("from_name", "label"))
+                pieces = marked.get(name, [])
+                # Two annotators may agree.
+                marked[name] = pieces if own in pieces else [*pieces, own]
+    return {**marked, **{name: list(dict.fromkeys(map(str, values))) for name, values in chosen.items()}}
 
 
 def _argilla(responses: Mapping[str, Any]) -> dict[str, object]:

@@ -44,7 +44,7 @@ def settled_offsets(text: str, offsets: IntArray, which: NDArray[np.bool_], *, c
         next_ink = np.minimum.accumulate(np.where(is_ink, places, len(text))[::-1])[::-1]
         last_ink = np.maximum.accumulate(np.where(is_ink[:-1], places[:-1] + 1, 0)) if text else places[:0]
         starts = np.where(which, next_ink[starts.clip(0, len(text))], starts)
-        ends = np.where(which & (ends > 0), np.append(last_ink, 0)[ends - 1], ends)
+        ends = np.where(which & (ends > 0), np.append(last_ink, 0)[(ends - 1).clip(0, len(text))], ends)
     return np.stack([starts, np.maximum(starts, ends)], axis=1)
 
 

@@ -107,7 +107,7 @@ def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Ta
             file = None if Path(part).is_dir() else _existing(Path(part))
     else:
         file = None
-    if file is not None and file.ending in PIECES and not (file.ending in (".txt", ".tsv") and looks_like_conll(file, options)):
+    if file is not None and file.ending in PIECES and not looks_like_conll(file, options):
         pieces = PIECES.load(file.ending)(file, options, size)
         yield _checked(next(pieces))
         yield from pieces
@@ -129,7 +129,7 @@ def read_file(file: File, options: ReadOptions) -> Table:
             f'{file.source}: files that end in "{file.ending}" cannot be read.',
             f"Readable are: {', '.join(FORMATS)}, also as .gz, .zst or .zip.",
         )
-    ending = ".conll" if file.ending in (".txt", ".tsv") and looks_like_conll(file, options) else file.ending
+    ending = ".conll" if looks_like_conll(file, options) else file.ending
     table: Table = FORMATS.load(ending)(file, options)
     return table
 

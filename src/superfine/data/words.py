@@ -38,7 +38,7 @@ def words_of(texts: Sequence[str]) -> Ragged:
     begins |= (kinds == MARK) & (before == BLANK)
     begins |= is_start_of_text & (kinds != BLANK)
     starts = np.flatnonzero(begins)
-    stop = np.append(starts[1:], len(kinds))
+    stop = np.append(starts, len(kinds))[1:]
     text = np.searchsorted(first, starts, side="right") - 1
     # A word ends where the next begins, or a blank or the text's end comes.
     blanks = np.append(np.flatnonzero(kinds == BLANK), len(kinds))

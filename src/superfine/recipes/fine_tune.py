@@ -117,7 +117,7 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
     reporter.training_ends()
     give_back()  # the optimiser's moments are gone with the state of the training
     adjust(model, parts.validation, encoded.validation.encoded)
-    round_weights(model, config.model.saved_weights, encoded.validation.encoded)
+    round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)
     give_back()
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the weights kept so far are evaluated and written.")

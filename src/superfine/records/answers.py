@@ -278,7 +278,12 @@ class Spans:
         return replace(whole, texts=[text for part in parts for text in part.texts], places=places)
 
     @property
-    def label(self) -> list[list[dict[str, Any]]]:
+    def label(self) -> list[list[tuple[int, int, str]]]:
+        """The pieces of each text: start, end and type."""
+        return [[(one["start"], one["end"], one["label"]) for one in pieces] for pieces in self.pieces]
+
+    @property
+    def pieces(self) -> list[list[dict[str, Any]]]:
         """The pieces of each text: `start`, `end`, `label`, `text` and `confidence`."""
         found: list[list[dict[str, Any]]] = []
         scores, cells = self.scores.tolist(), self.places.values.tolist()
@@ -298,11 +303,11 @@ class Spans:
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Columns for a table: `prediction`, the pieces of a text as a JSON list, confidence in six digits."""
-        return {"prediction": [as_json(pieces) for pieces in self.label]}
+        return {"prediction": [as_json(pieces) for pieces in self.pieces]}
 
     def to_objects(self) -> list[dict[str, Any]]:
         """An object for each text, for JSON: `prediction`, the list of its pieces."""
-        return [{"prediction": pieces} for pieces in self.label]
+        return [{"prediction": pieces} for pieces in self.pieces]
 
 
 def as_json(pieces: Sequence[dict[str, Any]]) -> str:

@@ -43,13 +43,18 @@ def pieces_of(logits: FloatArray, starts: IntArray) -> Pieces:
     label = tags[first] // 2
     before, after, total = _sums(logits, steps)
     running = np.cumsum(np.where(_is_inside(logits.shape[1]), logits, 0.0)[:, 2::2], axis=0) if len(first) else logits
-    score = before[first] + logits[first, 2 * label + 1] + running[last, label] - running[first, label] if len(first) else total[:0]
+    score = (
+        before[first] + logits[first, 2 * label + 1] + running[last, label] - running[first, label] if len(first) else total[:0]
+    )
     score = np.minimum(score + after[last] - total[steps.row[first]], 0.0) if len(first) else score
     return Pieces(first, last, label, np.exp(score))
 
 
 class _Steps:
-    """The words of all rows by their place in their row. row: (words,) the row of each."""
+    """The words of all rows by their place in their row: the first ones, the second ones, and so on.
+
+    row: (words,) the row of each. backward: from the last ones to the first, each with a word after it.
+    """
 
     def __init__(self, starts: IntArray) -> None:
         lengths = np.diff(starts)
@@ -60,12 +65,13 @@ class _Steps:
         self.forward: list[IntArray] = np.split(order, cuts[:-1]) if len(order) else []
         self.is_last = np.zeros(len(self.row), dtype=bool)
         self.is_last[starts[1:][lengths > 0] - 1] = True
+        self.backward = [here[~self.is_last[here]] for here in reversed(self.forward)]
         self.n_rows = len(lengths)
 
 
 def _is_inside(n_tags: int) -> NDArray[np.bool_]:
     """(K,) whether a tag goes on with a piece."""
-    return (np.arange(n_tags) > OUTSIDE) & (np.arange(n_tags) % 2 == 0)
+    return np.asarray((np.arange(n_tags) > OUTSIDE) & (np.arange(n_tags) % 2 == 0))
 
 
 def _most_probable(logits: FloatArray, steps: _Steps) -> IntArray:
@@ -77,8 +83,7 @@ def _most_probable(logits: FloatArray, steps: _Steps) -> IntArray:
         best[here] += before.max(axis=1, keepdims=True)
         best[np.ix_(here, inside)] = logits[np.ix_(here, inside)] + np.maximum(before[:, 1::2], before[:, 2::2])
     tags = best.argmax(axis=1) if len(best) else np.zeros(0, dtype=np.int64)
-    for here in reversed(steps.forward):
-        here = here[~steps.is_last[here]]
+    for here in steps.backward:
         follows = tags[here + 1]
         goes_on = here[inside[follows]]
         inner = tags[goes_on + 1]
@@ -98,8 +103,7 @@ def _sums(logits: FloatArray, steps: _Steps) -> tuple[FloatArray, FloatArray, Fl
             before[here] = _log_sum(earlier)
             forward[here] += before[here][:, None]
             forward[np.ix_(here, inside)] = logits[np.ix_(here, inside)] + np.logaddexp(earlier[:, 1::2], earlier[:, 2::2])
-        for here in reversed(steps.forward):
-            here = here[~steps.is_last[here]]
+        for here in steps.backward:
             later = logits[here + 1] + backward[here + 1]
             after[here] = _log_sum(np.where(inside, -np.inf, later))
             backward[here] = after[here][:, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -30,8 +31,8 @@ MOST_SHOWN = 12
 FEWEST_CELLS = 0.9
 """So many of the cells that are not empty must be lists of pieces, for labels to be taken for them."""
 SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name != "log_loss"}
-"""By the names that `metrics.json` uses; the last four are by type. A piece is right where start, end and type are, as the scorer of
-CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
+"""By the names that `metrics.json` uses; the last four are by type. A piece is right where start, end and type are, as the
+scorer of CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
 
 
 class Span(NamedTuple):
@@ -184,7 +185,7 @@ class Tokens(Task):
         rank[order], rank[-1] = np.arange(len(order)), len(order)
         found = np.full(len(examples), len(order))
         np.minimum.at(found, gold.row_of_value, rank[gold.values[:, 2]])
-        return np.append(order, len(order))[found]
+        return np.asarray(np.append(order, len(order))[found], dtype=np.int64)
 
     # Training
 
@@ -227,7 +228,7 @@ class Tokens(Task):
         return self.marked(examples, outputs[readers.token], readers.starts, readers.places)
 
     def marked(self, examples: Examples, logits: FloatArray, starts: IntArray, places: IntArray) -> Spans:
-        """The pieces by logits (words, K) of words at these places (words, 2). starts: (n + 1,) the word each text begins with."""
+        """The pieces by logits (words, K) of words at these places (words, 2). starts: (n + 1,) the first word of each text."""
         pieces = pieces_of(logits, starts)
         text = np.searchsorted(starts, pieces.first, side="right") - 1
         cells = np.stack([places[pieces.first, 0], places[pieces.last, 1], pieces.label], axis=1)
@@ -274,8 +275,8 @@ class Tokens(Task):
 class _Readers(NamedTuple):
     """Which token speaks for which word: its first one. A word without one is read with the word before.
 
-    words: of all texts. word: (r,) those that a token speaks for, counted through `words`. token: (r,) that token. starts: (n + 1,)
-    the reader that each text begins with. places: (r, 2) what is read: the word, and those that its tokens reach into.
+    words: of all texts. word: (r,) those that a token speaks for, counted through `words`. token: (r,) that token. starts:
+    (n + 1,) the first reader of each text. places: (r, 2) what is read: the word, and those that its tokens reach into.
     """
 
     words: Ragged
@@ -360,7 +361,7 @@ def _spans(examples: Examples, i: int) -> list[Span]:
             'A piece is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
         )
     spans = sorted(_checked(records, text, row))
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         if after.start < before.end:
             raise DataError(
                 f"{row}: the pieces {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "

@@ -1,0 +1,227 @@
+"""Pieces of texts: every usual way to mark them is read, the tags of words are right, and they are counted as CoNLL's scorer does."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from superfine.backbones.load import open_pretrained
+from superfine.data.read import read_table
+from superfine.errors import DataError
+from superfine.evaluation.evaluate import evaluate
+from superfine.records import IGNORED, Examples, Ragged, Spans
+from superfine.tasks.multilabel import MultiLabel
+from superfine.tasks.tokens import Tokens
+
+
+def of(texts, cells, pairs=None):
+    return replace(Examples.of_texts(texts, pairs), label=list(cells), source="rows.csv")
+
+
+def said(examples, task, *rows):
+    """Answers that say these pieces (start, end, type)."""
+    cells = np.array([(a, b, task.labels.index(label)) for row in rows for a, b, label in row], dtype=np.int64).reshape(-1, 3)
+    places = Ragged.of_lengths(cells, [len(row) for row in rows])
+    return Spans(examples.row, task.labels, examples.text, places, np.full(len(cells), 0.5))
+
+
+TEXT = "Bob Lee met Ann in New York"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        [[0, 7, "person"], [19, 27, "place"]],
+        [{"start": 19, "end": 27, "label": "place"}, {"start": 0, "end": 7, "label": "person"}],
+        [
+            {"start_offset": 0, "end_offset": 7, "label": "person", "id": 3},
+            {"start_offset": 19, "end_offset": 27, "label": "place"},
+        ],
+        [{"start": 0, "end": 7, "text": "Bob Lee", "labels": ["person"]}, {"start": 18, "end": 27, "labels": ["place"]}],
+    ],
+)
+def test_every_usual_way_to_write_pieces_is_read(cell):
+    examples = of([TEXT], [json.dumps(cell)])
+    task = Tokens.learn(examples)
+    assert task.labels == ("person", "place")
+    assert task.gold(examples).values.tolist() == [[0, 7, 0], [19, 27, 1]]
+    (spelled,) = task.spelled(examples).label
+    assert [one["text"] for one in json.loads(spelled)] == ["Bob Lee", "New York"]
+    assert task.in_words(spelled) == "Bob Lee (person), New York (place)"
+    assert Tokens.suits([json.dumps(cell), ""], 1)
+
+
+def test_a_list_of_one_piece_reads_as_that_piece():
+    for cell in ([0, 3, "person"], {"start": 0, "end": 3, "label": "person"}):
+        assert Tokens.learn(of([TEXT], [json.dumps(cell)])).labels == ("person",)
+        assert Tokens.suits([json.dumps(cell)], 1)
+
+
+@pytest.mark.parametrize("cells", [["good", "bad"], ['["a", "b"]'], ["[1, 2]"], ["", "[]"], ['{"a": 1}'], ["3"]])
+def test_other_labels_are_not_taken_for_pieces(cells):
+    assert not Tokens.suits(cells, 1)
+
+
+def test_pieces_are_not_taken_for_sets_of_labels():
+    from superfine.tasks.choose import choose_task
+
+    cells = ['[0, 3, "person"]', '[[0, 3, "person"], [4, 7, "place"]]']
+    assert choose_task("auto", cells, 1).task is Tokens
+    assert choose_task("auto", ["a|b", "b|c", "a|c", "a", "b"], 1).task is MultiLabel
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("Bob", 'row 1 has "Bob", which is no list of pieces'),
+        ("[[0, 3]]", "no list of pieces"),
+        ('[["a", 3, "x"]]', "no list of pieces"),
+        ('[[0, 99, "x"]]', "from 0 to 99 \\(x\\) does not fit its text, which has 27 characters"),
+        ('[[3, 3, "x"]]', "does not fit"),
+        ('[[-1, 3, "x"]]', "does not fit"),
+        ('[[0, 7, "x"], [4, 9, "y"]]', "0 to 7 \\(x\\) and 4 to 9 \\(y\\) overlap"),
+        ('[[0, 7, ""]]', "has no type"),
+        ('[{"start": 0, "end": 3, "label": "x", "text": "Ann"}]', 'should be "Ann", and there stands "Bob"'),
+    ],
+)
+def test_pieces_that_cannot_be_are_refused_with_their_row(cell, said):
+    with pytest.raises(DataError, match=said):
+        Tokens.learn(of([TEXT, TEXT], [cell, '[[0, 3, "x"]]']))
+
+
+def test_nothing_marked_pairs_and_unknown_types_are_refused():
+    with pytest.raises(DataError, match="No row of the training part has a piece"):
+        Tokens.learn(of([TEXT], [""]))
+    with pytest.raises(DataError, match="pairs"):
+        Tokens.learn(of([TEXT], ['[[0, 3, "x"]]'], pairs=["b"]))
+    task = Tokens(["x"])
+    with pytest.raises(DataError, match='never had: "y", for example in row 1'):
+        task.gold(of([TEXT], ['[[0, 3, "y"]]']))
+    assert task.is_known(of([TEXT, TEXT], ['[[0, 3, "y"]]', ""])).tolist() == [False, True]
+
+
+def test_places_counted_in_utf_16_code_units_are_understood_where_the_piece_is_written_beside_them():
+    text = "😀😀 Bob"
+    cell = json.dumps([{"start": 5, "end": 8, "label": "person", "text": "Bob"}])
+    task = Tokens.learn(of([text], [cell]))
+    assert task.gold(of([text], [cell])).values.tolist() == [[3, 6, 0]]
+
+
+def test_words_that_a_piece_holds_a_part_of_are_in_it_and_that_is_said():
+    examples = of(["unbelievable things, Bob"], ['[[2, 9, "x"], [21, 24, "y"]]'])
+    task = Tokens.learn(examples)
+    assert task.word_tags(examples).tolist() == [1, 0, 0, 3]
+    assert task.n_inside == 1
+    assert "1 marked pieces begin or end inside a word" in task.notes()[0]
+
+
+def test_two_pieces_within_one_word_do_not_overwrite_each_other():
+    examples = of(["NewYork here"], ['[[0, 3, "x"], [3, 12, "y"]]'])
+    task = Tokens.learn(examples)
+    assert task.word_tags(examples).tolist() == [1, 3]
+
+
+def test_the_target_of_a_word_stands_at_its_first_token(tiny_model):
+    examples = of(["the kettle was <br/> lovely"], ['[[4, 27, "x"]]'])
+    task = Tokens.learn(examples)
+    encoded = open_pretrained(str(tiny_model("bert"))).encoder(32, with_offsets=True).encode(examples)
+    targets = task.targets(examples, encoded)
+    assert len(targets.values) == len(encoded.ids)
+    assert targets.starts.tolist() == encoded.starts.tolist()
+    assert [tag for tag in targets.values.tolist() if tag != IGNORED] == [0, 1, 2, 2]
+    assert targets.values[0] == targets.values[-1] == IGNORED
+    perfect = np.where(targets.values[:, None] == np.arange(3), 20.0, 0.0)
+    answers = task.decode(examples, perfect, encoded)
+    assert answers.label == [[(4, 27, "x")]]
+    assert answers.to_objects()[0]["prediction"][0]["text"] == "kettle was <br/> lovely"
+    assert answers.scores[0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_what_is_cut_off_is_not_said_and_counts_as_missed(tiny_model):
+    examples = of(["the kettle was lovely"], ['[[15, 21, "x"]]'])
+    task = Tokens.learn(examples)
+    encoded = open_pretrained(str(tiny_model("bert"))).encoder(4, with_offsets=True).encode(examples)
+    answers = task.decode(examples, np.zeros((len(encoded.ids), 3)), encoded)
+    assert answers.label == [[]]
+    assert evaluate(task.statistics(examples, answers), task.scores).scores["micro_recall"].value == 0
+
+
+CASES = [
+    # true, said, (right, true, said) as conlleval counts
+    ([(0, 7, "a")], [(0, 7, "a")], (1, 1, 1)),
+    ([(0, 7, "a")], [(0, 3, "a")], (0, 1, 1)),  # a part is not the piece
+    ([(0, 7, "a")], [(0, 7, "b")], (0, 1, 1)),  # nor is another type
+    ([(0, 7, "a")], [(0, 3, "a"), (4, 7, "a")], (0, 1, 2)),
+    ([(0, 3, "a"), (4, 7, "a")], [(0, 3, "a"), (4, 7, "a")], (2, 2, 2)),
+    ([], [(0, 3, "a")], (0, 0, 1)),
+    ([(12, 15, "b")], [], (0, 1, 0)),
+    ([], [], (0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("true", "answers", "counts"), CASES)
+def test_pieces_are_counted_as_the_scorer_of_conll_counts(true, answers, counts):
+    examples, task = of([TEXT], [json.dumps(true)]), Tokens(["a", "b"])
+    sums = task.statistics(examples, said(examples, task, answers)).sums
+    assert tuple(int(sums[name].sum()) for name in ("hits", "support", "predicted")) == counts
+    assert bool(sums["exact"][0]) is (sorted(true) == sorted(answers))
+
+
+def test_scores_pool_the_pieces_of_all_texts():
+    rows = [case for case in CASES if case[0] or case[1]]
+    examples, task = of([TEXT] * len(rows), [json.dumps(true) for true, _, _ in rows]), Tokens(["a", "b"])
+    right, true, n_said = (sum(row[2][k] for row in rows) for k in range(3))
+    scores = evaluate(task.statistics(examples, said(examples, task, *[row[1] for row in rows])), task.scores).scores
+    assert scores["micro_precision"].value == pytest.approx(right / n_said)
+    assert scores["micro_recall"].value == pytest.approx(right / true)
+    assert scores["micro_f1"].value == pytest.approx(2 * right / (true + n_said))
+
+
+def test_the_worst_texts_and_those_that_the_report_shows():
+    cells = ['[[0, 3, "a"]]', "", '[[0, 7, "a"]]']
+    examples, task = of([TEXT] * 3, cells), Tokens(["a"])
+    answers = replace(said(examples, task, [(0, 3, "a")], [(4, 7, "a")], []), scores=np.array([0.9, 0.8]))
+    assert task.worst(examples, answers).tolist() == [1, 2]
+    marked = task.details(examples, answers)["marked"]
+    assert [one["row"] for one in marked] == [2, 3, 1]
+    assert marked[0]["said"] == [[4, 7, 0]]
+
+
+def test_answers_are_taken_and_joined_by_rows():
+    examples, task = of([TEXT] * 3, [""] * 3), Tokens(["a", "b"])
+    answers = said(examples, task, [(0, 3, "a")], [], [(4, 7, "b"), (12, 15, "a")])
+    assert answers.take(np.array([2, 0])).label == [[(4, 7, "b"), (12, 15, "a")], [(0, 3, "a")]]
+    together = Spans.joined([answers.take(np.array([0])), answers.take(np.array([1, 2]))])
+    assert together.label == answers.label
+    assert together.scores.tolist() == answers.scores.tolist()
+    assert json.loads(answers.to_columns()["prediction"][0]) == [
+        {"start": 0, "end": 3, "label": "a", "text": "Bob", "confidence": 0.5}
+    ]
+
+
+def test_a_split_shares_out_the_rarest_type():
+    examples, task = of([TEXT] * 4, ['[[0, 3, "a"]]', '[[0, 3, "a"], [4, 7, "b"]]', "", '[[0, 3, "a"]]']), Tokens(["a", "b"])
+    assert task.strata(examples).tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"tokens": ["Bob", "ran"], "ner_tags": ["B-person", "O"]},
+        {"words": ["Bob", "ran"], "tags": ["B-person", "O"], "id": "1"},
+        {"text": "Bob ran", "entities": [[0, 3, "person"]]},
+        {"text": "Bob ran", "label": [{"start": 0, "end": 3, "labels": ["person"], "text": "Bob"}]},
+        {"data": {"text": "Bob ran"}, "annotations": [{"result": [
+            {"from_name": "label", "type": "labels", "value": {"start": 0, "end": 3, "text": "Bob", "labels": ["person"]}}]}]},
+    ],
+)  # fmt: skip
+def test_records_of_the_hub_spacy_and_label_studio(record, tmp_path):
+    from superfine.data.columns import choose_columns, to_examples
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(record) + "\n" + json.dumps(record) + "\n", encoding="utf-8")
+    table = read_table(path)
+    examples, _ = to_examples(table, choose_columns(table), lists=True)
+    assert examples.text[0] == "Bob ran"
+    assert Tokens.learn(examples).gold(examples).values.tolist()[0] == [0, 3, 0]
