@@ -1,11 +1,11 @@
-"""Tags of words in a row: what is said is the most probable consistent row, with the probability of each piece, as counted by hand."""
+"""Tags of words in a row: what is said is the most probable consistent row, with the probability of each span, as counted by hand."""
 
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
-from superfine.tasks.tag_sequences import pieces_of, tags_of
+from superfine.tasks.tag_sequences import spans_of, tags_of
 
 
 def is_consistent(tags):
@@ -17,7 +17,7 @@ def is_consistent(tags):
     return True
 
 
-def pieces_in(tags):
+def spans_in(tags):
     found, i = [], 0
     while i < len(tags):
         if tags[i] % 2 == 1:
@@ -36,17 +36,17 @@ def by_hand(logits):
     rows = [tags for tags in product(range(n_tags), repeat=n) if is_consistent(tags)]
     weights = np.exp([sum(logits[i, tag] for i, tag in enumerate(tags)) for tags in rows])
     best = rows[int(weights.argmax())]
-    return {piece: weights[[piece in pieces_in(tags) for tags in rows]].sum() / weights.sum() for piece in pieces_in(best)}
+    return {span: weights[[span in spans_in(tags) for tags in rows]].sum() / weights.sum() for span in spans_in(best)}
 
 
 @pytest.mark.parametrize("n_labels", [1, 2])
-def test_pieces_and_their_probabilities_are_those_of_all_consistent_rows(n_labels):
+def test_spans_and_their_probabilities_are_those_of_all_consistent_rows(n_labels):
     rng = np.random.default_rng(n_labels)
     for _ in range(20):
         lengths = rng.integers(0, 5, 6)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         logits = 2 * rng.normal(size=(starts[-1], 1 + 2 * n_labels))
-        found = pieces_of(logits, starts)
+        found = spans_of(logits, starts)
         expected = {}
         for a, b in pairwise(starts):
             if b > a:
@@ -54,23 +54,23 @@ def test_pieces_and_their_probabilities_are_those_of_all_consistent_rows(n_label
                     expected[first + a, last + a, label] = p
         said = dict(zip(zip(found.first, found.last, found.label, strict=True), found.score, strict=True))
         assert said.keys() == expected.keys()
-        for piece, p in expected.items():
-            assert said[piece] == pytest.approx(p, abs=1e-9)
+        for span, p in expected.items():
+            assert said[span] == pytest.approx(p, abs=1e-9)
 
 
 def test_an_inside_without_a_beginning_is_never_said():
     logits = np.full((2, 3), -9.0)
     logits[:, 2] = 9.0  # I alone, twice
-    found = pieces_of(logits, np.array([0, 2]))
+    found = spans_of(logits, np.array([0, 2]))
     assert [(int(a), int(b)) for a, b in zip(found.first, found.last, strict=True)] in ([], [(0, 1)])
     tags = np.full((1, 3), -9.0)
     tags[0, 2] = 9.0
-    assert len(pieces_of(tags, np.array([0, 1])).first) <= 1
+    assert len(spans_of(tags, np.array([0, 1])).first) <= 1
 
 
-def test_no_words_at_all_are_no_pieces():
-    assert len(pieces_of(np.zeros((0, 3)), np.array([0, 0, 0])).first) == 0
-    assert len(pieces_of(np.zeros((0, 3)), np.array([0])).first) == 0
+def test_no_words_at_all_are_no_spans():
+    assert len(spans_of(np.zeros((0, 3)), np.array([0, 0, 0])).first) == 0
+    assert len(spans_of(np.zeros((0, 3)), np.array([0])).first) == 0
 
 
 def test_tags_stand_in_one_order():

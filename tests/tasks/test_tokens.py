@@ -1,4 +1,4 @@
-"""Pieces of texts: every usual way to mark them is read, the tags of words are right, and they are counted as CoNLL's scorer does."""
+"""Spans of texts: every usual way to mark them is read, the tags of words are right, and they are counted as CoNLL's scorer does."""
 
 import json
 from dataclasses import replace
@@ -20,7 +20,7 @@ def of(texts, cells, pairs=None):
 
 
 def said(examples, task, *rows):
-    """Answers that say these pieces (start, end, type)."""
+    """Answers that say these spans (start, end, type)."""
     cells = np.array([(a, b, task.labels.index(label)) for row in rows for a, b, label in row], dtype=np.int64).reshape(-1, 3)
     places = Ragged.of_lengths(cells, [len(row) for row in rows])
     return Spans(examples.row, task.labels, examples.text, places, np.full(len(cells), 0.5))
@@ -41,7 +41,7 @@ TEXT = "Bob Lee met Ann in New York"
         [{"start": 0, "end": 7, "text": "Bob Lee", "labels": ["person"]}, {"start": 18, "end": 27, "labels": ["place"]}],
     ],
 )
-def test_every_usual_way_to_write_pieces_is_read(cell):
+def test_every_usual_way_to_write_spans_is_read(cell):
     examples = of([TEXT], [json.dumps(cell)])
     task = Tokens.learn(examples)
     assert task.labels == ("person", "place")
@@ -52,18 +52,18 @@ def test_every_usual_way_to_write_pieces_is_read(cell):
     assert Tokens.suits([json.dumps(cell), ""], 1)
 
 
-def test_a_list_of_one_piece_reads_as_that_piece():
+def test_a_list_of_one_span_reads_as_that_span():
     for cell in ([0, 3, "person"], {"start": 0, "end": 3, "label": "person"}):
         assert Tokens.learn(of([TEXT], [json.dumps(cell)])).labels == ("person",)
         assert Tokens.suits([json.dumps(cell)], 1)
 
 
 @pytest.mark.parametrize("cells", [["good", "bad"], ['["a", "b"]'], ["[1, 2]"], ["", "[]"], ['{"a": 1}'], ["3"]])
-def test_other_labels_are_not_taken_for_pieces(cells):
+def test_other_labels_are_not_taken_for_spans(cells):
     assert not Tokens.suits(cells, 1)
 
 
-def test_pieces_are_not_taken_for_sets_of_labels():
+def test_spans_are_not_taken_for_sets_of_labels():
     from superfine.tasks.choose import choose_task
 
     cells = ['[0, 3, "person"]', '[[0, 3, "person"], [4, 7, "place"]]']
@@ -74,9 +74,9 @@ def test_pieces_are_not_taken_for_sets_of_labels():
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("Bob", 'row 1 has "Bob", which is no list of pieces'),
-        ("[[0, 3]]", "no list of pieces"),
-        ('[["a", 3, "x"]]', "no list of pieces"),
+        ("Bob", 'row 1 has "Bob", which is no list of spans'),
+        ("[[0, 3]]", "no list of spans"),
+        ('[["a", 3, "x"]]', "no list of spans"),
         ('[[0, 99, "x"]]', "from 0 to 99 \\(x\\) does not fit its text, which has 27 characters"),
         ('[[3, 3, "x"]]', "does not fit"),
         ('[[-1, 3, "x"]]', "does not fit"),
@@ -85,13 +85,13 @@ def test_pieces_are_not_taken_for_sets_of_labels():
         ('[{"start": 0, "end": 3, "label": "x", "text": "Ann"}]', 'should be "Ann", and there stands "Bob"'),
     ],
 )
-def test_pieces_that_cannot_be_are_refused_with_their_row(cell, said):
+def test_spans_that_cannot_be_are_refused_with_their_row(cell, said):
     with pytest.raises(DataError, match=said):
         Tokens.learn(of([TEXT, TEXT], [cell, '[[0, 3, "x"]]']))
 
 
 def test_nothing_marked_pairs_and_unknown_types_are_refused():
-    with pytest.raises(DataError, match="No row of the training part has a piece"):
+    with pytest.raises(DataError, match="No row of the training part has a span"):
         Tokens.learn(of([TEXT], [""]))
     with pytest.raises(DataError, match="pairs"):
         Tokens.learn(of([TEXT], ['[[0, 3, "x"]]'], pairs=["b"]))
@@ -101,22 +101,22 @@ def test_nothing_marked_pairs_and_unknown_types_are_refused():
     assert task.is_known(of([TEXT, TEXT], ['[[0, 3, "y"]]', ""])).tolist() == [False, True]
 
 
-def test_places_counted_in_utf_16_code_units_are_understood_where_the_piece_is_written_beside_them():
+def test_places_counted_in_utf_16_code_units_are_understood_where_the_span_is_written_beside_them():
     text = "😀😀 Bob"
     cell = json.dumps([{"start": 5, "end": 8, "label": "person", "text": "Bob"}])
     task = Tokens.learn(of([text], [cell]))
     assert task.gold(of([text], [cell])).values.tolist() == [[3, 6, 0]]
 
 
-def test_words_that_a_piece_holds_a_part_of_are_in_it_and_that_is_said():
+def test_words_that_a_span_holds_a_part_of_are_in_it_and_that_is_said():
     examples = of(["unbelievable things, Bob"], ['[[2, 9, "x"], [21, 24, "y"]]'])
     task = Tokens.learn(examples)
     assert task.word_tags(examples).tolist() == [1, 0, 0, 3]
     assert task.n_inside == 1
-    assert "1 marked pieces begin or end inside a word" in task.notes()[0]
+    assert "1 marked spans begin or end inside a word" in task.notes()[0]
 
 
-def test_two_pieces_within_one_word_do_not_overwrite_each_other():
+def test_two_spans_within_one_word_do_not_overwrite_each_other():
     examples = of(["NewYork here"], ['[[0, 3, "x"], [3, 12, "y"]]'])
     task = Tokens.learn(examples)
     assert task.word_tags(examples).tolist() == [1, 3]
@@ -150,7 +150,7 @@ def test_what_is_cut_off_is_not_said_and_counts_as_missed(tiny_model):
 CASES = [
     # true, said, (right, true, said) as conlleval counts
     ([(0, 7, "a")], [(0, 7, "a")], (1, 1, 1)),
-    ([(0, 7, "a")], [(0, 3, "a")], (0, 1, 1)),  # a part is not the piece
+    ([(0, 7, "a")], [(0, 3, "a")], (0, 1, 1)),  # a part is not the span
     ([(0, 7, "a")], [(0, 7, "b")], (0, 1, 1)),  # nor is another type
     ([(0, 7, "a")], [(0, 3, "a"), (4, 7, "a")], (0, 1, 2)),
     ([(0, 3, "a"), (4, 7, "a")], [(0, 3, "a"), (4, 7, "a")], (2, 2, 2)),
@@ -161,14 +161,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("true", "answers", "counts"), CASES)
-def test_pieces_are_counted_as_the_scorer_of_conll_counts(true, answers, counts):
+def test_spans_are_counted_as_the_scorer_of_conll_counts(true, answers, counts):
     examples, task = of([TEXT], [json.dumps(true)]), Tokens(["a", "b"])
     sums = task.statistics(examples, said(examples, task, answers)).sums
     assert tuple(int(sums[name].sum()) for name in ("hits", "support", "predicted")) == counts
     assert bool(sums["exact"][0]) is (sorted(true) == sorted(answers))
 
 
-def test_scores_pool_the_pieces_of_all_texts():
+def test_scores_pool_the_spans_of_all_texts():
     rows = [case for case in CASES if case[0] or case[1]]
     examples, task = of([TEXT] * len(rows), [json.dumps(true) for true, _, _ in rows]), Tokens(["a", "b"])
     right, true, n_said = (sum(row[2][k] for row in rows) for k in range(3))

@@ -22,7 +22,7 @@ FILE = "tags.json"
 class MostFrequentTag(TextPredictor):
     """Each word on its own, by how often it had each tag; a new word is outside.
 
-    task: one that marks pieces (`marked`). counts: (K,) of each word that was in a piece.
+    task: one that marks spans (`marked`). counts: (K,) of each word that was in a span.
     """
 
     task: Any

@@ -98,7 +98,7 @@ def _annotated(record: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _tagged_words(record: Mapping[str, object]) -> Mapping[str, object] | None:
-    """A record with a list of words and one of their tags, as data sets of the hub have them, as a text with its pieces."""
+    """A record with a list of words and one of their tags, as data sets of the hub have them, as a text with its spans."""
     words = next((record[name] for name in WORDS if _is_list_of_texts(record.get(name))), None)
     found = next((name for name in TAGS if _is_list_of_texts(record.get(name))), None)
     if found is None or not isinstance(words, list) or not words:
@@ -146,9 +146,9 @@ def _label_studio(annotations: list[Any]) -> dict[str, object]:
             elif isinstance(value, dict) and isinstance(value.get("labels"), list) and {"start", "end"} <= value.keys():
                 own = {key: value[key] for key in ("start", "end", "labels", "text") if key in value}
                 name = str(result.get("from_name", "label"))
-                pieces = marked.get(name, [])
+                spans = marked.get(name, [])
                 # Two annotators may agree.
-                marked[name] = pieces if own in pieces else [*pieces, own]
+                marked[name] = spans if own in spans else [*spans, own]
     return {**marked, **{name: list(dict.fromkeys(map(str, values))) for name, values in chosen.items()}}
 
 

@@ -1,4 +1,4 @@
-"""Words with tags made texts with marked pieces.
+"""Words with tags made texts with marked spans.
 
 Tags of every usual scheme are read: IO, IOB1, IOB2 (BIO), BIOES, BILOU, BMEWO (Ramshaw and Marcus 1995, Ratinov and Roth
 2009). Words are joined by blanks, Chinese ones and single characters without.
@@ -19,7 +19,7 @@ SINGLE = 0.9
 
 
 class MarkedTexts(NamedTuple):
-    """texts, and of each the pieces with `start`, `end` and `label`. n_repaired: pieces that had no beginning."""
+    """texts, and of each the spans with `start`, `end` and `label`. n_repaired: spans that had no beginning."""
 
     texts: list[str]
     spans: list[list[dict[str, Any]]]
@@ -34,15 +34,15 @@ def marked_texts(words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) 
     texts, spans, n_repaired = [], [], 0
     for row, marks in zip(words, tags, strict=True):
         text, places = _joined(row, by_character=by_character)
-        pieces, repaired = _pieces(marks, is_iob1=is_iob1)
+        found, repaired = _spans(marks, is_iob1=is_iob1)
         n_repaired += repaired
         texts.append(text)
-        spans.append([{"start": places[a][0], "end": places[b][1], "label": label} for a, b, label in pieces])
+        spans.append([{"start": places[a][0], "end": places[b][1], "label": label} for a, b, label in found])
     return MarkedTexts(texts, spans, n_repaired)
 
 
 def text_of_words(words: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
-    """One text and its pieces."""
+    """One text and its spans."""
     found = marked_texts([words], [tags])
     return found.texts[0], found.spans[0]
 
@@ -56,7 +56,7 @@ def _parts(tag: str) -> tuple[str, str]:
 
 
 def _is_iob1(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a piece usually begins with an I: no B stands after anything but a piece of its own type."""
+    """Whether a span usually begins with an I: no B stands after anything but a span of its own type."""
     for tags in rows:
         before = ("O", "")
         for tag in map(_parts, tags):
@@ -66,8 +66,8 @@ def _is_iob1(rows: Sequence[Sequence[str]]) -> bool:
     return True
 
 
-def _pieces(tags: Sequence[str], *, is_iob1: bool) -> tuple[list[tuple[int, int, str]], int]:
-    """First word, last word and type of each piece, and how many of them had no beginning."""
+def _spans(tags: Sequence[str], *, is_iob1: bool) -> tuple[list[tuple[int, int, str]], int]:
+    """First word, last word and type of each span, and how many of them had no beginning."""
     found: list[tuple[int, int, str]] = []
     repaired, is_open = 0, False
     for i, (position, label) in enumerate(map(_parts, tags)):

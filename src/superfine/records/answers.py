@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -243,10 +244,10 @@ class Values:
 
 @dataclass(frozen=True)
 class Spans:
-    """Pieces of each of n texts, each of one type, in the order of the text and without overlap.
+    """Spans of each of n texts, each of one type, in the order of the text and without overlap.
 
-    labels: the names of the types. texts: (n,) the raw texts. places: for each text (m, 3) int64: start and end of each piece, in
-    characters of the raw text, end excluded, and the number of its type. scores: (total,) the probability of each piece, in the
+    labels: the names of the types. texts: (n,) the raw texts. places: for each text (m, 3) int64: start and end of each span, in
+    characters of the raw text, end excluded, and the number of its type. scores: (total,) the probability of each span, in the
     order of `places.values`.
     """
 
@@ -279,40 +280,37 @@ class Spans:
 
     @property
     def label(self) -> list[list[tuple[int, int, str]]]:
-        """The pieces of each text: start, end and type."""
-        return [[(one["start"], one["end"], one["label"]) for one in pieces] for pieces in self.pieces]
+        """The spans of each text: start, end and type."""
+        return [[(one["start"], one["end"], one["label"]) for one in spans] for spans in self.spans]
 
     @property
-    def pieces(self) -> list[list[dict[str, Any]]]:
-        """The pieces of each text: `start`, `end`, `label`, `text` and `confidence`."""
-        found: list[list[dict[str, Any]]] = []
-        scores, cells = self.scores.tolist(), self.places.values.tolist()
-        for i, text in enumerate(self.texts):
-            pieces = []
-            for k in range(int(self.places.starts[i]), int(self.places.starts[i + 1])):
-                start, end, label = cells[k]
-                piece = {"start": start, "end": end, "label": self.labels[label], "text": text[start:end]}
-                pieces.append(piece | {"confidence": scores[k]})
-            found.append(pieces)
-        return found
+    def spans(self) -> list[list[dict[str, Any]]]:
+        """The spans of each text: `start`, `end`, `label`, `text` and `confidence`."""
+        every = [
+            {"start": start, "end": end, "label": self.labels[label], "text": self.texts[i][start:end], "confidence": score}
+            for i, (start, end, label), score in zip(
+                self.places.row_of_value.tolist(), self.places.values.tolist(), self.scores.tolist(), strict=True
+            )
+        ]
+        return [every[first:stop] for first, stop in pairwise(self.places.starts.tolist())]
 
     @property
     def confidence(self) -> None:
-        """None: each piece has a probability of its own."""
+        """None: each span has a probability of its own."""
         return None
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """Columns for a table: `prediction`, the pieces of a text as a JSON list, confidence in six digits."""
-        return {"prediction": [as_json(pieces) for pieces in self.pieces]}
+        """Columns for a table: `prediction`, the spans of a text as a JSON list, confidence in six digits."""
+        return {"prediction": [as_json(spans) for spans in self.spans]}
 
     def to_objects(self) -> list[dict[str, Any]]:
-        """An object for each text, for JSON: `prediction`, the list of its pieces."""
-        return [{"prediction": pieces} for pieces in self.pieces]
+        """An object for each text, for JSON: `prediction`, the list of its spans."""
+        return [{"prediction": spans} for spans in self.spans]
 
 
-def as_json(pieces: Sequence[dict[str, Any]]) -> str:
-    """Pieces of a text as they are written into a cell."""
-    rounded = [{k: round(v, 6) if isinstance(v, float) else v for k, v in piece.items()} for piece in pieces]
+def as_json(spans: Sequence[dict[str, Any]]) -> str:
+    """Spans of a text as they are written into a cell."""
+    rounded = [{k: round(v, 6) if isinstance(v, float) else v for k, v in span.items()} for span in spans]
     return json.dumps(rounded, ensure_ascii=False)
 
 

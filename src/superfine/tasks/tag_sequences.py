@@ -1,7 +1,7 @@
-"""Tags of words in a row that make pieces: an O, or the beginning (B) or the inside (I) of a piece of some type.
+"""Tags of words in a row that make spans: an O, or the beginning (B) or the inside (I) of a span of some type.
 
 Of all rows of tags the most probable one that is consistent is said: an inside follows a beginning or an inside of its own type
-(Viterbi). A piece's probability is that of exactly this piece among all consistent rows (forward-backward; Rabiner 1989).
+(Viterbi). A span's probability is that of exactly this span among all consistent rows (forward-backward; Rabiner 1989).
 The K = 1 + 2 T tags stand in the order O, B and I of the first type, B and I of the second, and so on.
 """
 
@@ -22,8 +22,8 @@ def tags_of(labels: tuple[str, ...]) -> tuple[str, ...]:
     return ("O", *(f"{part}-{label}" for label in labels for part in "BI"))
 
 
-class Pieces(NamedTuple):
-    """first, last: (m,) the words, counted through all rows, that each piece begins and ends with. label: (m,) the number of its
+class TaggedSpans(NamedTuple):
+    """first, last: (m,) the words, counted through all rows, that each span begins and ends with. label: (m,) the number of its
     type. score: (m,) its probability."""
 
     first: IntArray
@@ -32,8 +32,8 @@ class Pieces(NamedTuple):
     score: FloatArray
 
 
-def pieces_of(logits: FloatArray, starts: IntArray) -> Pieces:
-    """The pieces of n rows of words. logits: (words, K). starts: (n + 1,) the word that each row begins with."""
+def spans_of(logits: FloatArray, starts: IntArray) -> TaggedSpans:
+    """The spans of n rows of words. logits: (words, K). starts: (n + 1,) the word that each row begins with."""
     steps = _Steps(starts)
     tags = _most_probable(logits, steps)
     inside = (tags > OUTSIDE) & (tags % 2 == 0)
@@ -47,7 +47,7 @@ def pieces_of(logits: FloatArray, starts: IntArray) -> Pieces:
         before[first] + logits[first, 2 * label + 1] + running[last, label] - running[first, label] if len(first) else total[:0]
     )
     score = np.minimum(score + after[last] - total[steps.row[first]], 0.0) if len(first) else score
-    return Pieces(first, last, label, np.exp(score))
+    return TaggedSpans(first, last, label, np.exp(score))
 
 
 class _Steps:
@@ -70,7 +70,7 @@ class _Steps:
 
 
 def _is_inside(n_tags: int) -> NDArray[np.bool_]:
-    """(K,) whether a tag goes on with a piece."""
+    """(K,) whether a tag goes on with a span."""
     return np.asarray((np.arange(n_tags) > OUTSIDE) & (np.arange(n_tags) % 2 == 0))
 
 
@@ -93,7 +93,7 @@ def _most_probable(logits: FloatArray, steps: _Steps) -> IntArray:
 
 def _sums(logits: FloatArray, steps: _Steps) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Logarithms of sums over consistent rows of tags: (words,) of all that comes before each word, (words,) of all that comes
-    after it where it ends a piece, and (n,) of everything."""
+    after it where it ends a span, and (n,) of everything."""
     inside = _is_inside(logits.shape[1])
     forward, backward = np.where(inside, -np.inf, logits), np.zeros_like(logits)
     before, after = np.zeros(len(logits)), np.zeros(len(logits))

@@ -1,4 +1,4 @@
-"""Pieces of a text, each of one type: the names of persons and places, for example. Every word gets a tag."""
+"""Spans of a text, each of one type: the names of persons and places, for example. Every word gets a tag."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from superfine.errors import DataError
 from superfine.records import IGNORED, Examples, FloatArray, Head, IntArray, Ragged, Score, Spans, Statistics
 from superfine.tasks.classification import different_names
 from superfine.tasks.multilabel import SCORES as SCORES_OF_SETS
-from superfine.tasks.tag_sequences import pieces_of, tags_of
+from superfine.tasks.tag_sequences import spans_of, tags_of
 from superfine.tasks.task import Shown, Task, labels_of
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from superfine.data.encode import Encoded
 
 STARTS, ENDS, TYPES = ("start", "start_offset"), ("end", "end_offset"), ("label", "labels", "type", "entity")
-"""How tools name what a piece has: Label Studio, doccano, spaCy and others."""
+"""How tools name what a span has: Label Studio, doccano, spaCy and others."""
 MOST_SHOWN = 12
 FEWEST_CELLS = 0.9
-"""So many of the cells that are not empty must be lists of pieces, for labels to be taken for them."""
+"""So many of the cells that are not empty must be lists of spans, for labels to be taken for them."""
 SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name != "log_loss"}
-"""By the names that `metrics.json` uses; the last four are by type. A piece is right where start, end and type are, as the
+"""By the names that `metrics.json` uses; the last four are by type. A span is right where start, end and type are, as the
 scorer of CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
 
 
 class Span(NamedTuple):
-    """A piece of a text: start and end in its characters, the end excluded, and its type."""
+    """A span of a text: start and end in its characters, the end excluded, and its type."""
 
     start: int
     end: int
@@ -44,9 +44,9 @@ class Span(NamedTuple):
 
 
 class Tokens(Task):
-    """A tag for each word: outside, or the beginning or the inside of a piece of one of T types.
+    """A tag for each word: outside, or the beginning or the inside of a span of one of T types.
 
-    labels: the types. shares: (K,) of the tags among the words of the training rows, where they are known. n_inside: pieces there
+    labels: the types. shares: (K,) of the tags among the words of the training rows, where they are known. n_inside: spans there
     that begin or end inside a word.
     """
 
@@ -64,21 +64,21 @@ class Tokens(Task):
 
     @classmethod
     def suits(cls, labels: Sequence[str], n_columns: int) -> str:
-        """Cells that are lists of pieces with start, end and type."""
+        """Cells that are lists of spans with start, end and type."""
         cells = [label for label in labels if label and label != "[]"][:1000]
         n_lists = sum(bool(_records(cell)) for cell in cells)
-        return "pieces of the texts, with start, end and type" if cells and n_lists >= FEWEST_CELLS * len(cells) else ""
+        return "spans of the texts, with start, end and type" if cells and n_lists >= FEWEST_CELLS * len(cells) else ""
 
     @classmethod
     def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
         """The types that occur. Raises DataError where there is none, for pairs, and for cells that cannot be read."""
         if examples.text_pair is not None:
-            raise DataError("Pieces are marked in one text, and pairs of texts are read here.", "Leave out --text-pair.")
+            raise DataError("Spans are marked in one text, and pairs of texts are read here.", "Leave out --text-pair.")
         spans = _all_spans(examples)
         labels = sorted({span.label for row in spans for span in row}, key=label_order)
         if not labels:
             raise DataError(
-                "No row of the training part has a piece that is marked.",
+                "No row of the training part has a span that is marked.",
                 "Is the label column the right one? Name it with --label.",
             )
         task = cls(labels)
@@ -115,12 +115,12 @@ class Tokens(Task):
         return Shown(
             title="Token classifier",
             noun="label",
-            summary=f"pieces of {n} types",
-            purpose=f"Marks pieces of {n} types in a text, with their places in the raw text.",
+            summary=f"spans of {n} types",
+            purpose=f"Marks spans of {n} types in a text, with their places in the raw text.",
             limits=(
-                "A piece begins and ends with a word: a run of letters and digits, any other sign, or a single character of a "
+                "A span begins and ends with a word: a run of letters and digits, any other sign, or a single character of a "
                 "script without blanks between words.",
-                "Of overlapping pieces one can be marked.",
+                "Of overlapping spans one can be marked.",
             ),
             headline=("micro_f1", "micro_precision", "micro_recall"),
             sections=("classes", "entities"),
@@ -134,7 +134,7 @@ class Tokens(Task):
     # Reading labels
 
     def spelled(self, examples: Examples) -> Examples:
-        """With the pieces of each row as one JSON list, in the order of the text."""
+        """With the spans of each row as one JSON list, in the order of the text."""
         if examples.label is None:
             return examples
         cells = [
@@ -151,20 +151,20 @@ class Tokens(Task):
     def notes(self) -> tuple[str, ...]:
         if not self.n_inside:
             return ()
-        return (f"{self.n_inside} marked pieces begin or end inside a word: the model marks whole words.",)
+        return (f"{self.n_inside} marked spans begin or end inside a word: the model marks whole words.",)
 
     def why_not_scored(self, examples: Examples) -> str:
-        return "" if any(_all_spans(examples)) else "none of its rows has a marked piece"
+        return "" if any(_all_spans(examples)) else "none of its rows has a marked span"
 
     def is_labelled(self, examples: Examples) -> NDArray[np.bool_]:
-        """Every row: no piece is an answer too."""
+        """Every row: no span is an answer too."""
         return np.full(len(examples), examples.label is not None)
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
         return np.array([all(span.label in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool)
 
     def gold(self, examples: Examples) -> Any:
-        """The (m, 3) int64 pieces of each text: start, end and the number of the type. Raises DataError for types that training
+        """The (m, 3) int64 spans of each text: start, end and the number of the type. Raises DataError for types that training
         never saw, and for cells that cannot be read."""
         spans = _all_spans(examples)
         unknown = {span.label: int(examples.row[i]) for i, row in enumerate(spans) for span in row if span.label not in self._ids}
@@ -190,7 +190,7 @@ class Tokens(Task):
     # Training
 
     def word_tags(self, examples: Examples, words: Ragged | None = None) -> IntArray:
-        """(words,) the tag of each word of the texts. A word that a piece holds a part of is in it."""
+        """(words,) the tag of each word of the texts. A word that a span holds a part of is in it."""
         gold, words = self.gold(examples), words_of(examples.text) if words is None else words
         tags = np.zeros(len(words.values), dtype=np.int64)
         for text, (start, end, label) in zip(gold.row_of_value.tolist(), gold.values.tolist(), strict=True):
@@ -220,7 +220,7 @@ class Tokens(Task):
     # Answers and scores
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Spans:
-        """The pieces of the most probable consistent tags."""
+        """The spans of the most probable consistent tags."""
         if encoded is None:
             nothing = Ragged.of_lengths(np.zeros((0, 3), dtype=np.int64), [0] * len(examples))
             return Spans(examples.row, self._labels, examples.text, nothing, np.zeros(0))
@@ -228,15 +228,15 @@ class Tokens(Task):
         return self.marked(examples, outputs[readers.token], readers.starts, readers.places)
 
     def marked(self, examples: Examples, logits: FloatArray, starts: IntArray, places: IntArray) -> Spans:
-        """The pieces by logits (words, K) of words at these places (words, 2). starts: (n + 1,) the first word of each text."""
-        pieces = pieces_of(logits, starts)
-        text = np.searchsorted(starts, pieces.first, side="right") - 1
-        cells = np.stack([places[pieces.first, 0], places[pieces.last, 1], pieces.label], axis=1)
+        """The spans by logits (words, K) of words at these places (words, 2). starts: (n + 1,) the first word of each text."""
+        spans = spans_of(logits, starts)
+        text = np.searchsorted(starts, spans.first, side="right") - 1
+        cells = np.stack([places[spans.first, 0], places[spans.last, 1], spans.label], axis=1)
         found = Ragged.of_lengths(cells.astype(np.int64), np.bincount(text, minlength=len(examples)))
-        return Spans(examples.row, self._labels, examples.text, found, pieces.score)
+        return Spans(examples.row, self._labels, examples.text, found, spans.score)
 
     def statistics(self, examples: Examples, answers: Spans) -> Statistics:
-        """What each answer adds: pieces that are right, that there are, and that are said, and whether all are right."""
+        """What each answer adds: spans that are right, that there are, and that are said, and whether all are right."""
         if answers.labels != self._labels:
             raise ValueError("the answers are over other types, or over the same in another order")
         gold, n, k = self.gold(examples), len(examples), len(self._labels)
@@ -249,7 +249,7 @@ class Tokens(Task):
         return Statistics({**sums, "exact": exact.astype(np.float64), "rows": np.ones(n)}, {}, self._labels)
 
     def details(self, examples: Examples, answers: Spans) -> dict[str, Any]:
-        """marked: some of the texts, those with errors first, with true and said pieces [start, end, type]."""
+        """marked: some of the texts, those with errors first, with true and said spans [start, end, type]."""
         gold, worst = self.gold(examples), self.worst(examples, answers)
         others = np.setdiff1d(np.flatnonzero(gold.lengths + answers.places.lengths), worst)
         some = [*worst[: MOST_SHOWN - MOST_SHOWN // 4].tolist(), *others.tolist()][:MOST_SHOWN]
@@ -259,10 +259,10 @@ class Tokens(Task):
             for i, true, said in rows
         ]
         per_text = {"true": float(gold.lengths.mean()), "said": float(answers.places.lengths.mean())} if len(examples) else {}
-        return {"marked": marked, "pieces_per_text": per_text}
+        return {"marked": marked, "spans_per_text": per_text}
 
     def worst(self, examples: Examples, answers: Spans) -> IntArray:
-        """The texts with wrong pieces, those first of which the model was surest of what is wrong."""
+        """The texts with wrong spans, those first of which the model was surest of what is wrong."""
         gold, right = self.gold(examples), _is_right(self.gold(examples), answers)
         row = answers.places.row_of_value
         surest = np.zeros(len(examples))
@@ -307,14 +307,14 @@ def _offsets(encoded: Encoded | None) -> IntArray:
 
 
 def _is_right(gold: Ragged, answers: Spans) -> NDArray[np.bool_]:
-    """(said pieces,) whether each is one of the text's true ones."""
-    true = {(i, *piece) for i, piece in zip(gold.row_of_value.tolist(), map(tuple, gold.values.tolist()), strict=True)}
+    """(said spans,) whether each is one of the text's true ones."""
+    true = {(i, *span) for i, span in zip(gold.row_of_value.tolist(), map(tuple, gold.values.tolist()), strict=True)}
     said = zip(answers.places.row_of_value.tolist(), map(tuple, answers.places.values.tolist()), strict=True)
-    return np.array([(i, *piece) in true for i, piece in said], dtype=bool)
+    return np.array([(i, *span) in true for i, span in said], dtype=bool)
 
 
 def _records(cell: Any) -> list[Mapping[str, Any]] | None:
-    """The pieces that a cell lists, as mappings with `start`, `end` and `label`; None for a cell that is no list of pieces."""
+    """The spans that a cell lists, as mappings with `start`, `end` and `label`; None for a cell that is no list of spans."""
     if not isinstance(cell, str):
         return None
     if not cell:
@@ -325,7 +325,7 @@ def _records(cell: Any) -> list[Mapping[str, Any]] | None:
         found = json.loads(cell)
     except (ValueError, RecursionError):
         return None
-    # A list of one piece is read as that piece.
+    # A list of one span is read as that span.
     if isinstance(found, dict) or (isinstance(found, list) and len(found) == 3 and not isinstance(found[0], list | dict)):
         found = [found]
     records = [_record(one) for one in found]
@@ -333,7 +333,7 @@ def _records(cell: Any) -> list[Mapping[str, Any]] | None:
 
 
 def _record(value: Any) -> Mapping[str, Any] | None:
-    """One piece in any of its usual forms: `[start, end, type]`, or a mapping under the names of some tool."""
+    """One span in any of its usual forms: `[start, end, type]`, or a mapping under the names of some tool."""
     if isinstance(value, list) and len(value) == 3:
         start, end, label = value
         return _record({"start": start, "end": end, "label": label})
@@ -348,7 +348,7 @@ def _record(value: Any) -> Mapping[str, Any] | None:
 
 
 def _all_spans(examples: Examples) -> list[list[Span]]:
-    """The pieces of each row, in the order of the text. Raises DataError that names the row of what cannot be read."""
+    """The spans of each row, in the order of the text. Raises DataError that names the row of what cannot be read."""
     return [_spans(examples, i) for i in range(len(labels_of(examples)))]
 
 
@@ -357,22 +357,22 @@ def _spans(examples: Examples, i: int) -> list[Span]:
     records = _records(cell)
     if records is None:
         raise DataError(
-            f'{row} has "{cell[:60]}{"…" if len(cell) > 60 else ""}", which is no list of pieces.',
-            'A piece is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
+            f'{row} has "{cell[:60]}{"…" if len(cell) > 60 else ""}", which is no list of spans.',
+            'A span is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
         )
     spans = sorted(_checked(records, text, row))
     for before, after in pairwise(spans):
         if after.start < before.end:
             raise DataError(
-                f"{row}: the pieces {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "
+                f"{row}: the spans {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "
                 f"({after.label}) overlap.",
-                "A word can be in one piece alone: keep one of the two.",
+                "A word can be in one span alone: keep one of the two.",
             )
     return spans
 
 
 def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Iterator[Span]:
-    """The pieces without the blanks at their ends. Raises DataError for one that is out of the text or not what it should be."""
+    """The spans without the blanks at their ends. Raises DataError for one that is out of the text or not what it should be."""
     places = _places_of_code_units(text) if any(ord(character) > 0xFFFF for character in text) else None
     for record in records:
         start, end, label = record["start"], record["end"], record["label"]
@@ -384,20 +384,20 @@ def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Itera
                 start, end = units
         if not 0 <= start < end <= len(text):
             raise DataError(
-                f"{row}: a piece from {start} to {end} ({label}) does not fit its text, which has {len(text)} characters.",
+                f"{row}: a span from {start} to {end} ({label}) does not fit its text, which has {len(text)} characters.",
                 "Start and end count characters from 0, and the end is excluded.",
             )
         if not label:
-            raise DataError(f"{row}: the piece from {start} to {end} has no type.", "Name what it is.")
+            raise DataError(f"{row}: the span from {start} to {end} has no type.", "Name what it is.")
         if isinstance(written, str) and text[start:end].strip() != written.strip():
             raise DataError(
-                f'{row}: the piece from {start} to {end} should be "{written[:40]}", and there stands "{text[start:end][:40]}".',
+                f'{row}: the span from {start} to {end} should be "{written[:40]}", and there stands "{text[start:end][:40]}".',
                 "Start and end count characters of the text from 0. Is the text column the one that was marked?",
             )
-        piece = text[start:end]
-        if piece.strip():
-            begin = start + len(piece) - len(piece.lstrip())
-            yield Span(begin, begin + len(piece.strip()), label)
+        span = text[start:end]
+        if span.strip():
+            begin = start + len(span) - len(span.lstrip())
+            yield Span(begin, begin + len(span.strip()), label)
 
 
 def _places_of_code_units(text: str) -> dict[int, int]:

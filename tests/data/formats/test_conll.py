@@ -1,4 +1,4 @@
-"""CoNLL columns: sentences become rows with a text and the pieces that their tags mark."""
+"""CoNLL columns: sentences become rows with a text and the spans that their tags mark."""
 
 import json
 
@@ -15,7 +15,7 @@ def read(tmp_path, content, name="words.conll", **options):
     return read_table(path, ReadOptions(**options))
 
 
-def pieces(table, i=0):
+def spans(table, i=0):
     text, cell = table.columns["text"][i], table.columns["label"][i]
     return [(text[one["start"] : one["end"]], one["label"]) for one in json.loads(cell or "[]")]
 
@@ -28,7 +28,7 @@ def test_sentences_become_rows_numbered_by_their_first_lines(tmp_path):
     content = lines(("I", "O"), ("saw", "O"), ("New", "B-place"), ("York", "I-place")) + "\n\n" + lines(("Nothing", "O"))
     table = read(tmp_path, "-DOCSTART- -X- O\n\n" + content)
     assert table.columns["text"] == ["I saw New York", "Nothing"]
-    assert pieces(table) == [("New York", "place")]
+    assert spans(table) == [("New York", "place")]
     assert table.columns["label"][1] == ""
     assert table.row.tolist() == [3, 9]
 
@@ -49,16 +49,16 @@ def test_every_usual_scheme_of_tags(tmp_path, tags, expected):
     table = read(tmp_path, lines(*zip("abcd", tags, strict=True)).replace("a\t", "a\t"))
     text = "abcd"  # single characters are put together
     found = [text[one["start"] : one["end"]] for one in json.loads(table.columns["label"][0])]
-    assert found == [piece.replace(" ", "") for piece in expected]
+    assert found == [span.replace(" ", "") for span in expected]
 
 
 def test_tags_without_a_beginning_are_repaired_and_counted(tmp_path):
     table = read(tmp_path, lines(("He", "O"), ("Bob", "I-name"), ("met", "O"), ("Ann", "B-name"), ("now", "O")))
-    assert pieces(table) == [("Bob", "name"), ("Ann", "name")]
-    assert any("1 pieces have no beginning" in note for note in table.notes)
+    assert spans(table) == [("Bob", "name"), ("Ann", "name")]
+    assert any("1 spans have no beginning" in note for note in table.notes)
 
 
-def test_where_pieces_usually_begin_with_an_inside_nothing_is_repaired(tmp_path):
+def test_where_spans_usually_begin_with_an_inside_nothing_is_repaired(tmp_path):
     table = read(tmp_path, lines(("He", "O"), ("Bob", "I-name"), ("met", "O"), ("Ann", "I-name")))
     assert not any("no beginning" in note for note in table.notes)
 
@@ -66,7 +66,7 @@ def test_where_pieces_usually_begin_with_an_inside_nothing_is_repaired(tmp_path)
 def test_chinese_is_put_together_without_blanks_and_the_digit_behind_a_character_is_left_out(tmp_path):
     table = read(tmp_path, lines(("李0", "B-PER"), ("开1", "I-PER"), ("复2", "I-PER"), ("在0", "O"), ("京0", "B-LOC")))
     assert table.columns["text"] == ["李开复在京"]
-    assert pieces(table) == [("李开复", "PER"), ("京", "LOC")]
+    assert spans(table) == [("李开复", "PER"), ("京", "LOC")]
     words = read(tmp_path, lines(("我们", "O"), ("在", "O"), ("New", "B-LOC"), ("York", "I-LOC"), ("北京", "B-LOC")))
     assert words.columns["text"] == ["我们在 New York 北京"]
 
@@ -74,7 +74,7 @@ def test_chinese_is_put_together_without_blanks_and_the_digit_behind_a_character
 def test_other_columns_between_word_and_tag_and_remarks_are_passed_over(tmp_path):
     table = read(tmp_path, "# id = 1\nBob NNP B-NP B-name\nran VBD B-VP O\n# O\n")
     assert table.columns["text"] == ["Bob ran #"]
-    assert pieces(table) == [("Bob", "name")]
+    assert spans(table) == [("Bob", "name")]
 
 
 def test_a_file_of_another_ending_is_told_by_its_first_lines(tmp_path):
@@ -94,6 +94,6 @@ def test_lines_without_a_tag_are_refused_or_left_out_with_their_sentence(tmp_pat
     assert len(table.bad_rows) == 1
 
 
-def test_tags_that_mark_no_pieces_are_refused(tmp_path):
+def test_tags_that_mark_no_spans_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"no tag O and none that begins with B- or I-: NOUN, VERB"):
         read(tmp_path, lines(("dogs", "NOUN"), ("bark", "VERB")))

@@ -44,10 +44,10 @@ def looks_like_conll(file: File, options: ReadOptions) -> bool:
 
 
 def read_conll(file: File, options: ReadOptions) -> Table:
-    """A row for each sentence: its `text`, and as `label` the pieces that its tags mark, as a JSON list.
+    """A row for each sentence: its `text`, and as `label` the spans that its tags mark, as a JSON list.
 
     The first column is the word, the last one the tag. Rows are numbered by the line that each sentence begins in. Raises
-    DataError for lines without a tag, and for tags that mark no pieces.
+    DataError for lines without a tag, and for tags that mark no spans.
     """
     encoding, bad = file.encoding(options), BadRows(options)
     with file.lines(encoding, options.on_bytes) as lines:
@@ -61,7 +61,7 @@ def read_conll(file: File, options: ReadOptions) -> Table:
         notes.append(f"{file.source}: the digit behind each character is its place in the word, and is left out.")
     found = marked_texts([sentence.words for sentence in sentences], [sentence.tags for sentence in sentences])
     if found.n_repaired:
-        notes.append(f"{file.source}: {found.n_repaired} pieces have no beginning (an I where a B should be): they begin there.")
+        notes.append(f"{file.source}: {found.n_repaired} spans have no beginning (an I where a B should be): they begin there.")
     labels = [json.dumps(spans, ensure_ascii=False) if spans else "" for spans in found.spans]
     rows = np.array([sentence.line for sentence in sentences], dtype=np.int64)
     return Table(file.source, {"text": found.texts, "label": labels}, rows, tuple(notes), bad.take())
@@ -106,10 +106,10 @@ def _bare(word: str) -> str:
 
 
 def _refuse_other_tags(source: str, sentences: list[Sentence]) -> None:
-    """Raises DataError for tags that mark no pieces, as those of parts of speech."""
+    """Raises DataError for tags that mark no spans, as those of parts of speech."""
     different = {tag for sentence in sentences for tag in sentence.tags}
     if not any(TAG.fullmatch(tag) for tag in different):
         raise DataError(
             f"{source}: the last column has no tag O and none that begins with B- or I-: {', '.join(sorted(different)[:5])}.",
-            "Pieces are marked as in IOB2: B-person, I-person, O.",
+            "Spans are marked as in IOB2: B-person, I-person, O.",
         )

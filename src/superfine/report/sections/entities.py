@@ -1,4 +1,4 @@
-"""Pieces marked in their texts: what was there, and what the model says."""
+"""Spans marked in their texts: what was there, and what the model says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MOST_CHARACTERS = 600
 
 
 def entities(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Each text twice, cut into runs (text, type or "", whether it is wrong): the true pieces and those that are said."""
+    """Each text twice, cut into runs (text, type or "", whether it is wrong): the true spans and those that are said."""
     labels, test = metrics["labels"], metrics["test"]
     texts = []
     for one in test["marked"]:
@@ -21,12 +21,12 @@ def entities(metrics: dict[str, Any]) -> dict[str, Any]:
                 "is_right": true == said,
             }
         )
-    return {"texts": texts, "per_text": test["pieces_per_text"]}
+    return {"texts": texts, "per_text": test["spans_per_text"]}
 
 
-def _runs(text: str, pieces: list[list[int]], others: list[list[int]], labels: list[str]) -> list[tuple[str, str, bool]]:
+def _runs(text: str, spans: list[list[int]], others: list[list[int]], labels: list[str]) -> list[tuple[str, str, bool]]:
     runs, at = [], 0
-    for start, end, label in pieces:
+    for start, end, label in spans:
         if start >= MOST_CHARACTERS:
             break
         runs += [(text[at:start], "", False), (text[start:end], labels[label], [start, end, label] not in others)]
