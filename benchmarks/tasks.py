@@ -29,14 +29,19 @@ N_RESAMPLES = 1000
 
 
 class Measure(NamedTuple):
-    """A data set, the task's options there, what is run beside the task's defaults (settings by name), the scores that are shown."""
+    """A data set, the task's options there, what is run beside the task's defaults (settings by name), the scores that are shown.
+
+    peer: the arguments of the plain loop, where it has some of its own.
+    """
 
     data: str
     options: Mapping[str, Any]
     variants: Mapping[str, Mapping[str, Any]]
     scores: tuple[str, ...]
+    peer: tuple[str, ...] = ()
 
 
+SPANS = ("micro_f1", "micro_precision", "micro_recall")
 MEASURES = {
     "multilabel": Measure("en/go_emotions", {}, {}, ("micro_f1", "macro_f1", "exact_match")),
     "ordinal": Measure(
@@ -47,12 +52,27 @@ MEASURES = {
     ),
     "regression": Measure("en/stsb", {}, {}, ("spearman", "pearson", "r2", "rmse")),
     "hierarchical": Measure("en/trec_fine", {}, {"flat": {"task.name": "classification"}}, ("accuracy", "accuracy_1")),
+    "tokens": Measure("en/wnut17", {}, {}, SPANS, ("--epochs", "3", "--rate", "1e-4")),
+    "tokens_zh": Measure("zh/weibo_ner", {}, {}, SPANS, ("--epochs", "5", "--rate", "1e-4")),
 }
+TASK = {"tokens_zh": "tokens"}
+"""The task of a measure that is called otherwise."""
 
 
 def read(path: Path) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def source(name: str, part: str) -> list[dict[str, str]]:
+    """The rows of a part of a data set, whether it is a table or has CoNLL columns."""
+    from superfine.data.read import read_table
+
+    path = datasets.FOLDER / name / f"{part}.csv"
+    if path.exists():
+        return read(path)
+    columns = read_table(path.with_suffix(".conll")).columns
+    return [{"text": text, "label": label} for text, label in zip(columns["text"], columns["label"], strict=True)]
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
@@ -68,11 +88,11 @@ def prepare(name: str, seed: int, n_rows: int, on: str) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     train, scored = folder / f"train-{seed}.csv", folder / f"{on}.csv"
     if not train.exists():
-        rows = read(datasets.FOLDER / name / "train.csv")
+        rows = source(name, "train")
         random.Random(seed).shuffle(rows)
         write(train, rows[:n_rows])
     if not scored.exists():
-        write(scored, read(datasets.FOLDER / name / f"{on}.csv"))
+        write(scored, source(name, on))
     return train, scored
 
 
@@ -86,13 +106,28 @@ def run(task: str, variant: str, settings: Mapping[str, Any], seed: int, n_rows:
         return
     train, scored = prepare(MEASURES[task].data, seed, n_rows, on)
     out.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "benchmarks.peers.task", str(train), str(scored), "--out", str(out), "--seed", str(seed)]
-    if variant == "transformers":
+    files = [str(train), str(scored), "--out", str(out), "--seed", str(seed)]
+    command = [sys.executable, "-m", "benchmarks.peers.task", *files]
+    if variant == "transformers" and MEASURES[task].peer:
+        module = "benchmarks.peers.token_classification"
+        command = [sys.executable, "-m", module, *files, "--model", model_of(task), *MEASURES[task].peer]
+    elif variant == "transformers":
         command += ["--peer"]
     else:
         own = {f"task.options.{name}": value for name, value in MEASURES[task].options.items()}
-        command += ["--set", json.dumps({"task.name": task, **({} if "task.name" in settings else own), **settings})]
+        command += [
+            "--set",
+            json.dumps({"task.name": TASK.get(task, task), **({} if "task.name" in settings else own), **settings}),
+        ]
     subprocess.run(command, check=True, cwd=datasets.REPOSITORY)
+
+
+def model_of(task: str) -> str:
+    """The folder of the model that the language of a measure's data asks for."""
+    from superfine.backbones.locate import resolve
+    from superfine.backbones.sources.embedded import ENGLISH, MULTILINGUAL
+
+    return resolve((MULTILINGUAL if MEASURES[task].data.startswith("zh") else ENGLISH).name).path
 
 
 def tables_of(task: str, variants: list[str], seeds: list[int], n_rows: int, on: str) -> tuple[dict, Mapping[str, Any]]:
@@ -103,7 +138,7 @@ def tables_of(task: str, variants: list[str], seeds: list[int], n_rows: int, on:
     found: dict[str, list] = {}
     for seed in seeds:
         train, scored = (read(path) for path in prepare(MEASURES[task].data, seed, n_rows, on))
-        kind = TASKS.load(task)
+        kind = TASKS.load(TASK.get(task, task))
         learned = kind.learn(examples_of(Examples, train), kind.Options(**MEASURES[task].options))
         test = examples_of(Examples, scored)
         for variant in variants:
@@ -126,12 +161,14 @@ def answers_of(task: Any, test: Any, said: list[str]) -> Any:
     """Answers that say just this: numbers, or outputs of which those that are said are far above the others."""
     from dataclasses import replace
 
-    from superfine.records import Values
+    from superfine.records import Spans, Values
 
     if task.head.activation == "none":
         values = np.array([float(value) for value in said])
         return Values(test.row, values, values - np.inf, values + np.inf)
     gold = task.gold(replace(test, label=said))
+    if task.head.by_token:
+        return Spans(test.row, task.labels, test.text, gold, np.ones(len(gold.values)))
     members = gold if gold.ndim == 2 else np.eye(len(task.head))[gold]
     return task.decode(test, 40.0 * (2 * members - 1))
 

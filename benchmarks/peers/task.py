@@ -29,9 +29,10 @@ def by_superfine(a: argparse.Namespace) -> dict:
         said = [row["prediction"] for row in rows_of(out / "predictions.csv")]
         test = rows_of(a.test)
         pairs = [row["text_pair"] for row in test] if pair else None
-        tfidf = superfine.load(out, baseline="tfidf").predict([row["text"] for row in test], pairs)
+        baseline = list(run.metrics["baselines"])[-1]
+        remembered = superfine.load(out, baseline=baseline).predict([row["text"] for row in test], pairs)
     return {
-        "predictions": {"model": said, "tfidf": list(map(str, tfidf.to_columns()["prediction"]))},
+        "predictions": {"model": said, baseline: list(map(str, remembered.to_columns()["prediction"]))},
         "seconds": run.metrics["training"]["seconds"],
         "scores": {name: score for name, score in run.metrics["test"].items() if isinstance(score, dict) and "value" in score},
     }

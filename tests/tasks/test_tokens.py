@@ -196,7 +196,7 @@ def test_answers_are_taken_and_joined_by_rows():
     assert together.label == answers.label
     assert together.scores.tolist() == answers.scores.tolist()
     assert json.loads(answers.to_columns()["prediction"][0]) == [
-        {"start": 0, "end": 3, "label": "a", "text": "Bob", "confidence": 0.5}
+        {"start": 0, "end": 3, "label": "a", "text": "Bob", "score": 0.5}
     ]
 
 

@@ -152,6 +152,13 @@ class ConsoleReporter(Reporter):
         else:
             self.note(f"{name} {difference} points: {verdict}")
 
+    def compared(self, document: dict[str, Any], title: str) -> None:
+        """The answer of `superfine compare`. title: of the first one."""
+        self.console.print(score_table(document, self.language, title))
+        main = document["main"]
+        for comparison in document["comparison"].values():
+            self._say_difference(title_of(main), differing(main, comparison[main]), comparison["verdict"])
+
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
         main = metrics["main"]

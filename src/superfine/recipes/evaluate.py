@@ -17,7 +17,7 @@ from superfine.errors import DataError
 from superfine.evaluation.evaluate import evaluate
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
-from superfine.records import Evaluation
+from superfine.records import Evaluation, Examples
 from superfine.tasks.task import Task
 
 
@@ -61,17 +61,44 @@ def evaluate_run(
     table has it. Raises DataError for labels that the model never saw.
     """
     manifest = open_bundle(folder, baseline).manifest
-    table = read_table(data, options)
-    choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
+    rows = read_scored_rows(
+        manifest, data, text, text_pair, label, options, group=group, ignore_unknown_labels=ignore_unknown_labels
+    )
     task = manifest.open_task()
+    answers = open_predictor(folder, precision, baseline).predict_examples(rows.examples)
+    evaluation = evaluate(task.statistics(rows.examples, answers), task.scores, rows.examples.group)
+    return Scored(task, evaluation, task.details(rows.examples, answers), rows.dropped, rows.columns, rows.table)
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """The rows with a label that can be scored, those that have none, the columns that were read, and the table."""
+
+    examples: Examples
+    dropped: Dropped
+    columns: str
+    table: Table
+
+
+def read_scored_rows(
+    manifest: Manifest,
+    data: DataSource,
+    text: list[str] | None = None,
+    text_pair: str | None = None,
+    label: Sequence[str] | None = None,
+    options: ReadOptions | None = None,
+    *,
+    group: str | None = None,
+    ignore_unknown_labels: bool = False,
+) -> ScoredRows:
+    """The rows of `data` that a model of this manifest can be scored by. Raises DataError where there is none."""
+    table, task = read_table(data, options), manifest.open_task()
+    choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
     every, _ = to_examples(table, choice, keep_all=True, lists=task.reads_lists)
     scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
-    examples = every.take(scored)
     left_out = np.setdiff1d(np.arange(len(every)), scored)
     dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))
-    answers = open_predictor(folder, precision, baseline).predict_examples(examples)
-    evaluation = evaluate(task.statistics(examples, answers), task.scores, examples.group)
-    return Scored(task, evaluation, task.details(examples, answers), dropped, choice.describe(), table)
+    return ScoredRows(every.take(scored), dropped, choice.describe(), table)
 
 
 def columns_for(

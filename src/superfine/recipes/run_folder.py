@@ -37,7 +37,8 @@ LOCK = ".lock"
 COMPLETE = "complete.json"
 """In the unfinished part: everything is written, and these are the names that are to be moved to their places."""
 TENSORBOARD = "tensorboard"
-OUTPUTS = ("model", BASELINES_FOLDER, "predictions.csv", "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
+PREDICTIONS = "predictions.csv"
+OUTPUTS = ("model", BASELINES_FOLDER, PREDICTIONS, "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
 """What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
 
 
@@ -249,7 +250,7 @@ def write_outputs(
 
     part = unfinished(request.folder)
     with _written(request.folder, "Free some space, then go on with --resume."):
-        write_predictions(part / "predictions.csv", parts.test, scores.answers)
+        write_predictions(part / PREDICTIONS, parts.test, scores.answers)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))
         errors = worst_errors(model.task, parts.scored_test, scores.answers.take(parts.scored))

@@ -285,9 +285,9 @@ class Spans:
 
     @property
     def spans(self) -> list[list[dict[str, Any]]]:
-        """The spans of each text: `start`, `end`, `label`, `text` and `confidence`."""
+        """The spans of each text: `start`, `end`, `label`, `text` and `score`, its probability."""
         every = [
-            {"start": start, "end": end, "label": self.labels[label], "text": self.texts[i][start:end], "confidence": score}
+            {"start": start, "end": end, "label": self.labels[label], "text": self.texts[i][start:end], "score": score}
             for i, (start, end, label), score in zip(
                 self.places.row_of_value.tolist(), self.places.values.tolist(), self.scores.tolist(), strict=True
             )
@@ -300,7 +300,7 @@ class Spans:
         return None
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """Columns for a table: `prediction`, the spans of a text as a JSON list, confidence in six digits."""
+        """Columns for a table: `prediction`, the spans of a text as a JSON list, scores in six digits."""
         return {"prediction": [as_json(spans) for spans in self.spans]}
 
     def to_objects(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ COMMANDS = NameTable(
         "train": "superfine.cli.commands.train:train",
         "predict": "superfine.cli.commands.predict:predict",
         "evaluate": "superfine.cli.commands.evaluate:evaluate",
+        "compare": "superfine.cli.commands.compare:compare",
         "models": "superfine.cli.commands.models:models",
         "doctor": "superfine.cli.commands.doctor:doctor",
         "completion": "superfine.cli.commands.completion:completion",

@@ -1,0 +1,86 @@
+"""Is one model better than another: both answer for the same rows, which neither has learned from."""
+
+import json
+
+import pytest
+
+import superfine
+from superfine.cli.main import main
+from superfine.data.read import read_table
+from superfine.errors import DataError, ModelError
+from superfine.recipes.compare import compare_runs
+from tests.conftest import FAST, make_rows, write_csv
+
+GOOD = FAST | {"training.epochs": 8, "training.learning_rate": 3e-3}
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_model, tmp_path_factory):
+    """A run that has learned, one that has not, from the same rows; and one with other classes."""
+    folder = tmp_path_factory.mktemp("compared")
+    data = write_csv(folder / "reviews.csv", make_rows(240))
+    other = write_csv(folder / "other.csv", [(text, label + "!") for text, label in make_rows(120, seed=5)])
+    model = str(tiny_model("bert"))
+    for name, source, settings in (("good", data, GOOD), ("poor", data, FAST | {"training.epochs": 1}), ("other", other, FAST)):
+        superfine.train(source, model=model, out=folder / name, settings=settings, progress=False)
+    return folder
+
+
+def test_the_rows_are_those_that_both_test_parts_have(runs):
+    compared = compare_runs(runs / "good", runs / "poor")
+    test = read_table(runs / "good" / "predictions.csv")
+    assert len(compared.rows.examples) == len(test)
+    first, second = compared.evaluations
+    metrics = json.loads((runs / "good" / "metrics.json").read_text(encoding="utf-8"))
+    assert first.scores["accuracy"].value == pytest.approx(metrics["test"]["accuracy"]["value"])
+    difference = compared.comparison.differences["accuracy"].value
+    assert difference == pytest.approx(first.scores["accuracy"].value - second.scores["accuracy"].value)
+
+
+def test_rows_that_one_of_the_two_has_learned_from_are_left_out(runs, tmp_path):
+    rows = read_table(runs / "poor" / "predictions.csv")
+    kept = list(zip(rows.columns["text"], rows.columns["label"], strict=True))[:10]
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "model").symlink_to(runs / "poor" / "model", target_is_directory=True)
+    write_csv(copy / "predictions.csv", kept)
+    assert len(compare_runs(runs / "good", copy).rows.examples) == 10
+    write_csv(copy / "predictions.csv", [("a text that no other run has", "good")])
+    with pytest.raises(DataError, match=r"(?s)no row in common.*--data FILE"):
+        compare_runs(runs / "good", copy)
+
+
+def test_a_model_is_neither_better_nor_worse_than_itself(runs):
+    compared = compare_runs(runs / "good", runs / "good")
+    assert compared.comparison.outcome == "undecided"
+    assert "cannot be told apart" in compared.verdict
+
+
+def test_given_rows_decide_and_the_verdict_names_the_better_one(runs, tmp_path):
+    rows = write_csv(tmp_path / "more.csv", make_rows(300, seed=9))
+    compared = compare_runs(runs / "good", runs / "poor", rows)
+    assert compared.comparison.outcome == "better"
+    assert compared.verdict == "good is better than poor"
+    assert compare_runs(runs / "poor", runs / "good", rows).verdict == "good is better than poor"
+
+
+def test_models_that_tell_other_things_apart_are_refused(runs):
+    with pytest.raises(ModelError, match=r"classification \(bad, good\), and classification \(bad!, good!\)"):
+        compare_runs(runs / "good", runs / "other")
+
+
+def status_of(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", *map(str, arguments), "--lang", "en"])
+    return ended.value.code or 0
+
+
+def test_the_command_prints_a_table_or_one_document(runs, capsys):
+    both = runs / "good", runs / "poor"
+    assert status_of(*both) == 0
+    assert "Compared on the test rows that both runs have" in capsys.readouterr().err
+    assert status_of(*both, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["comparison"]["poor"]["outcome"] in {"better", "worse", "undecided"}
+    assert document["test"]["n"] == document["baselines"]["poor"]["n"]
+    assert status_of(both[0], runs / "nowhere") == 2
