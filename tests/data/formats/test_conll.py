@@ -94,6 +94,11 @@ def test_lines_without_a_tag_are_refused_or_left_out_with_their_sentence(tmp_pat
     assert len(table.bad_rows) == 1
 
 
+def test_words_without_tags_are_texts_to_predict(tmp_path):
+    table = read(tmp_path, "I\nsaw\nBob\n\nHello\n")
+    assert table.columns == {"text": ["I saw Bob", "Hello"]}
+
+
 def test_tags_that_mark_no_spans_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"no tag O and none that begins with B- or I-: NOUN, VERB"):
         read(tmp_path, lines(("dogs", "NOUN"), ("bark", "VERB")))

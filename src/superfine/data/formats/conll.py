@@ -46,15 +46,18 @@ def looks_like_conll(file: File, options: ReadOptions) -> bool:
 def read_conll(file: File, options: ReadOptions) -> Table:
     """A row for each sentence: its `text`, and as `label` the spans that its tags mark, as a JSON list.
 
-    The first column is the word, the last one the tag. Rows are numbered by the line that each sentence begins in. Raises
+    The first column is the word, the last one the tag; a file of words alone has no `label`. Rows are numbered by the line that each sentence begins in. Raises
     DataError for lines without a tag, and for tags that mark no spans.
     """
     encoding, bad = file.encoding(options), BadRows(options)
+    with file.lines(encoding) as lines:
+        has_tags = any(len(line.split()) > 1 for line in islice(lines, SNIFFED) if not _is_comment(line))
     with file.lines(encoding, options.on_bytes) as lines:
-        sentences = list(_sentences(file.source, lines, bad))
+        sentences = list(_sentences(file.source, lines, bad, has_tags=has_tags))
     if not sentences:
         raise DataError(f"{file.source} holds no line with a word and a tag.", "A line is a word, a tab and a tag.")
-    _refuse_other_tags(file.source, sentences)
+    if has_tags:
+        _refuse_other_tags(file.source, sentences)
     notes = list(encoding_notes(encoding, file.source, options))
     if _are_numbered(sentences):
         sentences = [sentence._replace(words=[_bare(word) for word in sentence.words]) for sentence in sentences]
@@ -64,7 +67,8 @@ def read_conll(file: File, options: ReadOptions) -> Table:
         notes.append(f"{file.source}: {found.n_repaired} spans have no beginning (an I where a B should be): they begin there.")
     labels = [json.dumps(spans, ensure_ascii=False) if spans else "" for spans in found.spans]
     rows = np.array([sentence.line for sentence in sentences], dtype=np.int64)
-    return Table(file.source, {"text": found.texts, "label": labels}, rows, tuple(notes), bad.take())
+    columns = {"text": found.texts, "label": labels} if has_tags else {"text": found.texts}
+    return Table(file.source, columns, rows, tuple(notes), bad.take())
 
 
 def _is_comment(line: str) -> bool:
@@ -72,7 +76,7 @@ def _is_comment(line: str) -> bool:
     return line.startswith("-DOCSTART-") or (line.startswith("# ") and TAG.fullmatch(line.rsplit(maxsplit=1)[-1]) is None)
 
 
-def _sentences(source: str, lines: Iterator[str], bad: BadRows) -> Iterator[Sentence]:
+def _sentences(source: str, lines: Iterator[str], bad: BadRows, *, has_tags: bool) -> Iterator[Sentence]:
     """Sentence by sentence; those with a line that cannot be read are reported, and left out."""
     current, is_whole = Sentence(0, [], []), True
     for number, line in enumerate(lines, start=1):
@@ -85,12 +89,12 @@ def _sentences(source: str, lines: Iterator[str], bad: BadRows) -> Iterator[Sent
             current = current._replace(line=number)
         # A tab parts columns where there is one: a word may hold a blank.
         fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split()) if field.strip()]
-        if len(fields) < 2 and is_whole:
+        if len(fields) < 2 and has_tags and is_whole:
             is_whole = False
             lacking = BadRow(source, current.line, number, "has a line without a tag", line.strip()[:80])
             bad.report(lacking, "A line is a word and its tag; a blank line parts sentences.")
         current.words.append(fields[0])
-        current.tags.append(fields[-1])
+        current.tags.append(fields[-1] if has_tags else "O")
     if current.words and is_whole:
         yield current
 
