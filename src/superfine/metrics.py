@@ -32,6 +32,8 @@ class Title(NamedTuple):
 
 TITLES = {
     "accuracy": Title("Accuracy", "accuracy", "percent"),
+    "cross_entropy": Title("Cross-entropy", "cross-entropy", "number"),
+    "total_variation": Title("Total variation distance", "total variation", "number"),
     "exact_match": Title("Exact match", "exact match", "percent"),
     "micro_f1": Title("Micro F1", "micro F1"),
     "micro_precision": Title("Micro precision", "micro precision"),

@@ -37,6 +37,9 @@ MAKERS = {
     "ordinal": lambda text, good: str(1 + 2 * good + is_first(text)),
     "regression": lambda text, good: f"{2.5 * good + is_first(text) + 0.01 * len(text):.2f}",
     "tokens": lambda text, good: marked(text),
+    "label_distribution": lambda text, good: json.dumps(
+        {"good": 3 + is_first(text), "bad": 1} if good else {"good": 1, "bad": 3}
+    ),
 }
 """The label of a review by task."""
 NAMED = {"evens", "ordinal"}

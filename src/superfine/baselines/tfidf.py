@@ -95,7 +95,7 @@ class Tfidf(TextPredictor):
     @classmethod
     def fit(cls, examples: Examples, task: Task, *, cleaning: Sequence[str] = ()) -> Self:
         """cleaning: steps that the model's tokenizer takes, so that both read the same."""
-        rows, targets = _cleaned(examples) if cleaning else examples, task.targets(examples)
+        rows, targets = _cleaned(examples) if cleaning else examples, _hard(task.targets(examples), task)
         if task.head.activation != "softmax":
             features, linear, task = _fit_columns(rows, targets, task)
             return cls(task, features, linear, np.arange(len(task.head)), cleaning, takes_pairs=examples.text_pair is not None)
@@ -164,6 +164,11 @@ def _cleaned(examples: Examples) -> Examples:
 
     pair = None if examples.text_pair is None else clean_all(examples.text_pair)
     return replace(examples, text=clean_all(examples.text), text_pair=pair)
+
+
+def _hard(targets: Targets, task: Task) -> Targets:
+    """Of distributions over classes (n, K) the likeliest class (n,); other targets as they are."""
+    return np.asarray(targets.argmax(axis=1)) if task.head.activation == "softmax" and targets.ndim == 2 else targets
 
 
 def fit_linear(examples: Examples, targets: IntArray) -> tuple[Features, Linear]:

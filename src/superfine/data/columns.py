@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,14 @@ TEXT_NAMES = (
     "正文",
 )
 SECOND_TEXTS = ("text_pair", "question2", "sentence2", "text_b", "text2", "hypothesis", "answer", "passage", "context")
+OF_DISTRIBUTIONS = ("p:", "label.")
+"""How the names of columns begin that say with which probability, or by how many votes, a text is of a class: as predictions are
+written, and as values inside a label of JSON are read."""
 ON, OFF = ("1", "1.0", "true", "yes", "是"), ("0", "0.0", "false", "no", "否")
 """What a column with one label says of texts that have it, and of those that have not, in lower case."""
 PROSE = 15
 """Characters of the values of a column, on average, from which on they look like texts."""
+NUMBER = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", re.IGNORECASE)
 MAX_CLASSES_SHARE = 0.5
 """A column in which more than half of the values are different is no label."""
 
@@ -208,6 +213,10 @@ def _find_text(table: Table, candidates: list[str]) -> str:
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
 
 
+def _are_numbers(values: Sequence[str]) -> bool:
+    return all(NUMBER.fullmatch(value.strip()) for value in set(values) if value.strip())
+
+
 def is_switch(values: Sequence[str]) -> bool:
     """Whether a column only says yes or no, as 0 and 1 or in words."""
     different = {value.strip().casefold() for value in set(values)} - {""}
@@ -220,6 +229,9 @@ def _find_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:
     usual = _by_name(candidates, LABEL_NAMES)
     if usual:
         return (usual,)
+    shares = [name for name in candidates if name.startswith(OF_DISTRIBUTIONS) and _are_numbers(table.columns[name])]
+    if len(shares) > 1:
+        return tuple(shares)
     switches = [name for name in candidates if is_switch(table.columns[name])]
     if len(switches) > 1:
         return tuple(switches)

@@ -7,6 +7,7 @@ TASKS = NameTable(
     {
         "classification": "superfine.tasks.classification:Classification",
         "tokens": "superfine.tasks.tokens:Tokens",
+        "label_distribution": "superfine.tasks.label_distribution:LabelDistribution",
         "multilabel": "superfine.tasks.multilabel:MultiLabel",
         "hierarchical": "superfine.tasks.hierarchical:Hierarchical",
         "ordinal": "superfine.tasks.ordinal:Ordinal",

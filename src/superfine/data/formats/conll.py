@@ -46,8 +46,8 @@ def looks_like_conll(file: File, options: ReadOptions) -> bool:
 def read_conll(file: File, options: ReadOptions) -> Table:
     """A row for each sentence: its `text`, and as `label` the spans that its tags mark, as a JSON list.
 
-    The first column is the word, the last one the tag; a file of words alone has no `label`. Rows are numbered by the line that each sentence begins in. Raises
-    DataError for lines without a tag, and for tags that mark no spans.
+    The first column is the word, the last one the tag; a file of words alone has no `label`. Rows are numbered by the line that
+    each sentence begins in. Raises DataError for lines without a tag, and for tags that mark no spans.
     """
     encoding, bad = file.encoding(options), BadRows(options)
     with file.lines(encoding) as lines:
