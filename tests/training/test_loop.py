@@ -1,6 +1,7 @@
 """The loop: seeds isolate runs, half precision keeps float32 masters, the best epoch is kept, and a crash loses nothing."""
 
 import copy
+import json
 import time
 from dataclasses import replace
 
@@ -10,16 +11,19 @@ import torch
 from safetensors.torch import load_file
 
 from superfine.backbones.batch import collate
+from superfine.backbones.load import open_pretrained
 from superfine.backbones.process import isolated_seed
 from superfine.config import TrainingConfig
 from superfine.errors import ModelError
 from superfine.evaluation.evaluate import with_standard_error
+from superfine.model import Model
 from superfine.recipes.reporter import Reporter
 from superfine.records import Examples
+from superfine.tasks.tokens import Tokens
 from superfine.training import loop
 from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
-from superfine.training.loop import EpochRecord, TrainingState, Validation, fit, is_kept, obtain_gradients
+from superfine.training.loop import EpochRecord, Part, TrainingState, Validation, fit, is_kept, obtain_gradients
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
@@ -387,6 +391,7 @@ def test_batch_size_epochs_and_rate_follow_classes_rows_and_width_where_they_are
     assert [usual_epochs(TrainingData(n, 2, 200)) for n in rows] == [9, 2, 2, 2], "long texts teach more"
     assert [usual_epochs(TrainingData(n, 77, 20)) for n in rows] == [10, 4, 3, 2], "many classes need more passes"
     assert usual_epochs(TrainingData(2000, 151, 20)) == 5, "few rows for each of very many classes"
+    assert [usual_epochs(TrainingData(n, 4, 20, by_token=True)) for n in rows] == [10, 10, 8, 2], "spans need more passes"
     assert usual_rate(384, 16) == pytest.approx(1e-4)
     assert usual_rate(768, 16) == pytest.approx(2.5e-5)
     assert usual_rate(384, 64) == pytest.approx(2e-4)
@@ -455,6 +460,29 @@ def test_parts_of_a_batch_give_the_gradients_of_the_whole(tiny_model, precision,
     largest = max(float(gradient.abs().max()) for gradient in found[0][2])
     for whole, in_parts in zip(found[0][2], found[1][2], strict=True):
         torch.testing.assert_close(in_parts, whole, atol=tolerance * largest, rtol=0)
+
+
+def test_parts_of_a_batch_count_by_the_tokens_that_have_a_target(tiny_model):
+    """Texts of one word and of many: a part of few targets must not count as one of many."""
+    texts = ["kettle", "the lamp is very lovely and my chair", "a", "this is not the kettle that I bought one day"] * 4
+    cells = [json.dumps([[0, len(text.split()[0]), "x"]]) for text in texts]
+    examples = replace(Examples.of_texts(texts), label=cells)
+    found = []
+    for parts in (1, 3):
+        with isolated_seed(0):
+            pretrained, task = open_pretrained(str(tiny_model("bert"))), Tokens.learn(examples)
+            backbone = pretrained.backbone(task.head, dropout=0.0, attention_dropout=0.0)
+        backbone.pack_if_sound()
+        model = Model(backbone, task, pretrained.encoder(32, with_offsets=True))
+        encoded = model.encoder.encode(examples)
+        part = Part(encoded, task.targets(examples, encoded), np.linspace(0, 2, len(texts)))
+        settings = TrainingConfig(**{**SETTINGS, "gradient_accumulation": parts})
+        run = TrainingState(model, part, lambda model: Validation(0.0, 0.0, 0.0), settings, 0)
+        loss, _ = loop.batch_gradients(run, np.arange(16))
+        found.append((float(loss), [gradient.clone() for _, gradient in run.weights._spans]))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    for whole, in_parts in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(in_parts, whole, atol=1e-5 * float(whole.abs().max()) + 1e-8, rtol=0)
 
 
 def test_memory_that_runs_out_halves_the_parts_and_says_so(tiny_model, monkeypatch):

@@ -157,7 +157,8 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     config = parts.config
     try:
         pretrained = open_pretrained(entry.name, cleaning=config.data.cleaning, say=reporter.note)
-        encoder = pretrained.encoder(min(config.model.max_length, pretrained.max_positions or config.model.max_length))
+        longest = min(config.model.max_length, pretrained.max_positions or config.model.max_length)
+        encoder = pretrained.encoder(longest, with_offsets=parts.task.head.by_token)
         model = build_model(pretrained, parts, encoder)
     except ModelError:
         return None
@@ -165,9 +166,8 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     some = parts.train.take(rows)
     encoded = encoder.encode(some)
     tokens = float(encoded.lengths.mean())
-    recipe = choose_recipe(
-        config.training, TrainingData(len(parts.train), parts.task.size, tokens), model.backbone.network.config.hidden_size
-    )
+    data = TrainingData(len(parts.train), parts.task.size, tokens, by_token=parts.task.head.by_token)
+    recipe = choose_recipe(config.training, data, model.backbone.network.config.hidden_size)
     settings = config.training.model_copy(update=vars(recipe))
     part = Part(encoded, parts.task.targets(some, encoded), parts.task.row_weights(config.training.class_weights, some))
     speed = measure_speed(TrainingState(model, part, validation_of(some, part), settings, config.seed))

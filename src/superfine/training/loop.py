@@ -136,7 +136,7 @@ class TrainingState:
     def __init__(self, model: Model, train: Part, validate: Validate, settings: TrainingConfig, seed: int) -> None:
         self.model, self.train, self.validate, self.settings, self.seed = model, train, validate, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
-        data = TrainingData(len(train), model.task.size, float(train.encoded.lengths.mean()))
+        data = TrainingData(len(train), model.task.size, float(train.encoded.lengths.mean()), by_token=model.task.head.by_token)
         self.recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep

@@ -19,6 +19,8 @@ WANTED_TEXTS, WANTED_LONG_TEXTS = 5440, 1800
 """Few rows get more passes until the run has learned from about so many texts. A long text teaches more than a short one."""
 WANTED_TEXTS_PER_CLASS = 72
 """Many classes need more than few: this matters above 75 of them (docs/experiments.md)."""
+WANTED_TAGGED_TEXTS = 15_000
+"""Spans take longer to learn than classes of whole texts (docs/experiments.md)."""
 USUAL_EPOCHS, EPOCHS_FOR_SMALL_CLASSES, MOST_EPOCHS = 2, 3, 10
 MANY_ROWS_PER_CLASS = 800
 """Many classes with fewer rows on average get a third pass."""
@@ -35,15 +37,20 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the recipe depends on. tokens_per_text: on average, as the model reads them."""
+    """What the recipe depends on. tokens_per_text: on average, as the model reads them. by_token: each token has a target."""
 
     n_rows: int
     n_classes: int
     tokens_per_text: float
+    by_token: bool = False
 
     @property
     def learns_in_large_batches(self) -> bool:
-        return self.n_classes <= FEW_CLASSES and (self.n_rows >= MANY_ROWS or self.tokens_per_text >= LONG_TEXTS)
+        return (
+            not self.by_token
+            and self.n_classes <= FEW_CLASSES
+            and (self.n_rows >= MANY_ROWS or self.tokens_per_text >= LONG_TEXTS)
+        )
 
 
 def choose_recipe(settings: TrainingConfig, data: TrainingData, width: int) -> Recipe:
@@ -60,7 +67,7 @@ def usual_epochs(data: TrainingData) -> int:
     """Two, three where there are many small classes, and more for few rows, or few for each of many classes."""
     many_small_classes = not data.learns_in_large_batches and data.n_rows < MANY_ROWS_PER_CLASS * data.n_classes
     many = max(WANTED_TEXTS, WANTED_TEXTS_PER_CLASS * data.n_classes)
-    wanted = WANTED_LONG_TEXTS if data.learns_in_large_batches else many
+    wanted = WANTED_LONG_TEXTS if data.learns_in_large_batches else WANTED_TAGGED_TEXTS if data.by_token else many
     return max(EPOCHS_FOR_SMALL_CLASSES if many_small_classes else USUAL_EPOCHS, min(MOST_EPOCHS, round(wanted / data.n_rows)))
 
 
