@@ -216,6 +216,15 @@ def test_report_and_card_show_the_main_score_and_no_score_is_left_without_interv
             assert score["value"] <= score["high"] + 1e-9
 
 
+def test_the_lines_for_plain_transformers_in_the_card_run_as_they_stand(run, monkeypatch):
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    snippet = next(code for code in re.findall(r"```python\n(.*?)```", card, re.DOTALL) if "pipeline" in code)
+    monkeypatch.chdir(run.folder / "model")
+    names = {}
+    exec(compile(snippet.replace('"..."', '"this kettle is lovely"'), "card", "exec"), names)
+    assert names["ask"]("this kettle is lovely") is not None
+
+
 def test_the_dry_run_tells_the_task(run, tmp_path):
     data = run.folder.parent / f"{run.metrics['task']}.csv"
     request = make_request(

@@ -11,7 +11,6 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, models
 
 COMPONENTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
-SINGLE_CHARACTERS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 
 
 def sharing(tokenizer: Tokenizer, changed: Callable[[AddedToken], AddedToken] = lambda token: token) -> Tokenizer:
@@ -75,21 +74,3 @@ def _take_components(target: Tokenizer, source: Tokenizer) -> None:
     for name in COMPONENTS:
         if (component := getattr(source, name)) is not None:
             setattr(target, name, component)
-
-
-def with_characters_apart(tokenizer: Tokenizer) -> Tokenizer:
-    """One over the same vocabulary that cuts texts without blanks (Chinese, Japanese, Thai) into single characters.
-
-    A vocabulary of pieces (Unigram) has pieces of several characters there, and a name may begin within one. Others, which do so
-    already or cut bytes, stay as they are.
-    """
-    own = settings_of(tokenizer)["pre_tokenizer"]
-    if not isinstance(tokenizer.model, models.Unigram) or own is None or '"Metaspace"' not in json.dumps(own):
-        return tokenizer
-    apart = {"type": "Split", "pattern": {"Regex": SINGLE_CHARACTERS}, "behavior": "Isolated", "invert": False}
-    steps = own["pretokenizers"] if own["type"] == "Sequence" else [own]
-    return (
-        tokenizer
-        if apart in steps
-        else with_settings(tokenizer, pre_tokenizer={"type": "Sequence", "pretokenizers": [*steps, apart]})
-    )

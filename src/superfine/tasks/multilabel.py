@@ -167,7 +167,7 @@ class MultiLabel(Task):
             ),
             headline=("micro_f1", "macro_f1", "exact_match"),
             sections=("classes", "cooccurrence"),
-            arguments=", top_k=None",
+            arguments=", truncation=True, top_k=None",
         )
 
     @property

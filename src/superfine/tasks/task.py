@@ -64,7 +64,7 @@ class Shown(BaseModel):
     headline: tuple[str, ...]
     sections: tuple[str, ...] = ()
     pipeline: str = "text-classification"
-    arguments: str = ""
+    arguments: str = ", truncation=True"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ class Tokens(Task):
             headline=("micro_f1", "micro_precision", "micro_recall"),
             sections=("classes", "entities"),
             pipeline="token-classification",
+            arguments=', aggregation_strategy="simple"',
         )
 
     @property
