@@ -76,7 +76,7 @@ def main() -> None:
     tags = [tags_of(some, row["label"]) for some, row in zip(words, train, strict=True)]
     names = ["O", *sorted({tag for row in tags for tag in row} - {"O"})]
     tokenizer = AutoTokenizer.from_pretrained(a.model)
-    network = AutoModelForTokenClassification.from_pretrained(a.model, num_labels=len(names))
+    network = AutoModelForTokenClassification.from_pretrained(a.model, num_labels=len(names), dtype=torch.float32)
 
     def inputs(rows: list[list[tuple[str, int]]]) -> dict:
         only = [[word for word, _ in row] or [""] for row in rows]
