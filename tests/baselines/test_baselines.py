@@ -69,7 +69,7 @@ def some_rows(pairs: bool = False) -> tuple[Examples, np.ndarray]:
 
 
 @pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "most_frequent_tag"])
 def test_a_saved_baseline_gives_the_same_answers_when_it_is_opened(name, pairs, tmp_path):
     examples, targets = some_rows(pairs)
     fitted = fit(BASELINES.load(name), examples, targets, ("bad", "good"), cleaning=["tags"])
