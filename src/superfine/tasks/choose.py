@@ -29,7 +29,6 @@ def choose_task(name: str, labels: Sequence[str], n_columns: int) -> Choice:
     found = next(((one, reason) for one in others if (reason := one.suits(labels, n_columns))), None)
     chosen, reason = (usual, usual.suits(labels, n_columns)) if found is None else found
     possible = [one.name for one in types if one is not chosen and one.is_possible(labels, n_columns)]
-    rest = [one.name for one in types if one is not chosen]
-    known = f"also possible: --task {', '.join(possible)}" if possible else f"others: --task {', '.join(rest)}"
+    known = f"also possible: --task {', '.join(possible)}" if possible else "another one: --task NAME"
     said = f"Task: {chosen.name}, because the labels are {reason} ({known})"
     return Choice(chosen, said)
