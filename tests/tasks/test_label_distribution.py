@@ -51,6 +51,12 @@ def test_columns_that_begin_alike_are_found_and_their_beginning_is_no_part_of_th
     assert choose_columns(read_table(path)).label == ("label.good", "label.bad")
 
 
+def test_a_column_with_a_number_that_is_none_is_still_one_of_them(tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text("text,p:good,p:bad\nfine,nan,0.2\npoor,0.1,0.9\n", encoding="utf-8")
+    assert choose_columns(read_table(path)).label == ("p:good", "p:bad")
+
+
 def test_columns_of_yes_and_no_stay_several_labels():
     cells = ['{"a": "1", "b": "0"}', '{"a": "1", "b": "1"}']
     assert choose_task("auto", cells, 2).task is MultiLabel
@@ -83,6 +89,7 @@ def test_scores_are_of_the_mode_and_of_the_whole():
         ('{"good": -1, "bad": 2}', "row 1 has .* no distribution"),
         ('{"good": "maybe", "bad": 2}', "no distribution"),
         ('{"good": 1e999, "bad": 2}', "no distribution"),
+        ('{"good": "nan", "bad": 2}', "row 1 has .* no distribution"),
         ('{"good": 1}', "less than two classes"),
     ],
 )

@@ -33,6 +33,7 @@ TEXT = "Bob Lee met Ann in New York"
     "cell",
     [
         [[0, 7, "person"], [19, 27, "place"]],
+        [[0.0, 7.0, "person"], [19.0, 27.0, "place"]],
         [{"start": 19, "end": 27, "label": "place"}, {"start": 0, "end": 7, "label": "person"}],
         [
             {"start_offset": 0, "end_offset": 7, "label": "person", "id": 3},
@@ -67,7 +68,9 @@ def test_spans_are_not_taken_for_sets_of_labels():
     from superfine.tasks.choose import choose_task
 
     cells = ['[0, 3, "person"]', '[[0, 3, "person"], [4, 7, "place"]]']
-    assert choose_task("auto", cells, 1).task is Tokens
+    chosen = choose_task("auto", cells * 5, 1)
+    assert chosen.task is Tokens
+    assert "also possible" not in chosen.line
     assert choose_task("auto", ["a|b", "b|c", "a|c", "a", "b"], 1).task is MultiLabel
 
 

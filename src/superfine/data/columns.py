@@ -69,7 +69,7 @@ ON, OFF = ("1", "1.0", "true", "yes", "是"), ("0", "0.0", "false", "no", "否")
 """What a column with one label says of texts that have it, and of those that have not, in lower case."""
 PROSE = 15
 """Characters of the values of a column, on average, from which on they look like texts."""
-NUMBER = re.compile(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", re.IGNORECASE)
+NUMBER = re.compile(r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?|nan|null|none", re.IGNORECASE)
 MAX_CLASSES_SHARE = 0.5
 """A column in which more than half of the values are different is no label."""
 

@@ -103,7 +103,8 @@ class Classification(Task):
 
     @classmethod
     def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
-        return n_columns == 1 and len(set(labels)) <= len(labels) / 2
+        different = set(labels)
+        return n_columns == 1 and len(different) <= len(labels) / 2 and not any(label[:1] in ("[", "{") for label in different)
 
     @classmethod
     def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:

@@ -115,8 +115,8 @@ class Tokens(Task):
         return Shown(
             title="Token classifier",
             noun="label",
-            summary=f"spans of {n} types",
-            purpose=f"Marks spans of {n} types in a text, with their places in the raw text.",
+            summary=f"spans of {n} types" if n > 1 else "spans of one type",
+            purpose=f"Marks spans of {n} type{'s' if n > 1 else ''} in a text, with their places in the raw text.",
             limits=(
                 "A span begins and ends with a word: a run of letters and digits, any other sign, or a single character of a "
                 "script without blanks between words.",
@@ -343,6 +343,7 @@ def _record(value: Any) -> Mapping[str, Any] | None:
     start, end, label = (next((value[name] for name in names if name in value), None) for names in (STARTS, ENDS, TYPES))
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
+    start, end = (int(place) if isinstance(place, float) and place.is_integer() else place for place in (start, end))
     if not all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end)) or not isinstance(label, str):
         return None
     return {"start": start, "end": end, "label": label.strip(), **({"text": value["text"]} if "text" in value else {})}
