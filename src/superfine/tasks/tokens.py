@@ -119,7 +119,8 @@ class Tokens(Task):
             purpose=f"Marks spans of {n} type{'s' if n > 1 else ''} in a text, with their places in the raw text.",
             limits=(
                 "A span begins and ends with a word: a run of letters and digits, any other sign, or a single character of a "
-                "script without blanks between words. A model whose vocabulary has pieces of several such characters marks them whole.",
+                "script without blanks between words.",
+                "Where the model's vocabulary has pieces of several such characters, they are marked whole.",
                 "Of overlapping spans one can be marked.",
             ),
             headline=("micro_f1", "micro_precision", "micro_recall"),
