@@ -157,7 +157,8 @@ class ConsoleReporter(Reporter):
         self.console.print(score_table(document, self.language, title))
         main = document["main"]
         for comparison in document["comparison"].values():
-            self._say_difference(title_of(main), differing(main, comparison[main]), comparison["verdict"])
+            if main in comparison:  # of so few rows that nothing defines it
+                self._say_difference(title_of(main), differing(main, comparison[main]), comparison["verdict"])
 
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
