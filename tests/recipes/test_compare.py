@@ -64,6 +64,18 @@ def test_given_rows_decide_and_the_verdict_names_the_better_one(runs, tmp_path):
     assert compare_runs(runs / "poor", runs / "good", rows).verdict == "good is better than poor"
 
 
+def test_rows_that_leave_the_main_score_undefined_get_a_table_all_the_same(capsys):
+    from superfine.cli.console import ConsoleReporter
+
+    nothing = {"value": None, "low": None, "high": None}
+    document = {
+        "main": "micro_f1", "test": {"n": 3}, "shown": {"headline": ["micro_f1"]},
+        "baselines": {"b": {"title": "b", "micro_f1": nothing}}, "comparison": {"b": {"outcome": "undecided", "verdict": "?"}},
+    }  # fmt: skip
+    ConsoleReporter("en").compared(document, "a")
+    assert "On 3 test texts" in capsys.readouterr().err
+
+
 def test_models_that_tell_other_things_apart_are_refused(runs):
     with pytest.raises(ModelError, match=r"classification \(bad, good\), and classification \(bad!, good!\)"):
         compare_runs(runs / "good", runs / "other")

@@ -203,6 +203,18 @@ def test_answers_are_taken_and_joined_by_rows():
     ]
 
 
+def test_answers_are_taken_by_a_mask_and_from_the_end_too():
+    examples, task = of([TEXT] * 2, [""] * 2), Tokens(["a"])
+    answers = said(examples, task, [(0, 3, "a")], [])
+    assert answers.take(np.array([True, False])).label == answers.take(np.array([-2])).label == [[(0, 3, "a")]]
+
+
+def test_no_texts_at_all_have_an_empty_answer(tiny_model):
+    encoder = open_pretrained(str(tiny_model("bert"))).encoder(32, with_offsets=True)
+    nothing = Examples.of_texts([])
+    assert Tokens(["a"]).decode(nothing, np.zeros((0, 3)), encoder.encode(nothing)).label == []
+
+
 def test_a_split_shares_out_the_rarest_type():
     examples, task = of([TEXT] * 4, ['[[0, 3, "a"]]', '[[0, 3, "a"], [4, 7, "b"]]', "", '[[0, 3, "a"]]']), Tokens(["a", "b"])
     assert task.strata(examples).tolist() == [0, 1, 2, 0]

@@ -115,7 +115,8 @@ class Encoder:
             if on_chunk is not None:
                 on_chunk(min(CHUNK, len(examples) - start))
         if not parts:
-            return Encoded(np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64), None, np.zeros(0, dtype=bool), 0.0)
+            nowhere = np.zeros((0, 2), dtype=np.int32) if self.with_offsets else None
+            return Encoded(np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64), None, np.zeros(0, dtype=bool), 0.0, nowhere)
         offsets = [p.offsets for p in parts if p.offsets is not None]
         has_types = any(p.type_ids is not None for p in parts)
         unknown, known = sum(p.unknown for p in parts), sum(p.known for p in parts)

@@ -262,6 +262,7 @@ class Spans:
 
     def take(self, indices: IntArray) -> Self:
         """The answers at `indices`, in that order."""
+        indices = np.arange(len(self))[indices]  # a mask, or places from the end
         return replace(
             self,
             row=self.row[indices],
