@@ -81,6 +81,7 @@ def test_spans_are_not_taken_for_sets_of_labels():
         ("[[0, 3]]", "no list of spans"),
         ('[["a", 3, "x"]]', "no list of spans"),
         ('[[0, 99, "x"]]', "from 0 to 99 \\(x\\) does not fit its text, which has 27 characters"),
+        ('[[3, 4, "x"]]', "holds blanks alone"),
         ('[[3, 3, "x"]]', "does not fit"),
         ('[[-1, 3, "x"]]', "does not fit"),
         ('[[0, 7, "x"], [4, 9, "y"]]', "0 to 7 \\(x\\) and 4 to 9 \\(y\\) overlap"),
@@ -240,3 +241,73 @@ def test_records_of_the_hub_spacy_and_label_studio(record, tmp_path):
     examples, _ = to_examples(table, choose_columns(table), lists=True)
     assert examples.text[0] == "Bob ran"
     assert Tokens.learn(examples).gold(examples).values.tolist()[0] == [0, 3, 0]
+
+
+def test_a_text_that_nobody_annotated_has_no_label_and_one_without_spans_has_one(tmp_path):
+    marked = {"result": [{"from_name": "ner", "type": "labels", "value": {"start": 0, "end": 3, "labels": ["x"]}}]}
+    tasks = [[marked], [{"result": []}], [], [{"result": [], "was_cancelled": True}]]
+    path = tmp_path / "studio.json"
+    path.write_text(json.dumps([{"data": {"text": "Bob ran"}, "annotations": one} for one in tasks]), encoding="utf-8")
+    cells = read_table(path).columns["ner"]
+    assert Tokens(["x"]).is_labelled(of(["Bob ran"] * 4, cells)).tolist() == [True, True, False, False]
+    path = tmp_path / "rows.jsonl"
+    rows = [{"text": "Bob ran", "label": value} for value in ([[0, 3, "x"]], [], None)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert Tokens(["x"]).is_labelled(of(["Bob ran"] * 3, read_table(path).columns["label"])).tolist() == [True, True, False]
+
+
+def test_the_same_span_twice_is_one():
+    examples = of([TEXT], ['[[0, 3, "x"], [0, 3, "x"]]'])
+    assert Tokens.learn(examples).gold(examples).values.tolist() == [[0, 3, 0]]
+
+
+def test_signs_that_one_cannot_see_do_not_come_between_a_span_and_its_text(tmp_path):
+    from superfine.data.columns import choose_columns, to_examples
+
+    text = "Zoe\u200b Li\u00a0Po \u260e\ufe0f i\u0301"
+    spans = [[0, 4], [5, 10], [11, 13], [14, 16]]
+    label = [{"start": a, "end": b, "label": "x", "text": text[a:b]} for a, b in spans]
+    path = tmp_path / "rows.jsonl"
+    path.write_text((json.dumps({"text": text, "label": label}) + "\n") * 2, encoding="utf-8")
+    examples, _ = to_examples(table := read_table(path), choose_columns(table), lists=True)
+    assert Tokens.learn(examples).gold(examples).values[:4, :2].tolist() == spans
+
+
+WORDS_AND_TAGS = {"tokens": [["Bob", "ran"], ["Hi", "Ann"]], "ner_tags": [["B-x", "O"], ["O", "B-x"]]}
+
+
+def test_lists_of_words_and_tags_are_read_from_frames_and_parquet_too(tmp_path):
+    datasets, pandas = pytest.importorskip("datasets"), pytest.importorskip("pandas")
+    names = datasets.Sequence(datasets.ClassLabel(names=["O", "B-x"]))
+    numbers = {"tokens": WORDS_AND_TAGS["tokens"], "ner_tags": [[1, 0], [0, 1]]}
+    features = datasets.Features({"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": names})
+    given = datasets.Dataset.from_dict(numbers, features=features)
+    given.to_parquet(tmp_path / "rows.parquet")
+    for source in (WORDS_AND_TAGS, pandas.DataFrame(WORDS_AND_TAGS), given, tmp_path / "rows.parquet"):
+        table = read_table(source)
+        assert table.columns["text"] == ["Bob ran", "Hi Ann"]
+        assert [json.loads(cell)["start"] for cell in table.columns["label"]] == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({"tokens": ["Bob", "ran"], "ner_tags": ["B-x"]}, "row 2 has 2 words and 1 tags"),
+        ({"tokens": ["Bob", "ran"], "ner_tags": ["B-", "O"]}, 'row 2: the tag "B-" has no type'),
+    ],
+)
+def test_words_and_tags_that_do_not_fit_are_refused_with_their_row(record, said, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    whole = {"tokens": ["Hi", ""], "tags": ["NN", "NN"], "ner_tags": ["O", "O"]}
+    path.write_text(f"{json.dumps(whole)}\n{json.dumps(record)}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        read_table(path)
+
+
+def test_tags_that_are_numbers_without_names_are_refused_and_words_alone_are_a_text(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"tokens": ["Bob", "ran"], "ner_tags": [1, 0]}) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="row 1 has numbers as ner_tags"):
+        read_table(path)
+    path.write_text(json.dumps({"tokens": ["Bob", "ran"]}) + "\n", encoding="utf-8")
+    assert read_table(path).columns["text"] == ["Bob ran"]

@@ -274,7 +274,8 @@ def _labels(columns: Mapping[str, list[str]], names: Sequence[str]) -> list[str]
 
 
 def _visible(values: list[str]) -> list[str]:
-    seen = {value: visible(value) for value in set(values)}
+    # What stands in a list or an object is read by the task, with the text that it belongs to.
+    seen = {value: value.strip() if value.lstrip()[:1] in ("[", "{") else visible(value) for value in set(values)}
     return [seen[value] for value in values]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from superfine.data.formats.parquet import with_names
-from superfine.data.nested import columns_of
+from superfine.data.nested import columns_of, words_and_tags
 from superfine.data.table import Table, as_text, is_missing, listed
 from superfine.errors import DataError
 
@@ -27,8 +27,17 @@ def from_frame(frame: Any) -> Table:
     n = n_rows.pop()
     columns: dict[str, list[str]] = {}
     nested: dict[str, str] = {}
+    together = words_and_tags({name for name, values in lists.items() if any(_is_nested(value) for value in values)})
+    if together:
+        records = [
+            dict(zip(together, map(_plain, cells), strict=True))
+            for cells in zip(*(lists[name] for name in together), strict=True)
+        ]
+        columns, nested = columns_of(SOURCE, records, range(1, n + 1))
     for name, values in lists.items():
-        if any(isinstance(value, list | tuple | dict | np.ndarray) for value in values):
+        if name in together or (together and name in columns):
+            continue
+        if any(_is_nested(value) for value in values):
             records = [{name: _plain(value)} for value in values]
             flat, several = columns_of(SOURCE, records, range(1, n + 1))
             columns |= flat
@@ -38,9 +47,19 @@ def from_frame(frame: Any) -> Table:
     return Table(SOURCE, columns, np.arange(1, n + 1, dtype=np.int64), nested=nested)
 
 
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict | np.ndarray)
+
+
 def _plain(value: Any) -> Any:
-    """Arrays and tuples as lists."""
-    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
+    """Arrays and tuples as lists, numbers of NumPy as those of Python, at every depth."""
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _cell(name: str, row: int, value: Any) -> str:
@@ -77,7 +96,8 @@ def _column(frame: Any, name: Any) -> list[Any]:
     if getattr(values, "ndim", 1) != 1 or isinstance(values, str):
         raise DataError(f'The column "{name}" of the given table is no list of values.', "Give one value for each row.")
     feature = getattr(frame, "features", {}).get(name) if hasattr(frame, "column_names") else None
-    return with_names(list(values), getattr(feature, "names", None))
+    inner = getattr(feature, "feature", None)
+    return with_names(list(values), getattr(feature, "names", None) or getattr(inner, "names", None))
 
 
 class NotTextsError(TypeError, ValueError):

@@ -7,12 +7,16 @@ Tags of every usual scheme are read: IO, IOB1, IOB2 (BIO), BIOES, BILOU, BMEWO (
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from superfine.data.scripts import HAN, script_of
 
-TAG = re.compile(r"([BIESLUMW])[-_](\S+)|O")
+TAG = re.compile(r"([BIESLUMWbieslumw])[-_](\S.*)")
+OUTSIDE = ("O", "o")
+BARE = re.compile(r"[BIESLUMWbieslumw][-_]?")
+UNKNOWN = re.compile(r"[A-Za-z][-_]\S.*")
+SEVERAL = re.compile(r"[|,;][BIESLUMWbieslumw][-_]")
 BEGIN, GO_ON, END, WHOLE = set("B"), set("IM"), set("EL"), set("SUW")
 SINGLE = 0.9
 """So many words must be single characters, for texts to be taken for cut into characters."""
@@ -41,18 +45,39 @@ def marked_texts(words: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) 
     return MarkedTexts(texts, spans, n_repaired)
 
 
-def text_of_words(words: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
-    """One text and its spans."""
-    found = marked_texts([words], [tags])
-    return found.texts[0], found.spans[0]
+def is_tag(text: str) -> bool:
+    """Whether this is O, or a position and a type."""
+    return text in OUTSIDE or TAG.fullmatch(text) is not None
+
+
+def what_is_no_tag(tags: Iterable[str]) -> tuple[str, str] | None:
+    """The first tag that cannot be read, and why; None where all can be.
+
+    Either every tag but O has a position and a type, as `B-person`, or none has a position and each is a type.
+    """
+    different = list(dict.fromkeys(tags))
+    marks = [tag for tag in different if tag not in OUTSIDE]
+    with_position = [tag for tag in marks if TAG.fullmatch(tag)]
+    for tag in marks:
+        if BARE.fullmatch(tag):
+            return tag, "has no type"
+        if TAG.fullmatch(tag) is None and UNKNOWN.fullmatch(tag):
+            return tag, f"begins with {tag[0]}, which is no position: B, I, E, S, L, U, M and W are"
+        if tag not in with_position and with_position:
+            return tag, f"has no position, and others have one, such as {with_position[0]}"
+        if (found := TAG.fullmatch(tag)) is not None and SEVERAL.search(found[2]):
+            return tag, "names several spans, and a word can be in one alone"
+    if marks and not with_position and not any(tag in OUTSIDE for tag in different):
+        return marks[0], "has no position, and no tag is O"
+    return None
 
 
 def _parts(tag: str) -> tuple[str, str]:
     """Position and type: `("B", "person")`; `("O", "")`; a tag without position is inside."""
+    if tag in OUTSIDE:
+        return "O", ""
     found = TAG.fullmatch(tag)
-    if found is None:
-        return "I", tag
-    return (found[1], found[2]) if found[1] else ("O", "")
+    return ("I", tag) if found is None else (found[1].upper(), found[2])
 
 
 def _is_iob1(rows: Sequence[Sequence[str]]) -> bool:
@@ -88,7 +113,7 @@ def _joined(words: Sequence[str], *, by_character: bool) -> tuple[str, list[tupl
     """The text of a sentence, and start and end of each word in it."""
     text, places = "", []
     for word in words:
-        together = by_character or (text and _sets_no_blanks(text[-1]) and _sets_no_blanks(word[0]))
+        together = by_character or (text and word and _sets_no_blanks(text[-1]) and _sets_no_blanks(word[0]))
         text += "" if together or not text else " "
         places.append((len(text), len(text) + len(word)))
         text += word

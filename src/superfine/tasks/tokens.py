@@ -55,7 +55,6 @@ class Tokens(Task):
     baselines = ("most_frequent_tag",)
     reads_classes = False
     reads_lists = True
-    reads_empty = True
 
     def __init__(self, labels: Sequence[str], shares: FloatArray | None = None, n_inside: int = 0) -> None:
         self._labels = tuple(labels)
@@ -141,9 +140,9 @@ class Tokens(Task):
             return examples
         cells = [
             json.dumps([span._asdict() | {"text": text[span.start : span.end]} for span in spans], ensure_ascii=False)
-            if spans
+            if cell
             else ""
-            for text, spans in zip(examples.text, _all_spans(examples), strict=True)
+            for text, spans, cell in zip(examples.text, _all_spans(examples), examples.label, strict=True)
         ]
         return replace(examples, label=cells)
 
@@ -157,10 +156,6 @@ class Tokens(Task):
 
     def why_not_scored(self, examples: Examples) -> str:
         return "" if any(_all_spans(examples)) else "none of its rows has a marked span"
-
-    def is_labelled(self, examples: Examples) -> NDArray[np.bool_]:
-        """Every row: no span is an answer too."""
-        return np.full(len(examples), examples.label is not None)
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
         return np.array([all(span.label in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool)
@@ -364,14 +359,14 @@ def _spans(examples: Examples, i: int) -> list[Span]:
             'A span is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
         )
     spans = sorted(_checked(records, text, row))
-    for before, after in pairwise(spans):
+    for before, after in pairwise(dict.fromkeys(spans)):
         if after.start < before.end:
             raise DataError(
                 f"{row}: the spans {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "
                 f"({after.label}) overlap.",
                 "A word can be in one span alone: keep one of the two.",
             )
-    return spans
+    return list(dict.fromkeys(spans))  # two annotators may agree
 
 
 def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Iterator[Span]:
@@ -398,9 +393,10 @@ def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Itera
                 "Start and end count characters of the text from 0. Is the text column the one that was marked?",
             )
         span = text[start:end]
-        if span.strip():
-            begin = start + len(span) - len(span.lstrip())
-            yield Span(begin, begin + len(span.strip()), label)
+        if not span.strip():
+            raise DataError(f"{row}: the span from {start} to {end} ({label}) holds blanks alone.", "Leave it out.")
+        begin = start + len(span) - len(span.lstrip())
+        yield Span(begin, begin + len(span.strip()), label)
 
 
 def _places_of_code_units(text: str) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """CoNLL columns: sentences become rows with a text and the spans that their tags mark."""
 
 import json
+import re
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_sentences_become_rows_numbered_by_their_first_lines(tmp_path):
     table = read(tmp_path, "-DOCSTART- -X- O\n\n" + content)
     assert table.columns["text"] == ["I saw New York", "Nothing"]
     assert spans(table) == [("New York", "place")]
-    assert table.columns["label"][1] == ""
+    assert table.columns["label"][1] == "[]", "no span is an answer; no value would be none"
     assert table.row.tolist() == [3, 9]
 
 
@@ -72,7 +73,7 @@ def test_chinese_is_put_together_without_blanks_and_the_digit_behind_a_character
 
 
 def test_other_columns_between_word_and_tag_and_remarks_are_passed_over(tmp_path):
-    table = read(tmp_path, "# id = 1\nBob NNP B-NP B-name\nran VBD B-VP O\n# O\n")
+    table = read(tmp_path, "# id = 1\n# text = blood group O\nBob NNP B-NP B-name\nran VBD B-VP O\n# SYM O O\n")
     assert table.columns["text"] == ["Bob ran #"]
     assert spans(table) == [("Bob", "name")]
 
@@ -87,7 +88,7 @@ def test_a_file_of_another_ending_is_told_by_its_first_lines(tmp_path):
 
 def test_lines_without_a_tag_are_refused_or_left_out_with_their_sentence(tmp_path):
     content = lines(("I", "O"), ("Bob", "B-name")) + "\n" + "lonely\n" + lines(("Ann", "B-name")) + "\n" + lines(("x", "O"))
-    with pytest.raises(DataError, match=r"(?s)row 4 has a line without a tag.*--bad-rows skip"):
+    with pytest.raises(DataError, match=r"(?s)row 4 has a line with 1 column, others have 2.*--bad-rows skip"):
         read(tmp_path, content)
     table = read(tmp_path, content, skip_bad_rows=True)
     assert table.columns["text"] == ["I Bob", "x"]
@@ -100,5 +101,44 @@ def test_words_without_tags_are_texts_to_predict(tmp_path):
 
 
 def test_tags_that_mark_no_spans_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"no tag O and none that begins with B- or I-: NOUN, VERB"):
+    with pytest.raises(DataError, match=r"the tag \"NOUN\" in the sentence of line 1 has no position, and no tag is O"):
         read(tmp_path, lines(("dogs", "NOUN"), ("bark", "VERB")))
+
+
+@pytest.mark.parametrize(
+    ("tag", "why"),
+    [
+        ("B-", "has no type"),
+        ("I", "has no type"),
+        ("X-name", "begins with X, which is no position"),
+        ("name", "has no position, and others have one, such as B-name"),
+        ("B-name|B-place", "names several spans"),
+    ],
+)
+def test_a_tag_that_cannot_be_read_is_refused_with_its_sentence(tmp_path, tag, why):
+    content = lines(("I", "O"), ("Bob", "B-name")) + "\n" + lines(("me", "O"), ("Ann", tag))
+    with pytest.raises(DataError, match=rf'"{re.escape(tag)}" in the sentence of line 4 {re.escape(why)}'):
+        read(tmp_path, content)
+
+
+def test_tags_in_small_letters_are_tags(tmp_path):
+    table = read(tmp_path, lines(("I", "o"), ("New", "b-place"), ("York", "i-place")))
+    assert spans(table) == [("New York", "place")]
+
+
+def test_blanks_other_than_space_and_tab_part_no_columns_and_a_word_of_blanks_is_left_out(tmp_path):
+    table = read(tmp_path, "New\u00a0York B-place\n\u3000 O\nis O\n")
+    assert spans(table) == [("New\u00a0York", "place")]
+    assert table.columns["text"] == ["New\u00a0York is"]
+    with pytest.raises(DataError, match=r"row 1 .line 2. has a line with 3 columns, others have 2"):
+        read(tmp_path, "I O\nNew York B-place\nis O\n")
+
+
+def test_a_column_that_numbers_the_words_is_not_taken_for_them(tmp_path):
+    table = read(tmp_path, "1\tBob\tB-name\n2\tran\tO\n\n1\tHi\tO\n")
+    assert table.columns["text"] == ["Bob ran", "Hi"]
+
+
+def test_a_long_beginning_without_spans_or_breaks_is_told_too(tmp_path):
+    content = lines(*[(f"word{i}", "O") for i in range(400)]) + "\n" + lines(("Bob", "B-name"))
+    assert spans(read(tmp_path, content, "words.tsv"), 1) == [("Bob", "name")]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from superfine.data.files import File
-from superfine.data.nested import columns_of
+from superfine.data.nested import columns_of, words_and_tags
 from superfine.data.table import ReadOptions, Table, as_text, header_of
 from superfine.errors import DataError, first_line
 from superfine.extras import require
@@ -31,7 +31,15 @@ def read_parquet(file: File, options: ReadOptions) -> Table:
     rows = range(1, table.num_rows + 1)
     columns: dict[str, list[str]] = {}
     nested: dict[str, str] = {}
-    for header, name in zip(header_of(file.source, column_names), column_names, strict=True):
+    headers = dict(zip(header_of(file.source, column_names), column_names, strict=True))
+    lists = {header for header, name in headers.items() if pyarrow.types.is_nested(table.schema.field(name).type)}
+    if together := words_and_tags(lists):
+        read = [with_names(table.column(headers[one]).to_pylist(), names.get(headers[one])) for one in together]
+        records = [dict(zip(together, cells, strict=True)) for cells in zip(*read, strict=True)]
+        columns, nested = columns_of(file.source, records, rows)
+    for header, name in headers.items():
+        if header in together or (together and header in columns):
+            continue
         column = table.column(column_names.index(name))
         values = _values(file.source, name, column)
         if pyarrow.types.is_nested(column.type):
@@ -78,9 +86,11 @@ def _is_text(value: Any) -> bool:
 
 
 def with_names(values: list[Any], names: list[str] | None) -> list[Any]:
-    """Class numbers by their names; -1, which stands for an unknown class, is empty."""
+    """Class numbers by their names, inside lists too; -1, which stands for an unknown class, is empty."""
     if not names:
         return values
+    if any(isinstance(value, list) for value in values):
+        return [with_names(value, names) if isinstance(value, list) else value for value in values]
     return ["" if value is None or value < 0 else names[value] if value < len(names) else value for value in values]
 
 
@@ -90,4 +100,6 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return {}
-    return {name: feature["names"] for name, feature in features.items() if isinstance(feature, dict) and feature.get("names")}
+    described = {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+    inner = {name: feature["feature"] for name, feature in described.items() if isinstance(feature.get("feature"), dict)}
+    return {name: feature["names"] for name, feature in {**described, **inner}.items() if feature.get("names")}
