@@ -50,6 +50,20 @@ def test_rows_that_one_of_the_two_has_learned_from_are_left_out(runs, tmp_path):
         compare_runs(runs / "good", copy)
 
 
+def test_labels_that_are_written_otherwise_are_the_same_rows(runs, tmp_path):
+    rows = read_table(runs / "poor" / "predictions.csv")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "model").symlink_to(runs / "poor" / "model", target_is_directory=True)
+    write_csv(
+        copy / "predictions.csv",
+        [(text, f" {label}\u200b") for text, label in zip(rows.columns["text"], rows.columns["label"], strict=True)],
+    )
+    compared = compare_runs(runs / "good", copy)
+    assert len(compared.rows.examples) == len(rows)
+    assert f"({len(rows)} of {len(rows)} and {len(rows)})" in compared.of
+
+
 def test_a_model_is_neither_better_nor_worse_than_itself(runs):
     compared = compare_runs(runs / "good", runs / "good")
     assert compared.comparison.outcome == "undecided"

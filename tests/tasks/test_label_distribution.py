@@ -57,6 +57,46 @@ def test_a_column_with_a_number_that_is_none_is_still_one_of_them(tmp_path):
     assert choose_columns(read_table(path)).label == ("p:good", "p:bad")
 
 
+def test_votes_are_counted_and_names_that_come_out_the_same_are_added():
+    task = LabelDistribution.learn(of(['["good", "bad", "bad", "bad"]', '{"good": 1, "good ": 2, "bad": 1}']))
+    assert task.labels == ("bad", "good")
+    np.testing.assert_allclose(task.distributions(of(['["good", "bad", "bad", "bad"]'])), [[0.75, 0.25]])
+    np.testing.assert_allclose(task.distributions(of(['{"good": 1, "good ": 2, "bad": 1}'])), [[0.25, 0.75]])
+
+
+def test_a_cell_that_cannot_be_read_costs_no_class_and_does_not_change_the_task(tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text("text,p:good,p:bad,p:meh\n" + "fine,0.5,0.3,0.2\n" * 5 + "poor,x,0.9,0.1\n", encoding="utf-8")
+    table = read_table(path)
+    choice = choose_columns(table)
+    assert choice.label == ("p:good", "p:bad", "p:meh")
+    examples, _ = to_examples(table, choice, lists=True)
+    assert choose_task("auto", examples.label, 3).task is LabelDistribution
+    with pytest.raises(DataError, match=r"row 7 has .* no distribution"):
+        LabelDistribution.learn(examples)
+    assert LabelDistribution.suits(['{"a": 1, "b": 2}', "{}", "a", '{"a": 3, "b": null}'], 1)
+
+
+def test_objects_beside_plain_classes_are_read_in_json(tmp_path):
+    path = tmp_path / "votes.jsonl"
+    rows = [{"text": "fine", "label": "good"}, {"text": "poor", "label": {"good": 1, "bad": 3}}] * 2
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    table = read_table(path)
+    assert choose_columns(table).label == ("label",)
+    assert choose_task("auto", table.columns["label"], 1).task is LabelDistribution
+
+
+def test_rows_without_any_vote_are_left_out_and_counted(tiny_model, tmp_path):
+    rows = make_rows(60)
+    columns = {"text": [text for text, _ in rows]}
+    for label in ("good", "bad"):
+        columns[f"p:{label}"] = [0 if i % 3 == 0 else 0.8 if kind == label else 0.2 for i, (_, kind) in enumerate(rows)]
+    run = superfine.train(columns, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    data = run.metrics["data"]
+    assert data["train"] + data["validation"] + data["test"] == 40
+    assert data["dropped"]["train"]["count"] == 20
+
+
 def test_columns_of_yes_and_no_stay_several_labels():
     cells = ['{"a": "1", "b": "0"}', '{"a": "1", "b": "1"}']
     assert choose_task("auto", cells, 2).task is MultiLabel
@@ -91,6 +131,9 @@ def test_scores_are_of_the_mode_and_of_the_whole():
         ('{"good": 1e999, "bad": 2}', "no distribution"),
         ('{"good": "nan", "bad": 2}', "row 1 has .* no distribution"),
         ('{"good": 1}', "less than two classes"),
+        ("[0.25, 0.75]", "row 1 has .* no distribution"),
+        ("good:3|bad:1", "no row has a distribution"),
+        ("0.25", "no row has a distribution"),
     ],
 )
 def test_what_is_no_distribution_is_refused_with_its_row(cell, said):

@@ -256,6 +256,29 @@ def test_a_text_that_nobody_annotated_has_no_label_and_one_without_spans_has_one
     assert Tokens(["x"]).is_labelled(of(["Bob ran"] * 3, read_table(path).columns["label"])).tolist() == [True, True, False]
 
 
+def test_types_that_differ_in_case_are_joined_where_that_is_asked_for_and_the_model_keeps_it():
+    examples = of([TEXT] * 3, ['[[0, 3, "PER"]]', '[[0, 3, "per"]]', '[[0, 3, "PER"]]'])
+    assert Tokens.learn(examples).labels == ("PER", "per")
+    task = Tokens.learn(examples, merges=True)
+    again = Tokens.from_facts(json.loads(json.dumps(task.facts())))
+    for one in (task, again):
+        assert one.labels == ("PER",)
+        assert one.gold(examples).values[:, 2].tolist() == [0, 0, 0]
+
+
+def test_places_that_are_mostly_inside_words_are_told_with_what_may_be_wrong():
+    task = Tokens.learn(of(["Bob ran"] * 2, ['[[0, 2, "x"]]', '[[0, 2, "x"]]']))
+    assert "most of them" in " ".join(task.notes())
+
+
+def test_joined_columns_have_no_places(tiny_model, tmp_path):
+    from superfine import train
+
+    rows = {"title": ["Bob"] * 20, "body": [f"Ann {i}" for i in range(20)], "label": ['[[0, 3, "x"]]'] * 20}
+    with pytest.raises(DataError, match="2 columns are joined here"):
+        train(rows, text=["title", "body"], model=str(tiny_model("bert")), out=tmp_path / "run", progress=False)
+
+
 def test_the_same_span_twice_is_one():
     examples = of([TEXT], ['[[0, 3, "x"], [0, 3, "x"]]'])
     assert Tokens.learn(examples).gold(examples).values.tolist() == [[0, 3, 0]]

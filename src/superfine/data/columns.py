@@ -62,14 +62,15 @@ TEXT_NAMES = (
     "正文",
 )
 SECOND_TEXTS = ("text_pair", "question2", "sentence2", "text_b", "text2", "hypothesis", "answer", "passage", "context")
-OF_DISTRIBUTIONS = ("p:", "label.")
+OF_DISTRIBUTIONS = ("p:", "label.", "labels.", "votes.", "probabilities.", "scores.")
 """How the names of columns begin that say with which probability, or by how many votes, a text is of a class: as predictions are
 written, and as values inside a label of JSON are read."""
 ON, OFF = ("1", "1.0", "true", "yes", "是"), ("0", "0.0", "false", "no", "否")
 """What a column with one label says of texts that have it, and of those that have not, in lower case."""
 PROSE = 15
 """Characters of the values of a column, on average, from which on they look like texts."""
-NUMBER = re.compile(r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]+)?|nan|null|none", re.IGNORECASE)
+NUMBER = re.compile(r"-?[0-9]*[.,]?[0-9]+(e[+-]?[0-9]+)?%?|nan|null|none", re.IGNORECASE)
+"""What is meant for a number, whether or not it can be read."""
 MAX_CLASSES_SHARE = 0.5
 """A column in which more than half of the values are different is no label."""
 
@@ -213,8 +214,9 @@ def _find_text(table: Table, candidates: list[str]) -> str:
     return usual or max(wordy, key=lambda c: _mean_length(table.columns[c]))
 
 
-def _are_numbers(values: Sequence[str]) -> bool:
-    return all(NUMBER.fullmatch(value.strip()) for value in set(values) if value.strip())
+def _are_mostly_numbers(values: Sequence[str]) -> bool:
+    filled = [value.strip() for value in values if value.strip()]
+    return 2 * sum(NUMBER.fullmatch(value) is not None for value in filled) >= len(filled)
 
 
 def is_switch(values: Sequence[str]) -> bool:
@@ -229,9 +231,11 @@ def _find_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:
     usual = _by_name(candidates, LABEL_NAMES)
     if usual:
         return (usual,)
-    shares = [name for name in candidates if name.startswith(OF_DISTRIBUTIONS) and _are_numbers(table.columns[name])]
-    if len(shares) > 1:
-        return tuple(shares)
+    for prefix in OF_DISTRIBUTIONS:
+        shares = [name for name in candidates if name.startswith(prefix)]
+        # One cell that is no number is told with its row, and costs no class.
+        if len(shares) > 1 and all(_are_mostly_numbers(table.columns[name]) for name in shares):
+            return tuple(shares)
     switches = [name for name in candidates if is_switch(table.columns[name])]
     if len(switches) > 1:
         return tuple(switches)

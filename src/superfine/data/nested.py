@@ -31,6 +31,7 @@ def columns_of(
 
     Raises DataError for keys that come twice but for blanks, and for records that share hardly any key.
     """
+    records = _with_objects_whole(records)
     flat = [flat_record(record) for record in _with_empty_annotations(with_marked_texts(source, records, rows))]
     counts = Counter(name for record in flat for name in record)
     empty = len(counts) * len(flat) - counts.total()
@@ -97,6 +98,25 @@ def _annotated(record: Mapping[str, object]) -> Mapping[str, object]:
         likely = [name for name, score in scores.items() if isinstance(score, int | float) and score > 0.5]
         return {key: value for key, value in record.items() if key != "cats"} | {"label": likely}
     return {_question(key, record): _choices(value) for key, value in record.items()}
+
+
+def _with_objects_whole(records: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+    """An object of numbers stays in its cell where other records have a plain value there: votes beside a class, for example."""
+    of_numbers = {name for record in records for name, value in record.items() if _is_of_numbers(value)}
+    mixed = {name for record in records for name in of_numbers & record.keys() if isinstance(record[name], str)}
+    if not mixed:
+        return records
+    return [
+        {
+            name: json.dumps(value, ensure_ascii=False) if name in mixed and isinstance(value, dict) else value
+            for name, value in r.items()
+        }
+        for r in records
+    ]
+
+
+def _is_of_numbers(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(one, int | float) for one in value.values())
 
 
 def _with_empty_annotations(records: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:

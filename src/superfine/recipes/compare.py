@@ -79,15 +79,15 @@ def compare_runs(
         )
     folders = (first, second)
     if data is None:
-        rows = _common_rows(
-            first,
-            second,
-            [read_scored_rows(one, _test_rows(folder)) for one, folder in zip(manifests, folders, strict=True)],
-        )
+        tests = [read_scored_rows(one, _test_rows(folder)) for one, folder in zip(manifests, folders, strict=True)]
+        rows = _common_rows(first, second, tests, task)
+        n_first, n_second = (len(test.examples) for test in tests)
+        of = f"the test rows that both runs have ({len(rows.examples)} of {n_first} and {n_second})"
     else:
         rows = read_scored_rows(
             manifests[0], data, text, text_pair, label, options, group=group, ignore_unknown_labels=ignore_unknown_labels
         )
+        of = rows.table.source
     examples = rows.examples
     one, another = (
         own.statistics(examples, open_predictor(folder).predict_examples(examples))
@@ -99,7 +99,7 @@ def compare_runs(
         (evaluate(one, task.scores, examples.group), evaluate(another, task.scores, examples.group)),
         compare(one, another, task.scores, examples.group, main=task.main),
         rows,
-        "the test rows that both runs have" if data is None else rows.table.source,
+        of,
     )
 
 
@@ -111,11 +111,11 @@ def _test_rows(folder: Path) -> Path:
     return path
 
 
-def _common_rows(first: Path, second: Path, rows: Sequence[ScoredRows]) -> ScoredRows:
+def _common_rows(first: Path, second: Path, rows: Sequence[ScoredRows], task: Task) -> ScoredRows:
     """Those of the first run that are in the test part of the second too. Raises DataError where there is none."""
-    theirs = Counter(_keys(rows[1].examples))
+    theirs = Counter(_keys(rows[1].examples, task))
     chosen = []
-    for i, key in enumerate(_keys(rows[0].examples)):
+    for i, key in enumerate(_keys(rows[0].examples, task)):
         if theirs[key]:
             theirs[key] -= 1
             chosen.append(i)
@@ -128,7 +128,9 @@ def _common_rows(first: Path, second: Path, rows: Sequence[ScoredRows]) -> Score
     return ScoredRows(rows[0].examples.take(common), rows[0].dropped, rows[0].columns, rows[0].table)
 
 
-def _keys(examples: Examples) -> list[tuple[str, str, str]]:
+def _keys(examples: Examples, task: Task) -> list[tuple[str, str, str]]:
+    """Of texts and labels as the task writes them: the same ones may be spelled otherwise in another file."""
+    examples = task.spelled(examples)
     pairs, labels = examples.text_pair or [""] * len(examples), examples.label or [""] * len(examples)
     return list(zip(examples.text, pairs, labels, strict=True))
 

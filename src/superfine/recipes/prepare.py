@@ -3,7 +3,7 @@ choose the model, where that is left open."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -165,13 +165,19 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
 def _learn_task(rows: _Rows, config: RunConfig) -> Task:
     """The task, with what it learns from the training file."""
     options = validate_options(TASKS.kind, rows.task.name, rows.task.Options, config.task.options)
-    return rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
+    task = rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
+    if task.head.by_token and len(rows.columns.text) > 1:
+        raise DataError(
+            f"Spans are marked in one text, and {len(rows.columns.text)} columns are joined here.",
+            "Name the one column with --text.",
+        )
+    return task
 
 
 def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool) -> Parts:
     """The parts: files that were given as they are, the others held out of the training rows."""
     settings = config.data
-    given = {name: task.spelled(examples) for name, examples in rows.given.items()}
+    given, lost = _labelled({name: task.spelled(examples) for name, examples in rows.given.items()}, task, rows.dropped)
     train, test, validation = given["train"], given.get("test"), given.get("validation")
     n_usable = len(train)
     if validation is not None and settings.ignore_unknown_labels:
@@ -200,14 +206,30 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
         scored_test=test if len(scored) == len(test) else test.take(scored),
         unscored_rows=tuple(int(row) for row in np.delete(test.row, scored)),
         columns=columns,
-        dropped=rows.dropped,
+        dropped=lost,
         config=config.model_copy(update={"data": settings.model_copy(update=found)}),
         notes=rows.notes + task.notes(),
         bad_rows=rows.bad_rows,
-        reading=Reading(
-            columns, settings.header, n_read=n_usable + len(rows.dropped["train"]), n_left_out=len(rows.dropped["train"])
-        ),
+        reading=Reading(columns, settings.header, n_read=n_usable + len(lost["train"]), n_left_out=len(lost["train"])),
     )
+
+
+def _labelled(
+    given: Mapping[str, Examples], task: Task, dropped: Mapping[str, Dropped]
+) -> tuple[dict[str, Examples], dict[str, Dropped]]:
+    """The parts without the rows that the task reads no label from, and which were left out by now; a test part stays whole.
+
+    Raises DataError where nothing is left to learn from.
+    """
+    kept, lost = dict(given), dict(dropped)
+    for name in ("train", "validation"):
+        if name in given and not (has_label := task.is_labelled(given[name])).all():
+            kept[name] = given[name].take(np.flatnonzero(has_label))
+            more = tuple(int(row) for row in given[name].row[~has_label])
+            lost[name] = replace(lost[name], without_label=tuple(sorted((*lost[name].without_label, *more))))
+    if not len(kept["train"]):
+        raise DataError(f"{given['train'].source} holds no row with a text and a label.", "Name the label column with --label.")
+    return kept, lost
 
 
 def scored_positions(test: Examples, task: Task, *, ignore_unknown: bool) -> IntArray:

@@ -278,8 +278,9 @@ def refuse_objects(examples: Examples) -> None:
     """Raises DataError for labels that were read from several columns."""
     if any(label.startswith("{") and label.endswith("}") for label in labels_of(examples)[:1]):
         raise DataError(
-            f"{examples.source}: the label is read from several columns, and a class is one value.",
-            "Name one column with --label, or choose --task multilabel.",
+            f"{examples.source}: the label is an object or read from several columns (row {int(examples.row[0])}: "
+            f"{labels_of(examples)[0][:60]}), and a class is one value.",
+            "Name one column with --label, or choose another --task: one of several labels, or of distributions.",
         )
 
 

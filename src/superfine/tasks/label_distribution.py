@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -46,13 +47,15 @@ class LabelDistribution(Classification):
     def suits(cls, labels: Sequence[str], n_columns: int) -> str:
         """Objects from names to numbers that do not only say yes or no."""
         cells = [label for label in labels if label][:MOST_READ]
-        objects = [_numbers(cell) for cell in cells]
-        if not cells or any(numbers is None or len(numbers) < 2 for numbers in objects):
+        objects = {cell: numbers for cell in cells if cell.startswith("{") and (numbers := _numbers(cell)) is not None}
+        # A few may be broken, which is told with their rows, and others name one class.
+        known = {name for numbers in objects.values() for name in numbers}
+        n_read = sum(cell in objects or cell.startswith("{") or cell in known for cell in cells)
+        if not cells or 2 * sum(cell in objects for cell in cells) < len(cells) or n_read < len(cells):
             return ""
-        values = {str(value).strip().casefold() for cell in cells for value in json.loads(cell).values()}
-        only_switches = values <= {*ON, *OFF, ""}
-        several = any(sum(value > 0 for value in (numbers or {}).values()) > 1 for numbers in objects)
-        return "" if only_switches or not several else "distributions over names"
+        values = {str(value).strip().casefold() for cell in objects for value in json.loads(cell).values()}
+        several = any(sum(value > 0 for value in numbers.values()) > 1 for numbers in objects.values())
+        return "" if values <= {*ON, *OFF, ""} or not several else "distributions over names"
 
     @classmethod
     def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
@@ -61,6 +64,12 @@ class LabelDistribution(Classification):
     @classmethod
     def learn(cls, examples: Examples, options: Any = None, *, merges: bool = False) -> Self:
         """The classes that are named. Raises DataError where there are less than two, and for cells that cannot be read."""
+        if not any(label[:1] in ("{", "[") for label in labels_of(examples)):
+            some = next((label for label in labels_of(examples) if label), "")
+            raise DataError(
+                f'{examples.source}: no row has a distribution over classes, but for example "{some[:40]}".',
+                "Name a column for each class with --label, or one with objects; or choose --task classification.",
+            )
         rows = [_distribution(examples, i) for i in range(len(labels_of(examples)))]
         named = [name for row in rows for name, value in row.items() if value > 0]
         spelling = Spelling.learn(named, merges=merges)
@@ -95,7 +104,11 @@ class LabelDistribution(Classification):
     def _written(self, examples: Examples, i: int) -> str:
         read = _distribution(examples, i)
         total = sum(read.values())
-        return json.dumps({name: round(value / total, 6) for name, value in read.items()}, ensure_ascii=False) if total else ""
+        shares = {self.spelling.of(name): 0.0 for name in sorted(read, key=label_order) if read[name] > 0}
+        for name, value in read.items():
+            if value > 0:
+                shares[self.spelling.of(name)] += value / total
+        return json.dumps({name: round(share, 6) for name, share in shares.items()}, ensure_ascii=False) if total else ""
 
     def in_words(self, value: Any) -> str:
         numbers = _numbers(value) if isinstance(value, str) else None
@@ -170,9 +183,11 @@ def _numbers(cell: str) -> Mapping[str, float] | None:
     """A cell that is an object from names to numbers, or None."""
     if not cell.startswith("{"):
         return None
+    read: dict[str, float] = {}
     try:
-        found = json.loads(cell)
-        read = {_class_name(name): float(value) if str(value).strip() else 0.0 for name, value in found.items()}
+        for name, value in json.loads(cell, object_pairs_hook=list):
+            number = 0.0 if value is None or not str(value).strip() else float(value)
+            read[_class_name(name)] = read.get(_class_name(name), 0.0) + number
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     return read
@@ -188,6 +203,8 @@ def _distribution(examples: Examples, i: int) -> Mapping[str, float]:
     cell = labels_of(examples)[i]
     if not cell:
         return {}
+    if cell.startswith("["):
+        return _votes(examples, i)
     if not cell.startswith("{"):
         return {cell: 1.0}
     numbers = _numbers(cell)
@@ -197,3 +214,18 @@ def _distribution(examples: Examples, i: int) -> Mapping[str, float]:
             "Each class has a number from 0 on: a probability, or how many voted for it.",
         )
     return numbers
+
+
+def _votes(examples: Examples, i: int) -> Mapping[str, float]:
+    """A list of names, one for each who voted, as their numbers. Raises DataError for another list."""
+    cell = labels_of(examples)[i]
+    try:
+        names = json.loads(cell)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            f"{examples.source}: row {int(examples.row[i])} has {cell[:80]}, which is no distribution.",
+            "Votes are a list of names, shares an object from names to numbers.",
+        )
+    return Counter(visible(name) for name in names)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from superfine.data.labels import label_order
+from superfine.data.labels import Spelling, label_order
 from superfine.data.words import word_of_tokens, words_of
 from superfine.errors import DataError
 from superfine.records import IGNORED, Examples, FloatArray, Head, IntArray, Ragged, Score, Spans, Statistics
-from superfine.tasks.classification import different_names
+from superfine.tasks.classification import different_names, notes_on
 from superfine.tasks.multilabel import SCORES as SCORES_OF_SETS
 from superfine.tasks.tag_sequences import spans_of, tags_of
 from superfine.tasks.task import Shown, Task, labels_of
@@ -46,8 +46,8 @@ class Span(NamedTuple):
 class Tokens(Task):
     """A tag for each word: outside, or the beginning or the inside of a span of one of T types.
 
-    labels: the types. shares: (K,) of the tags among the words of the training rows, where they are known. n_inside: spans there
-    that begin or end inside a word.
+    labels: the types. spelling: which labels of a file mean which type. shares: (K,) of the tags among the words of the training
+    rows, where they are known. n_inside, of n_spans: spans there that begin or end inside a word.
     """
 
     name = "tokens"
@@ -56,9 +56,12 @@ class Tokens(Task):
     reads_classes = False
     reads_lists = True
 
-    def __init__(self, labels: Sequence[str], shares: FloatArray | None = None, n_inside: int = 0) -> None:
+    def __init__(
+        self, labels: Sequence[str], spelling: Spelling | None = None, shares: FloatArray | None = None, n_inside: int = 0
+    ) -> None:
         self._labels = tuple(labels)
-        self.shares, self.n_inside = shares, n_inside
+        self.spelling = Spelling.of_classes(self._labels) if spelling is None else spelling
+        self.shares, self.n_inside, self.n_spans = shares, n_inside, 0
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
     @classmethod
@@ -74,26 +77,33 @@ class Tokens(Task):
         if examples.text_pair is not None:
             raise DataError("Spans are marked in one text, and pairs of texts are read here.", "Leave out --text-pair.")
         spans = _all_spans(examples)
-        labels = sorted({span.label for row in spans for span in row}, key=label_order)
-        if not labels:
+        every = [span.label for row in spans for span in row]
+        if not every:
             raise DataError(
                 "No row of the training part has a span that is marked.",
                 "Is the label column the right one? Name it with --label.",
             )
-        task = cls(labels)
+        spelling = Spelling.learn(every, merges=merges)
+        task = cls(sorted({spelling.of(label) for label in every}, key=label_order), spelling)
         words = words_of(examples.text)
         tags = task.word_tags(examples, words)
         task.shares = np.bincount(tags, minlength=len(task.head)) / max(1, len(tags))
         edges = [{*words.values[a:b].ravel().tolist()} for a, b in zip(words.starts, words.starts[1:], strict=False)]
         task.n_inside = sum(not {span.start, span.end} <= edges[i] for i, row in enumerate(spans) for span in row)
+        task.n_spans = len(every)
         return task
 
     def facts(self) -> dict[str, Any]:
-        return {"labels": list(self._labels)}
+        return {
+            "labels": list(self._labels),
+            "merge_labels": self.spelling.merges,
+            "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
+        }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        return cls(different_names(facts))
+        labels = different_names(facts)
+        return cls(labels, Spelling.of_classes(labels, merges=bool(facts.get("merge_labels"))))
 
     @property
     def head(self) -> Head:
@@ -139,39 +149,47 @@ class Tokens(Task):
         if examples.label is None:
             return examples
         cells = [
-            json.dumps([span._asdict() | {"text": text[span.start : span.end]} for span in spans], ensure_ascii=False)
-            if cell
-            else ""
+            json.dumps([self._written(span, text) for span in spans], ensure_ascii=False) if cell else ""
             for text, spans, cell in zip(examples.text, _all_spans(examples), examples.label, strict=True)
         ]
         return replace(examples, label=cells)
+
+    def _written(self, span: Span, text: str) -> dict[str, Any]:
+        named = span._replace(label=self.spelling.of(span.label))
+        return named._asdict() | {"text": text[span.start : span.end]}
 
     def in_words(self, value: Any) -> str:
         return ", ".join(f"{one.get('text')} ({one.get('label')})" for one in _records(value) or []) or "—"
 
     def notes(self) -> tuple[str, ...]:
         if not self.n_inside:
-            return ()
-        return (f"{self.n_inside} marked spans begin or end inside a word: the model marks whole words.",)
+            return notes_on(self.spelling)
+        inside = f"{self.n_inside} marked spans begin or end inside a word: the model marks whole words."
+        if self.n_inside > self.n_spans / 2:
+            inside += " That is most of them: does the end count as part of the span, or are bytes or UTF-16 units counted?"
+        return (*notes_on(self.spelling), inside)
 
     def why_not_scored(self, examples: Examples) -> str:
         return "" if any(_all_spans(examples)) else "none of its rows has a marked span"
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
-        return np.array([all(span.label in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool)
+        return np.array(
+            [all(self.spelling.of(span.label) in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool
+        )
 
     def gold(self, examples: Examples) -> Any:
         """The (m, 3) int64 spans of each text: start, end and the number of the type. Raises DataError for types that training
         never saw, and for cells that cannot be read."""
         spans = _all_spans(examples)
-        unknown = {span.label: int(examples.row[i]) for i, row in enumerate(spans) for span in row if span.label not in self._ids}
+        ids = {span.label: self._ids.get(self.spelling.of(span.label)) for row in spans for span in row}
+        unknown = {span.label: int(examples.row[i]) for i, row in enumerate(spans) for span in row if ids[span.label] is None}
         if unknown:
             named = "; ".join(f'"{label}", for example in row {row}' for label, row in list(unknown.items())[:5])
             raise DataError(
                 f"{examples.source}: types that the training part never had: {named}.",
                 "Correct them, add training rows with these types, or leave such rows out of the score: --ignore-unknown-labels",
             )
-        cells = [(start, end, self._ids[label]) for row in spans for start, end, label in row]
+        cells = [(start, end, ids[label]) for row in spans for start, end, label in row]
         return Ragged.of_lengths(np.array(cells, dtype=np.int64).reshape(-1, 3), [len(row) for row in spans])
 
     def strata(self, examples: Examples) -> IntArray:
