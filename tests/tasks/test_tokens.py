@@ -53,6 +53,12 @@ def test_every_usual_way_to_write_spans_is_read(cell):
     assert Tokens.suits([json.dumps(cell), ""], 1)
 
 
+@pytest.mark.parametrize("cell", ["[(0, 7, 'person'), (19, 27, 'place')]", "[{'start': 0, 'end': 7, 'label': 'person'}]"])
+def test_spans_as_python_writes_them_are_read(cell):
+    assert Tokens.suits([cell], 1)
+    assert Tokens.learn(of([TEXT], [cell])).labels[0] == "person"
+
+
 def test_a_list_of_one_span_reads_as_that_span():
     for cell in ([0, 3, "person"], {"start": 0, "end": 3, "label": "person"}):
         assert Tokens.learn(of([TEXT], [json.dumps(cell)])).labels == ("person",)

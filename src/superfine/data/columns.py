@@ -21,6 +21,8 @@ LABEL_NAMES = (
     "labels",
     "entities",
     "spans",
+    "ner",
+    "ents",
     "gold_label",
     "annotation",
     "sentiment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -336,20 +337,29 @@ def _records(cell: Any) -> list[Mapping[str, Any]] | None:
         return []
     if cell[0] not in "[{":
         return None
-    try:
-        found = json.loads(cell)
-    except (ValueError, RecursionError):
+    found = _as_value(cell)
+    if not isinstance(found, list | dict):
         return None
     # A list of one span is read as that span.
-    if isinstance(found, dict) or (isinstance(found, list) and len(found) == 3 and not isinstance(found[0], list | dict)):
+    if isinstance(found, dict) or (isinstance(found, list) and len(found) == 3 and not isinstance(found[0], list | tuple | dict)):
         found = [found]
     records = [_record(one) for one in found]
     return None if any(record is None for record in records) else [record for record in records if record is not None]
 
 
+def _as_value(cell: str) -> Any:
+    """A cell as JSON or as Python writes it, which is how frames are exported; None for anything else."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+    return None
+
+
 def _record(value: Any) -> Mapping[str, Any] | None:
     """One span in any of its usual forms: `[start, end, type]`, or a mapping under the names of some tool."""
-    if isinstance(value, list) and len(value) == 3:
+    if isinstance(value, list | tuple) and len(value) == 3:
         start, end, label = value
         return _record({"start": start, "end": end, "label": label})
     if not isinstance(value, dict):
