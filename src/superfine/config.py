@@ -79,6 +79,7 @@ Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
+LongTexts = Literal["cut", "windows"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -128,7 +129,17 @@ class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
     name: str = Field(AUTO, description="hub name or local folder; auto: by the language of the texts")
-    max_length: int = Field(256, gt=2, le=1 << 20, description="tokens per text; longer texts are cut, and that is counted")
+    max_length: int = Field(256, gt=2, le=1 << 20, description="tokens that are read at a time; for longer texts see long_texts")
+    long_texts: LongTexts = Field(
+        "cut",
+        description="cut: the beginning of a text that is longer than max_length; windows: all of it, one piece after the other",
+    )
+    stride: int | None = Field(
+        None,
+        ge=0,
+        le=1 << 20,
+        description="tokens that neighbouring windows share; absent: an eighth of max_length, or a quarter where tokens answer",
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")
     layers: int | None = Field(

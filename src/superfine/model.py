@@ -16,7 +16,9 @@ from superfine.backbones.load import open_pretrained
 from superfine.backbones.memory import reuse_freed_memory
 from superfine.data.clean import STEPS
 from superfine.data.columns import ColumnChoice
-from superfine.data.encode import Encoded, Encoder
+from superfine.data.encode import Encoder
+from superfine.data.encoded import Encoded
+from superfine.data.preparation import windows_in
 from superfine.errors import ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextModel
@@ -24,7 +26,7 @@ from superfine.records import FloatArray
 from superfine.tasks.task import Task
 
 MAX_TOKENS = 2048
-MAX_TEXTS = 256
+MAX_SEQUENCES = 256
 """Bounds of a batch in prediction: large enough to keep the processor busy, small enough for its caches."""
 
 
@@ -40,26 +42,32 @@ class Model(TextModel):
         return self.backbone.embed(batch)
 
     def logits(self, batch: Batch) -> Tensor:
-        """(n, n_outputs) float32, in the batch's order; (T, n_outputs) where tokens answer."""
-        return self.backbone.logits(batch)
+        """(n, n_outputs) float32 of the texts, in the batch's order; (T, n_outputs) where tokens answer."""
+        logits = self.backbone.logits(batch)
+        if batch.owner is None or self.task.head.by_token:
+            return logits
+        totals = logits.new_zeros(len(batch.indices), logits.shape[1]).index_add_(0, batch.owner, logits)
+        return totals / torch.bincount(batch.owner, minlength=len(batch.indices)).to(logits)[:, None]
 
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(n, n_outputs) logits of encoded texts, in their order, or of all their tokens where tokens answer. Without
+        """(s, n_outputs) logits of encoded sequences, in their order, or of all their tokens where tokens answer. Without
         gradients."""
         network = self.backbone.network
         was_training = network.training
         if was_training:  # setting the mode walks all modules, a tenth of the time that a single short text takes
             network.eval()
         by_token = self.task.head.by_token
-        out = np.zeros((len(encoded.ids) if by_token else len(encoded), len(self.task.head)))
-        batches = length_sorted_batches(encoded, MAX_TOKENS, MAX_TEXTS)
+        sequences, read = encoded.as_sequences(), 0
+        out = np.zeros((len(encoded.ids) if by_token else len(sequences), len(self.task.head)))
+        batches = length_sorted_batches(sequences, MAX_TOKENS, MAX_SEQUENCES)
         with torch.inference_mode(), reuse_freed_memory() if len(batches) > 1 else nullcontext():
             for indices in batches:
-                batch = collate(encoded, indices).to(self.backbone.device)
+                batch = collate(sequences, indices).to(self.backbone.device)
                 places = encoded.tokens_of(batch.indices) if by_token else batch.indices
                 out[places] = self.logits(batch).cpu().numpy()
-                if on_batch is not None:
-                    on_batch(len(indices))
+                read += len(indices)
+                if on_batch is not None:  # a text counts by its windows that are read
+                    on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
         if was_training:
             network.train()
         return out
@@ -68,8 +76,15 @@ class Model(TextModel):
         """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer."""
         folder.mkdir(parents=True, exist_ok=True)
         self.backbone.save(folder, self.max_length)
-        cleaning = list(STEPS) if cleaned else []
-        write_manifest(folder, Manifest.of(self.task, columns, predictor="torch", cleaning=cleaning, max_length=self.max_length))
+        manifest = Manifest.of(
+            self.task,
+            columns,
+            predictor="torch",
+            cleaning=list(STEPS) if cleaned else [],
+            max_length=self.max_length,
+            windows=self.encoder.windows,
+        )
+        write_manifest(folder, manifest)
 
     @classmethod
     def load(cls, bundle: Bundle) -> Self:
@@ -98,7 +113,7 @@ class Model(TextModel):
         return cls(
             backbone,
             task,
-            pretrained.encoder(manifest.max_length, with_offsets=task.head.by_token),
+            pretrained.encoder(manifest.max_length, with_offsets=task.head.by_token, windows=windows_in(manifest.preparation)),
             takes_pairs=manifest.text_pair is not None,
         )
 

@@ -48,7 +48,7 @@ def test_a_batch_holds_the_texts_it_was_asked_for_shortest_first(backbone):
 
 def test_length_sorted_batches_hold_every_text_once_within_the_bounds(backbone):
     encoded = Encoder(backbone.tokenizer, 24).encode(Examples.of_texts(TEXTS))
-    batches = length_sorted_batches(encoded, max_tokens=60, max_texts=5)
+    batches = length_sorted_batches(encoded, max_tokens=60, max_sequences=5)
     assert sorted(np.concatenate(batches).tolist()) == list(range(42))
     assert all(len(b) <= 5 and encoded.lengths[b].sum() <= 60 for b in batches)
 

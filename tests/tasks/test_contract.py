@@ -124,15 +124,20 @@ def table(task, folder):
     return write_csv(folder / f"{task}.csv", [(text, label(text, kind == "good")) for text, kind in make_rows(300)])
 
 
-@pytest.fixture(scope="module", params=[*MAKERS, "evens"])
+WINDOWS = {"model.long_texts": "windows", "model.max_length": 7, "model.stride": 1}
+IN_WINDOWS = ("classification", "multilabel", "regression", "tokens")
+"""A task of each shape of answer."""
+
+
+@pytest.fixture(scope="module", params=[*MAKERS, "evens", *(f"{task}-in-windows" for task in IN_WINDOWS)])
 def run(request, tiny_model, tmp_path_factory):
-    """A run of the whole recipe with a tiny model, for each task. Where labels tell it, nobody names the task."""
+    """A run of the whole recipe with a tiny model, for each task, and for some with texts that are read in windows. Where labels
+    tell it, nobody names the task."""
+    named, _, windows = request.param.partition("-")
     folder = tmp_path_factory.mktemp(request.param)
-    task = request.param if request.param in NAMED else None
-    model = str(tiny_model("bert"))
-    return superfine.train(
-        table(request.param, folder), task=task, model=model, out=folder / "run", settings=LONGER, progress=False
-    )
+    task = named if named in NAMED else None
+    model, settings = str(tiny_model("bert")), LONGER | (WINDOWS if windows else {})
+    return superfine.train(table(named, folder), task=task, model=model, out=folder / "run", settings=settings, progress=False)
 
 
 @pytest.fixture
@@ -146,7 +151,7 @@ def test_every_task_of_the_table_is_asked():
 
 
 def test_the_labels_tell_the_task_and_the_manifest_keeps_it(run):
-    named = run.folder.parent.name.rstrip("0123456789")
+    named = run.folder.parent.name.rstrip("0123456789").partition("-")[0]
     assert run.metrics["task"] == named
     assert open_bundle(run.folder).manifest.open_task().name == named
     assert run.metrics["main"] in run.metrics["test"]
@@ -214,6 +219,16 @@ def test_report_and_card_show_the_main_score_and_no_score_is_left_without_interv
         if isinstance(score, dict) and "value" in score:
             assert score["low"] <= score["value"] + 1e-9
             assert score["value"] <= score["high"] + 1e-9
+
+
+def test_windows_are_read_where_they_are_asked_for_and_the_manifest_and_the_card_tell_it(run):
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    steps = open_bundle(run.folder).manifest.preparation
+    in_windows = "windows" in run.folder.parent.name
+    assert [step.step for step in steps] == (["windows"] if in_windows else [])
+    assert ("is read in windows" in card) == in_windows
+    assert (run.metrics["data"]["windows_per_text"] > 1.5) == in_windows
+    assert not in_windows or run.metrics["data"]["truncated_share"] == 0.0
 
 
 def test_the_lines_for_plain_transformers_in_the_card_run_as_they_stand(run, monkeypatch):

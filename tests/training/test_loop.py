@@ -14,6 +14,7 @@ from superfine.backbones.batch import collate
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.process import isolated_seed
 from superfine.config import TrainingConfig
+from superfine.data.preparation import Windows
 from superfine.errors import ModelError
 from superfine.evaluation.evaluate import with_standard_error
 from superfine.model import Model
@@ -485,6 +486,55 @@ def test_parts_of_a_batch_count_by_the_tokens_that_have_a_target(tiny_model):
         torch.testing.assert_close(in_parts, whole, atol=1e-5 * float(whole.abs().max()) + 1e-8, rtol=0)
 
 
+def in_windows(tiny_model, texts, targets, **settings):
+    """A training whose texts are read in windows of few tokens."""
+    with isolated_seed(0):
+        model = model_of(load_for_classification(str(tiny_model("bert")), ["bad", "good"], dropout=0.0), max_length=8)
+    model.encoder = open_pretrained(str(tiny_model("bert"))).encoder(8, windows=Windows(stride=1))
+    part = Part(model.encoder.encode(Examples.of_texts(texts)), targets)
+    chosen = TrainingConfig(precision="float32", learning_rate=1e-3, regularisers={}, **settings)
+    return TrainingState(model, part, lambda model: Validation(0.0, 0.0, 0.0), chosen, 0)
+
+
+def test_a_text_in_windows_is_answered_as_the_mean_over_them_in_training_as_in_prediction(tiny_model):
+    texts = [text for text, _ in ROWS[:12]] + ["lovely kettle " * 20]
+    run = in_windows(tiny_model, texts, np.zeros(13, dtype=np.int64))
+    model, encoded = run.model, run.train.encoded
+    model.backbone.network.eval()
+    order = np.array([12, 3, 0, 7])
+    with torch.no_grad():
+        batch = collate(encoded, order)
+        logits = model.logits(batch).numpy()
+    assert batch.indices.tolist() == order.tolist()
+    assert len(batch.owner) > 4
+    np.testing.assert_allclose(logits, model.pooled_outputs(encoded)[order], atol=1e-5)
+    each = model.outputs(encoded)
+    assert len(each) == len(encoded.owner)
+    first = encoded.first_sequences
+    np.testing.assert_allclose(logits[0], each[first[12] :].mean(axis=0), atol=1e-5)
+
+
+def test_texts_in_windows_are_learned_from_in_parts_of_bounded_size_with_the_gradients_of_the_whole(tiny_model, monkeypatch):
+    texts = [text for text, _ in ROWS[:15]] + ["lovely kettle " * 20]
+    found, sizes = [], []
+    for most in (1, 1000):
+        run = in_windows(tiny_model, texts, TARGETS[:16], batch_size=16)
+        monkeypatch.setattr(run.model.encoder, "max_length", 8 * most)
+        parts = loop.micro_batches(run, np.arange(16))
+        assert np.concatenate(parts).tolist() == list(range(16))
+        sizes.append([int(run.tokens_per_text[part].sum()) for part in parts])
+        loss, tokens = loop.batch_gradients(run, np.arange(16))
+        assert tokens == len(run.train.encoded.ids)
+        found.append((float(loss), [gradient.clone() for _, gradient in run.weights._spans]))
+    longest = int(run.tokens_per_text.max())
+    assert len(sizes[0]) > 1
+    assert max(sizes[0]) <= max(longest, 16 * 8)
+    assert len(sizes[1]) == 1
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    for in_parts, whole in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(in_parts, whole, atol=1e-5 * float(whole.abs().max()) + 1e-8, rtol=0)
+
+
 def test_memory_that_runs_out_halves_the_parts_and_says_so(tiny_model, monkeypatch):
     run, said = new_run(tiny_model("bert"), epochs=1), []
 
@@ -493,7 +543,7 @@ def test_memory_that_runs_out_halves_the_parts_and_says_so(tiny_model, monkeypat
             said.append(message)
 
     def scarce(state, batch, *rest, **more):
-        if batch.n_texts > 4:
+        if batch.n_sequences > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return obtain_gradients(state, batch, *rest, **more)
 

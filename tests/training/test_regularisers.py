@@ -75,10 +75,10 @@ def test_r_drop_with_dropout_sees_two_different_passes(model, batch):
 
 def test_fgm_shifts_each_text_by_epsilon_along_its_gradient(batch):
     gradient = torch.randn(batch.n_tokens, 8)
-    gradient[batch.layout.text_of_token == 0] = 0
+    gradient[batch.layout.sequence_of_token == 0] = 0
     shift = adversarial_shift(gradient, batch.layout, 0.25)
-    for text in range(batch.n_texts):
-        mine = batch.layout.text_of_token == text
+    for text in range(batch.n_sequences):
+        mine = batch.layout.sequence_of_token == text
         expected = 0.0 if text == 0 else 0.25
         assert float(shift[mine].norm()) == pytest.approx(expected, abs=1e-6)
         if text:

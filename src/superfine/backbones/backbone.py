@@ -120,9 +120,9 @@ class Backbone:
         if read == "all":
             return states
         if read == "mean":
-            totals = states.new_zeros(batch.n_texts, states.shape[1]).index_add_(0, batch.layout.text_of_token, states)
+            totals = states.new_zeros(batch.n_sequences, states.shape[1]).index_add_(0, batch.layout.sequence_of_token, states)
             return totals / batch.layout.lengths.to(states)[:, None]
-        return states if len(states) == batch.n_texts else states.index_select(0, self._read_tokens(batch, read))
+        return states if len(states) == batch.n_sequences else states.index_select(0, self._read_tokens(batch, read))
 
     def pack_if_sound(self) -> bool:
         """Switch to packed computation if it gives what padded computation gives; say whether it does.
@@ -208,7 +208,7 @@ class Backbone:
         if bool(counts.all()):
             return batch.layout.positions + padding + 1
         running = counts.cumsum(0)
-        before = F.pad(running, (1, 0))[batch.layout.first][batch.layout.text_of_token]
+        before = F.pad(running, (1, 0))[batch.layout.first][batch.layout.sequence_of_token]
         return torch.where(counts, running - before, 0) + padding
 
     def _read_tokens(self, batch: Batch, read: Read) -> Tensor:
@@ -224,7 +224,7 @@ class Backbone:
         if padding is None:
             return batch.layout.last
         places = torch.where(batch.input_ids == padding, 0, batch.layout.positions)
-        last = torch.zeros_like(first).scatter_reduce_(0, batch.layout.text_of_token, places, "amax")
+        last = torch.zeros_like(first).scatter_reduce_(0, batch.layout.sequence_of_token, places, "amax")
         return first + last
 
     def _padded_states(self, batch: Batch) -> Tensor:

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from superfine.backbones.packed.layout import Layout
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.records import IGNORED, FloatArray, IntArray, Ragged
+from superfine.records.ragged import places_of
 
 
 @dataclass(frozen=True)
 class Batch:
-    """n texts, T tokens in all, laid end to end, shortest text first.
+    """n texts as s sequences, T tokens in all, laid end to end, shortest sequence first.
 
     input_ids: (T,). token_type_ids: (T,). indices: (n,) which of the encoded texts these are, in the batch's order.
+    owner: (s,) the place in the batch of the text that each sequence is of, or None where each is a text.
     targets: (n, ...) of the task, or (T,) where tokens have some, or None. weights: (n,) how much each text counts, or (T,) how
     much each token does, or None: all alike.
     input_embeddings: (T, width), when given they stand in for the embedded `input_ids`.
@@ -32,10 +34,11 @@ class Batch:
     targets: Tensor | None = None
     weights: Tensor | None = None
     input_embeddings: Tensor | None = None
+    owner: Tensor | None = None
 
     @property
-    def n_texts(self) -> int:
-        return self.layout.n_texts
+    def n_sequences(self) -> int:
+        return self.layout.n_sequences
 
     @property
     def n_tokens(self) -> int:
@@ -55,6 +58,7 @@ class Batch:
             layout=self.layout.to(device),
             targets=None if self.targets is None else self.targets.to(device, non_blocking=True),
             weights=None if self.weights is None else self.weights.to(device, non_blocking=True),
+            owner=None if self.owner is None else self.owner.to(device, non_blocking=True),
         )
 
 
@@ -63,35 +67,56 @@ def collate(
 ) -> Batch:
     """The encoded texts at `indices` as a batch.
 
-    targets: (n, ...) of all texts, not only the batch's, or those of all their tokens, of which `IGNORED` ones have no weight.
+    targets: (n, ...) of all texts, not only the batch's, or of all sequences those of their tokens, of which `IGNORED` ones have
+    no weight.
     weights: (n,) of all texts.
     """
-    order = indices[np.argsort(encoded.lengths[indices], kind="stable")]
-    part = encoded.take(order)
+    if encoded.owner is None:
+        indices = indices[np.argsort(encoded.lengths[indices], kind="stable")]
+    part = encoded.take(indices)
+    sequences = np.argsort(part.lengths, kind="stable")
+    if part.owner is not None:
+        part = part.in_order(sequences)
     ids = torch.from_numpy(part.ids.astype(np.int64))
     types = torch.zeros_like(ids) if part.type_ids is None else torch.from_numpy(part.type_ids.astype(np.int64))
-    own_targets = None if targets is None else targets.take(order).values if isinstance(targets, Ragged) else targets[order]
-    own_weights = None if weights is None else weights[order]
-    if isinstance(targets, Ragged) and own_targets is not None:
-        of_texts = np.ones(len(order)) if own_weights is None else own_weights
-        own_weights = np.repeat(of_texts, part.lengths) * (own_targets != IGNORED)
+    own_targets, own_weights = _of_rows(encoded, indices, sequences, targets, weights)
     return Batch(
         input_ids=ids,
         token_type_ids=types,
         layout=Layout.of(torch.from_numpy(part.lengths)),
-        indices=order,
+        indices=indices,
         targets=None if own_targets is None else torch.from_numpy(own_targets),
         weights=None if own_weights is None else torch.from_numpy(own_weights.astype(np.float32)),
+        owner=None if part.owner is None else torch.from_numpy(part.owner),
     )
 
 
-def length_sorted_batches(encoded: Encoded, max_tokens: int, max_texts: int) -> list[IntArray]:
-    """Indices of all texts, longest first, cut into batches of at most `max_tokens` tokens and `max_texts` texts."""
+def _of_rows(
+    encoded: Encoded,
+    indices: IntArray,
+    sequences: IntArray,
+    targets: NDArray[Any] | Ragged | None,
+    weights: FloatArray | None,
+) -> tuple[NDArray[Any] | None, FloatArray | None]:
+    """The targets and weights of the rows of outputs: of the texts at `indices`, or of their tokens. sequences: the order in
+    which their sequences, taken together, are read."""
+    own = None if weights is None else weights[indices]
+    if not isinstance(targets, Ragged):
+        return None if targets is None else targets[indices], own
+    first = encoded.first_sequences
+    which = places_of(first[indices], first[indices + 1] - first[indices])[sequences]
+    found = targets.take(which)
+    of_sequences = np.ones(len(which)) if weights is None else weights[encoded.owners[which]]
+    return found.values, np.repeat(of_sequences, found.lengths) * (found.values != IGNORED)
+
+
+def length_sorted_batches(encoded: Encoded, max_tokens: int, max_sequences: int) -> list[IntArray]:
+    """Indices of all sequences, longest first, cut into batches of at most `max_tokens` tokens and `max_sequences` sequences."""
     order = np.argsort(-encoded.lengths, kind="stable")
     batches: list[IntArray] = []
     start, tokens = 0, 0
     for i, length in enumerate(encoded.lengths[order].tolist()):
-        if i > start and (tokens + length > max_tokens or i - start >= max_texts):
+        if i > start and (tokens + length > max_tokens or i - start >= max_sequences):
             batches.append(order[start:i])
             start, tokens = i, 0
         tokens += length

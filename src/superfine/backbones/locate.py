@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
+from superfine.data.preparation import Windows
 from superfine.errors import ModelError
 
 TOKENIZER_FILES = (
@@ -86,16 +88,22 @@ def _check_hub(name: str) -> None:
         raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
 
 
-def encoder_without_loading(location: ModelLocation, max_length: int, *, cleaning: bool) -> Encoder | None:
-    """From texts to tokens by the model's tokenizer.json alone; None where there is none here that can be read."""
+def encoder_without_loading(
+    location: ModelLocation, max_length: int, *, cleaning: bool, windows: Callable[[int], Windows | None] = lambda _: None
+) -> Encoder | None:
+    """From texts to tokens by the model's tokenizer.json alone; None where there is none here that can be read.
+
+    windows: in which texts are read that are longer than what the model reads at a time, which it is called with.
+    """
     paths = [file_here(location, name) for name in ("tokenizer.json", "config.json")]
     try:
         tokenizer = Tokenizer.from_str(Path(paths[0] or "").read_text(encoding="utf-8"))
         config = json.loads(Path(paths[1] or "").read_text(encoding="utf-8"))
         bound = config.get("max_position_embeddings") or config.get("n_positions") or max_length
-        return Encoder(with_cleaning(tokenizer) if cleaning else tokenizer, min(max_length, int(bound)))
+        max_length = min(max_length, int(bound))
     except Exception:  # tokenizers raises its own kinds; loading the model will tell what is wrong
         return None
+    return Encoder(with_cleaning(tokenizer) if cleaning else tokenizer, max_length, windows=windows(max_length))
 
 
 def file_here(location: ModelLocation, name: str) -> str | None:

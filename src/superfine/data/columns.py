@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superfine.data.labels import visible
+from superfine.data.preparation import SEPARATOR, Join
 from superfine.data.table import Table, listed
 from superfine.errors import DataError
 from superfine.names import did_you_mean
@@ -79,7 +80,8 @@ MAX_CLASSES_SHARE = 0.5
 
 @dataclass(frozen=True)
 class ColumnChoice:
-    """The columns that are read, and whether they were found or named. left_out: others that look like texts."""
+    """The columns that are read, and whether they were found or named. left_out: others that look like texts. separator:
+    between several texts that are joined."""
 
     text: tuple[str, ...]
     text_pair: str | None
@@ -88,6 +90,12 @@ class ColumnChoice:
     found: bool
     left_out: tuple[str, ...] = ()
     weight: str | None = None
+    separator: str = SEPARATOR
+
+    @property
+    def join(self) -> Join | None:
+        """How several text columns become one text; None where there is one."""
+        return Join(columns=self.text, separator=self.separator) if len(self.text) > 1 else None
 
     def describe(self) -> str:
         parts = [f"text = {' + '.join(self.text)}"]
@@ -328,10 +336,7 @@ def to_examples(
     """
     columns = table.columns
     _refuse_nested(table, choice, lists=lists)
-    if len(choice.text) == 1:
-        text = columns[choice.text[0]]
-    else:
-        text = [" ".join(filter(None, parts)) for parts in zip(*(columns[c] for c in choice.text), strict=True)]
+    text = columns[choice.text[0]] if choice.join is None else choice.join.texts(columns)
     everything = Examples(
         row=table.row,
         text=text,

@@ -1,23 +1,25 @@
-"""Texts become token ids: ragged columns in flat arrays, so a million texts are three arrays and no padding exists."""
+"""Texts become token ids, as the model's saved tokenizer makes them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from superfine.data.clean import clean_all, split_cleaning
+from superfine.data.encoded import Encoded
 from superfine.data.offsets import settled_offsets
+from superfine.data.preparation import Windows
 from superfine.data.vocabulary import settings_of, sharing, unknown_id
+from superfine.data.windows import answering, pieces_of
 from superfine.records import Examples, IntArray
-from superfine.records.ragged import places_of
 
 CHUNK = 4096
 CHARACTERS_PER_TOKEN = 16
@@ -28,65 +30,27 @@ OPEN_COMMENT = 2_100
 """More tokens than are in the longest comment that cleaning removes, which a cut may have opened again."""
 SLACK = 250
 """Characters before any cut, and tokens, that may read otherwise without it: a word, an entity, a combined character."""
+TOGETHER = 1_000_000
+"""Characters of texts in windows that are tokenised at a time, for the memory that it takes."""
 COUNTED = 100_000
 """Characters of a long text that are tokenised at a time, to count its tokens."""
 T = TypeVar("T", bound=np.generic)
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """n token sequences laid end to end.
-
-    ids: (tokens,) int32. starts: (n + 1,); sequence i is `ids[starts[i]:starts[i + 1]]`.
-    type_ids: (tokens,) int8, which text of a pair a token belongs to; None when all are 0.
-    truncated: (n,) whether the text was longer than the model reads. unknown_share: of the tokens that are no special tokens.
-    offsets: (tokens, 2) int32, where each token begins and ends in its text, in characters of the raw text, or None where nobody
-    asked. Special tokens have none: (0, 0).
-    """
-
-    ids: NDArray[np.int32]
-    starts: IntArray
-    type_ids: NDArray[np.int8] | None
-    truncated: NDArray[np.bool_]
-    unknown_share: float
-    offsets: NDArray[np.int32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> IntArray:
-        """(n,) tokens per text."""
-        return np.diff(self.starts)
-
-    def keys(self) -> list[bytes]:
-        """Equal for texts that the model reads alike."""
-        types = self.type_ids
-        bounds = zip(self.starts[:-1].tolist(), self.starts[1:].tolist(), strict=True)
-        return [self.ids[a:b].tobytes() + (b"" if types is None else types[a:b].tobytes()) for a, b in bounds]
-
-    def take(self, indices: IntArray) -> Self:
-        """The sequences at `indices`, in that order."""
-        tokens = self.tokens_of(indices)
-        return replace(
-            self,
-            ids=self.ids[tokens],
-            starts=np.concatenate([[0], np.cumsum(self.lengths[indices])]),
-            type_ids=None if self.type_ids is None else self.type_ids[tokens],
-            truncated=self.truncated[indices],
-            offsets=None if self.offsets is None else self.offsets[tokens],
-        )
-
-    def tokens_of(self, indices: IntArray) -> IntArray:
-        """(t,) the places in `ids` of the tokens of these sequences, one sequence after the other."""
-        return places_of(self.starts[indices], self.lengths[indices])
-
-
 class Encoder:
     """A tokenizer with the model's maximum length: the one place where texts become tokens, for training and for prediction."""
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, empty_id: int = 0, *, with_offsets: bool = False) -> None:
-        """empty_id: the token that stands for a text without any, in families that add no special tokens."""
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int,
+        empty_id: int = 0,
+        *,
+        with_offsets: bool = False,
+        windows: Windows | None = None,
+    ) -> None:
+        """empty_id: the token that stands for a text without any, in families that add no special tokens. windows: how texts
+        longer than `max_length` are read; without, they are cut. Pairs of texts are always cut."""
         self.tokenizer, self._cleans = split_cleaning(tokenizer)
         self._whole = sharing(tokenizer)
         self._added = _pattern_of_added_tokens(tokenizer)
@@ -94,40 +58,64 @@ class Encoder:
         self.max_length = max_length
         self.empty_id = empty_id
         self.with_offsets = with_offsets
+        self.windows = windows
         for part in (self.tokenizer, self._whole):
             part.no_padding()
-            part.enable_truncation(max_length)
+            part.enable_truncation(max_length, stride=0 if windows is None else windows.stride)
         self._unknown_id = unknown_id(self.tokenizer)
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
-        made_of = f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id} {self.with_offsets}"
+        made_of = f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.windows}"
         return hashlib.sha256(made_of.encode()).hexdigest()
 
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
-        """Tokenise every example; texts too long are cut at the end (of the longer one of a pair).
+        """Tokenise every example; texts too long are read in windows, or cut at the end (of the longer one of a pair).
 
         `on_chunk` is called with how many more texts are done.
         """
+        in_windows = self.windows is not None and examples.text_pair is None
         parts = []
-        for start in range(0, len(examples), CHUNK):
-            parts.append(self._encode_chunk(examples, start))
+        for batch in self._in_pieces(examples) if in_windows else self._in_chunks(examples):
+            parts.append(self._encode_chunk(batch))
             if on_chunk is not None:
-                on_chunk(min(CHUNK, len(examples) - start))
+                on_chunk(batch.n_finished)
         if not parts:
-            nowhere = np.zeros((0, 2), dtype=np.int32) if self.with_offsets else None
-            return Encoded(np.zeros(0, dtype=np.int32), np.zeros(1, dtype=np.int64), None, np.zeros(0, dtype=bool), 0.0, nowhere)
-        offsets = [p.offsets for p in parts if p.offsets is not None]
+            parts = [_Chunk.empty(with_offsets=self.with_offsets)]
         has_types = any(p.type_ids is not None for p in parts)
         unknown, known = sum(p.unknown for p in parts), sum(p.known for p in parts)
         return Encoded(
             ids=np.concatenate([p.ids for p in parts]),
             starts=np.concatenate([[0], np.cumsum(np.concatenate([p.lengths for p in parts]))]).astype(np.int64),
             type_ids=np.concatenate([_or_zeros(p.type_ids, len(p.ids)) for p in parts]) if has_types else None,
-            truncated=np.concatenate([p.truncated for p in parts]),
+            truncated=np.zeros(len(examples), dtype=bool) if in_windows else np.concatenate([p.truncated for p in parts]),
             unknown_share=unknown / max(1, unknown + known),
-            offsets=np.concatenate(offsets) if offsets else None,
+            offsets=np.concatenate([p.offsets for p in parts if p.offsets is not None]) if self.with_offsets else None,
+            owner=np.concatenate([p.owner for p in parts]) if in_windows else None,
+            answers=np.concatenate([p.answers for p in parts if p.answers is not None]) if in_windows else None,
         )
+
+    def _in_chunks(self, examples: Examples) -> Iterator[_Batch]:
+        for start in range(0, len(examples), CHUNK):
+            texts = examples.text[start : start + CHUNK]
+            pairs = None if examples.text_pair is None else examples.text_pair[start : start + CHUNK]
+            places = np.zeros(len(texts), dtype=np.int64)
+            yield _Batch(*self._beginnings(texts, pairs), start + np.arange(len(texts)), places, len(texts))
+
+    def _in_pieces(self, examples: Examples) -> Iterator[_Batch]:
+        """Pieces of texts, so many at a time as memory takes."""
+        pieces: list[tuple[int, int, str]] = []
+        size = finished = 0
+        for i, text in enumerate(examples.text):
+            for start, piece in pieces_of(text):
+                if pieces and (len(pieces) >= CHUNK or size + len(piece) > TOGETHER):
+                    yield _Batch.of_pieces(pieces, finished)
+                    pieces, size, finished = [], 0, 0
+                pieces.append((i, start, piece))
+                size += len(piece)
+            finished += 1
+        if pieces:
+            yield _Batch.of_pieces(pieces, finished)
 
     def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
         """Clean, then tokenise: as the saved tokenizer does, but texts that need no cleaning pass at once.
@@ -137,7 +125,6 @@ class Encoder:
         through it, or that cleaning may have cut at its start, is read by the saved tokenizer itself. So is a text that
         cleaning changes where offsets are wanted: it knows where in the raw text its tokens come from.
         """
-        texts, pairs = self._beginnings(texts, pairs)
         encode = self.tokenizer.encode_batch if self.with_offsets else self.tokenizer.encode_batch_fast
         if not self._cleans:
             return encode(_inputs(texts, pairs))
@@ -208,40 +195,68 @@ class Encoder:
             if found(a) or (a is not b and (found(b) or (self._marks_start and (a[:1] != b[:1] or a[:1] in "<&"))))
         ]
 
-    def _encode_chunk(self, examples: Examples, start: int) -> _Chunk:
-        texts = examples.text[start : start + CHUNK]
-        pairs = examples.text_pair[start : start + CHUNK] if examples.text_pair is not None else None
-        encodings = self._tokenise(texts, pairs)
+    def _encode_chunk(self, batch: _Batch) -> _Chunk:
+        whole = self._tokenise(batch.texts, batch.pairs)
+        encodings, which = whole, np.arange(len(whole))
+        if self.windows is not None and batch.pairs is None:
+            encodings = [window for first in whole for window in (first, *first.overflowing)]
+            which = np.repeat(which, [1 + len(first.overflowing) for first in whole])
         lengths = np.array([max(1, len(e)) for e in encodings], dtype=np.int64)
         ids = _flatten([e.ids or [self.empty_id] for e in encodings], lengths, np.int32)
         # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
-        typed = pairs is not None or any(encodings[0].type_ids)
+        typed = batch.pairs is not None or any(encodings[0].type_ids)
         n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
         unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0
         return _Chunk(
             ids,
             lengths,
             type_ids=_flatten([e.type_ids or [0] for e in encodings], lengths, np.int8) if typed else None,
-            truncated=np.array([bool(e.overflowing) for e in encodings]),
+            truncated=np.array([bool(e.overflowing) for e in whole]),
             unknown=unknown,
             known=max(0, len(ids) - n_special - unknown),
-            offsets=self._offsets(texts, pairs, encodings) if self.with_offsets else None,
+            offsets=self._offsets(batch, encodings, which) if self.with_offsets else None,
+            owner=batch.owner[which],
+            answers=None if self.windows is None else self._answers(encodings, which),
         )
 
-    def _offsets(self, texts: list[str], pairs: list[str] | None, encodings: list[Encoding]) -> NDArray[np.int32]:
-        """(tokens, 2) of these encodings, see `Encoded.offsets`."""
+    def _answers(self, encodings: list[Encoding], which: IntArray) -> NDArray[np.bool_]:
+        """(tokens,) see `Encoded.answers`."""
+        special = [np.array(e.special_tokens_mask or [1], dtype=bool) for e in encodings]
+        return answering(special, which, 0 if self.windows is None else self.windows.stride)
+
+    def _offsets(self, batch: _Batch, encodings: list[Encoding], which: IntArray) -> NDArray[np.int32]:
+        """(tokens, 2) of these encodings, see `Encoded.offsets`. which: (s,) the text of the batch that each is of."""
         found = []
-        for i, encoding in enumerate(encodings):
-            offsets = np.array(encoding.offsets or [(0, 0)], dtype=np.int64)
-            for which, text in enumerate([texts[i]] if pairs is None else [texts[i], pairs[i]]):
-                of_text = np.array([sequence == which for sequence in encoding.sequence_ids] or [False])
-                offsets = settled_offsets(text, offsets, of_text, cleans=self._cleans)
+        for i, members in groupby(range(len(encodings)), key=which.__getitem__):
+            windows = [encodings[k] for k in members]
+            offsets = np.concatenate([np.array(e.offsets or [(0, 0)], dtype=np.int64) for e in windows])
+            sides = [side for e in windows for side in (e.sequence_ids or [None])]
+            for side, texts in enumerate([batch.texts] if batch.pairs is None else [batch.texts, batch.pairs]):
+                of_text = np.array([found_side == side for found_side in sides])
+                offsets = settled_offsets(texts[i], offsets, of_text, cleans=self._cleans)
+                offsets[of_text] += batch.places[i]
             found.append(offsets)
         return np.concatenate(found).astype(np.int32)
 
 
+class _Batch(NamedTuple):
+    """What is tokenised at a time: texts, or pieces of them. owner: (b,) which example each is of. places: (b,) the character at
+    which it begins there. n_finished: examples that end in this batch."""
+
+    texts: list[str]
+    pairs: list[str] | None
+    owner: IntArray
+    places: IntArray
+    n_finished: int
+
+    @classmethod
+    def of_pieces(cls, pieces: list[tuple[int, int, str]], n_finished: int) -> _Batch:
+        owner, places = (np.array([piece[k] for piece in pieces], dtype=np.int64) for k in (0, 1))
+        return cls([text for _, _, text in pieces], None, owner, places, n_finished)
+
+
 class _Chunk(NamedTuple):
-    """Some texts as tokens: see `Encoded`. unknown, known: tokens that are no special tokens."""
+    """A batch as tokens: see `Encoded`. unknown, known: tokens that are no special tokens."""
 
     ids: NDArray[np.int32]
     lengths: IntArray
@@ -250,6 +265,15 @@ class _Chunk(NamedTuple):
     unknown: int
     known: int
     offsets: NDArray[np.int32] | None
+    owner: IntArray
+    answers: NDArray[np.bool_] | None
+
+    @classmethod
+    def empty(cls, *, with_offsets: bool) -> _Chunk:
+        """Of no texts."""
+        nothing, no_flags = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        nowhere = np.zeros((0, 2), dtype=np.int32) if with_offsets else None
+        return cls(nothing.astype(np.int32), nothing, None, no_flags, 0, 0, nowhere, nothing, no_flags)
 
 
 def _pattern_of_added_tokens(tokenizer: Tokenizer) -> re.Pattern[str] | None:

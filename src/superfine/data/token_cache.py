@@ -12,15 +12,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from superfine.data.encode import Encoded, Encoder
+from superfine.data.encode import Encoder
+from superfine.data.encoded import Encoded
 from superfine.records import Examples
 
-FORMAT = 3
+FORMAT = 4
 """Goes up when Encoded or the way of tokenising changes."""
 FEWEST_TEXTS = 20_000
 """Fewer are tokenised in a second or two, and kept in memory alone."""
@@ -79,16 +82,10 @@ def digest(encoder: Encoder, examples: Examples) -> str:
 def _load(folder: Path) -> Encoded | None:
     try:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        encoded = Encoded(
-            ids=_mapped(folder / "ids.npy"),
-            starts=_mapped(folder / "starts.npy"),
-            type_ids=_mapped(folder / "type_ids.npy") if facts["typed"] else None,
-            truncated=_mapped(folder / "truncated.npy"),
-            unknown_share=facts["unknown_share"],
-            offsets=_mapped(folder / "offsets.npy") if facts["with_offsets"] else None,
-        )
+        columns: dict[str, Any] = {name: _mapped(folder / f"{name}.npy") for name in facts["columns"]}
+        encoded = Encoded(**columns, unknown_share=facts["unknown_share"])
         os.utime(folder)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return encoded
 
@@ -104,18 +101,11 @@ def _store(encoded: Encoded, folder: Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=home, prefix="new-"))
         try:
-            np.save(fresh / "ids.npy", encoded.ids)
-            np.save(fresh / "starts.npy", encoded.starts)
-            np.save(fresh / "truncated.npy", encoded.truncated)
-            if encoded.type_ids is not None:
-                np.save(fresh / "type_ids.npy", encoded.type_ids)
-            if encoded.offsets is not None:
-                np.save(fresh / "offsets.npy", encoded.offsets)
-            facts = {
-                "typed": encoded.type_ids is not None,
-                "with_offsets": encoded.offsets is not None,
-                "unknown_share": encoded.unknown_share,
-            }
+            values = {column.name: getattr(encoded, column.name) for column in fields(encoded)}
+            columns = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+            for name, value in columns.items():
+                np.save(fresh / f"{name}.npy", value)
+            facts = {"columns": list(columns), "unknown_share": encoded.unknown_share}
             (fresh / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)  # what is there already could not be read
             fresh.replace(folder)

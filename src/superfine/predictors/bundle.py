@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
+from superfine.data.preparation import Step, Windows
 from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require_installed
@@ -58,17 +59,19 @@ class TaskFacts(BaseModel):
 class Manifest(BaseModel):
     """What `superfine.json` holds.
 
-    `sha256` is by file name in the manifest's folder; `digest` protects the manifest itself.
+    `preparation` is what is done to a text before the tokenizer reads it. `sha256` is by file name in the manifest's folder;
+    `digest` protects the manifest itself.
     """
 
     model_config = ConfigDict(extra="ignore")
 
-    format: Literal[1, 2] = 2
+    format: Literal[1, 2, 3] = 3
     predictor: str = "torch"
     task: TaskFacts
     max_length: int | None = Field(None, gt=0, le=LONGEST)
     precision: Precision = "float32"
     cleaning: list[str]
+    preparation: list[Step] = []
     text: list[Column] = Field(min_length=1)
     text_pair: Column | None = None
     label: list[Column] = []
@@ -91,13 +94,23 @@ class Manifest(BaseModel):
         return self
 
     @classmethod
-    def of(cls, task: Task, columns: ColumnChoice, *, predictor: str, cleaning: list[str], max_length: int | None = None) -> Self:
-        """The manifest of a predictor that was fitted for this task on these columns."""
+    def of(
+        cls,
+        task: Task,
+        columns: ColumnChoice,
+        *,
+        predictor: str,
+        cleaning: list[str],
+        max_length: int | None = None,
+        windows: Windows | None = None,
+    ) -> Self:
+        """The manifest of a predictor that was fitted for this task on these columns. windows: in which it reads long texts."""
         return cls(
             predictor=predictor,
             task=TaskFacts(name=task.name, **task.facts()),
             max_length=max_length,
             cleaning=cleaning,
+            preparation=[step for step in (columns.join, windows) if step is not None],
             text=list(columns.text),
             text_pair=columns.text_pair,
             label=list(columns.label),

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from superfine.data.encode import Encoded, Encoder
+from superfine.data.encode import Encoder
+from superfine.data.encoded import Encoded
 from superfine.data.frames import as_texts
 from superfine.errors import ModelError
 from superfine.records import Answers, Examples, FloatArray
@@ -15,6 +16,9 @@ from superfine.tasks.task import Task
 
 CHUNK_TEXTS = 50_000
 """Texts are encoded and predicted in chunks of this many, so that memory does not grow with the file."""
+
+CHUNK_CHARACTERS = 1 << 26
+"""Or when they have so many characters, where they are read in windows."""
 
 OnBatch = Callable[[int], None]
 """Is called with how many more texts are done."""
@@ -62,7 +66,13 @@ class TextModel(TextPredictor):
 
     @abstractmethod
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
+        """(s, n_outputs) what the network says of encoded sequences, in their order, or (tokens, n_outputs) where tokens
+        answer. `on_batch` is called with how many more texts are done."""
+
+    def pooled_outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
         """(n, n_outputs) what the network says of encoded texts, in their order, or (tokens, n_outputs) where tokens answer."""
+        outputs = self.outputs(encoded, on_batch)
+        return outputs if self.task.head.by_token else pooled(outputs, encoded)
 
     @property
     def max_length(self) -> int:
@@ -70,14 +80,34 @@ class TextModel(TextPredictor):
 
     def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         """The answer for each example, in the order given."""
-        starts = range(0, max(1, len(examples)), CHUNK_TEXTS)
-        chunks = (examples.take(range(start, min(start + CHUNK_TEXTS, len(examples)))) for start in starts)
-        parts = [self._answers(chunk, on_batch) for chunk in chunks]
+        parts = [self._answers(examples.take(chunk), on_batch) for chunk in chunks_of(examples)]
         return parts[0] if len(parts) == 1 else type(parts[0]).joined(parts)
 
     def _answers(self, examples: Examples, on_batch: OnBatch | None) -> Answers:
         encoded = self.encoder.encode(examples)
-        outputs = self.outputs(encoded, on_batch)
+        outputs = self.pooled_outputs(encoded, on_batch)
         if not np.isfinite(outputs).all():
             raise ModelError("What the model computes is no number (nan): its weights are damaged.", "Train again.")
         return self.task.decode(examples, outputs, encoded)
+
+
+def chunks_of(examples: Examples) -> list[range]:
+    """The positions of examples that are predicted together, one range after the other; one without any where there are none."""
+    ends = np.cumsum([len(text) for text in examples.text], dtype=np.int64)
+    chunks, start = [], 0
+    while start < len(examples):
+        read = int(ends[start - 1]) if start else 0
+        stop = int(np.searchsorted(ends, read + CHUNK_CHARACTERS, side="right"))
+        stop = max(start + 1, min(stop, start + CHUNK_TEXTS))
+        chunks.append(range(start, stop))
+        start = stop
+    return chunks or [range(0)]
+
+
+def pooled(outputs: FloatArray, encoded: Encoded) -> FloatArray:
+    """(n, n_outputs) of texts, the means over their windows, of (s, n_outputs) of sequences."""
+    if encoded.owner is None:
+        return outputs
+    first = encoded.first_sequences
+    totals = np.concatenate([np.zeros((1, outputs.shape[1])), np.cumsum(outputs, axis=0)])
+    return np.asarray((totals[first[1:]] - totals[first[:-1]]) / np.diff(first)[:, None])

@@ -7,6 +7,7 @@ from typing import Any
 from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.preparation import chosen_windows
 from superfine.recipes.figures import sizes
 from superfine.recipes.models import Fit, rank_models
 from superfine.recipes.prepare import prepare
@@ -28,7 +29,12 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     tell_parts(request, parts, reporter)
     config = parts.config
     cleans = config.data.cleaning
-    encoder = encoder_without_loading(resolve(config.model.name), config.model.max_length, cleaning=cleans)
+    encoder = encoder_without_loading(
+        resolve(config.model.name),
+        config.model.max_length,
+        cleaning=cleans,
+        windows=lambda longest: chosen_windows(config.model, longest, by_token=parts.task.head.by_token),
+    )
     if encoder is None:
         reporter.note(f"Tokens are not counted: {config.model.name} has no tokenizer.json here.")
     else:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
+
 from superfine.backbones.load import Pretrained
 from superfine.config import RunConfig
 from superfine.data.encode import Encoder
+from superfine.data.preparation import chosen_windows
 from superfine.data.token_cache import encode_cached
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.records import Examples
 from superfine.training.loop import Part
+
+LEARNED_WINDOWS = 16
+"""Windows of one training text whose gradients are computed together, which bounds the memory of a step."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,18 @@ class EncodedParts:
     seconds: float
 
 
-def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, *, with_offsets: bool = False) -> Encoder:
-    """From texts to tokens as this model reads them, at most as many as it can; what the user should know of it is said."""
+def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, *, by_token: bool = False) -> Encoder:
+    """From texts to tokens as this model reads them, at most as many at a time as it can; what the user should know of it is
+    said. by_token: whether tokens answer.
+    """
     for note in pretrained.notes:
         reporter.note(note)
-    return pretrained.encoder(_max_length(pretrained, config, reporter), with_offsets=with_offsets)
+    max_length = _max_length(pretrained, config, reporter)
+    windows = chosen_windows(config.model, max_length, by_token=by_token)
+    if windows is not None and config.data.text_pair is not None:
+        reporter.note("Pairs of texts are cut, not read in windows.")
+        windows = None
+    return pretrained.encoder(max_length, with_offsets=by_token, windows=windows)
 
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:
@@ -39,6 +52,13 @@ def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Re
     encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)
     if was_cached:
         reporter.note("The same texts were encoded before: their tokens are read from disk.")
+    n_longer = int((np.diff(encoded.first_sequences) > LEARNED_WINDOWS).sum())
+    if n_longer:
+        encoded = encoded.with_at_most(LEARNED_WINDOWS)
+        reporter.note(
+            f"{n_longer} training texts have more than {LEARNED_WINDOWS} windows: {LEARNED_WINDOWS} of them are learned from, "
+            "evenly spread. In prediction all are read."
+        )
     validation = encoder.encode(parts.validation, counter)
     return EncodedParts(
         Part(encoded, task.targets(parts.train, encoded), task.row_weights(config.training.class_weights, parts.train)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
+from superfine.data.preparation import separator_in
 from superfine.data.read import DataSource, read_table
 from superfine.data.table import ReadOptions, Table
 from superfine.errors import DataError
@@ -126,7 +127,7 @@ def columns_for(
             "Add them, or name the label columns with --label.",
         )
     known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None
-    return choose_columns(
+    choice = choose_columns(
         table,
         text or (manifest.text if known else None),
         text_pair or manifest.text_pair,
@@ -134,3 +135,4 @@ def columns_for(
         group or known_group,
         needs_label=needs_label,
     )
+    return replace(choice, separator=separator_in(manifest.preparation))

@@ -181,9 +181,11 @@ def _data_facts(parts: Parts, model: Model, encoded: EncodedParts) -> dict[str, 
         "bad_rows": len(parts.bad_rows),
         "dropped": {name: dropped.to_json() for name, dropped in parts.dropped.items() if len(dropped)},
         "max_length": model.max_length,
+        "preparation": [step.model_dump(mode="json") for step in (parts.columns.join, model.encoder.windows) if step is not None],
+        "windows_per_text": len(train.owners) / max(1, len(train)),
         "truncated_share": float(train.truncated.mean()),
         "unknown_token_share": train.unknown_share,
-        "tokens_per_text": float(train.lengths.mean()),
+        "tokens_per_text": float(train.tokens_per_text.mean()),
     }
 
 

@@ -19,7 +19,8 @@ from superfine.backbones.memory import give_back
 from superfine.backbones.process import isolated_seed
 from superfine.backbones.pruning import cut_otherwise, prune
 from superfine.config import RunConfig
-from superfine.data.encode import Encoded, Encoder
+from superfine.data.encode import Encoder
+from superfine.data.encoded import Encoded
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, default_device
 from superfine.recipes.encode import EncodedParts, choose_encoder
@@ -51,7 +52,7 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
         parts = without_cleaning(parts)
     if config.model.prune_vocabulary is not None:
         pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
-    encoder = choose_encoder(pretrained, config, reporter, with_offsets=parts.task.head.by_token)
+    encoder = choose_encoder(pretrained, config, reporter, by_token=parts.task.head.by_token)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
@@ -133,7 +134,7 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
 
 def adjust(model: Model, examples: Examples, encoded: Encoded) -> None:
     """Let the task learn what it learns of validation rows, and fold into the output layer what that can do."""
-    task = model.task.adjusted(examples, model.outputs(encoded), encoded)
+    task = model.task.adjusted(examples, model.pooled_outputs(encoded), encoded)
     if task.fold is not None:
         factor, shift = torch.from_numpy(task.fold.factor), torch.from_numpy(task.fold.shift)
         task = task.folded(shifted=rescale(model.backbone.network, factor, shift))

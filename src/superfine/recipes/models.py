@@ -11,7 +11,7 @@ import numpy as np
 from superfine.backbones.catalogue import Entry, Place, catalogue, places
 from superfine.backbones.choose import language_of, sample_of
 from superfine.backbones.locate import encoder_without_loading, resolve
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.errors import ModelError, SuperfineError
 from superfine.recipes.prepare import Parts, texts_of
 from superfine.recipes.reporter import Counter, Reporter

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from superfine.data.clean import clean_all, is_clean
+from superfine.data.preparation import Windows
 from superfine.errors import first_line
 from superfine.metrics import activated
 from superfine.model import Model
@@ -21,6 +24,8 @@ BOUND = 1e-4
 N_TEXTS = 32
 N_LONGEST, N_DIRTY = 2, 8
 BATCH = 8
+CHARACTERS_PER_TOKEN = 50
+"""Of what the model reads at a time: longer texts are not asked, where texts have as many windows as they need."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +60,37 @@ class Parity:
 def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening: Callable[[], None] = lambda: None) -> Parity:
     """Open `folder` with plain transformers in float32, and compare ids and probabilities with those of the model that was saved.
 
-    Every text is asked alone and in a padded batch. A text without any token, as decoders have them, is left out.
+    Every sequence (a text, or a window of one) is asked alone and in a padded batch. One without any token, as decoders have
+    them, is left out.
 
     before_opening: is called when `model` has answered and is needed no more, to give its memory back.
     """
+    windows = model.encoder.windows
+    if windows is not None:
+        most = model.max_length * CHARACTERS_PER_TOKEN
+        examples = examples.take([i for i, text in enumerate(examples.text) if len(text) <= most])
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
     activation = model.task.head.activation
     by_token = model.task.head.by_token
     outputs = activated(model.outputs(encoded), activation)
-    ours = Ragged(outputs, encoded.starts if by_token else np.arange(len(encoded) + 1))
-    ids = [encoded.ids[a:b].tolist() for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
+    ours = Ragged(outputs, encoded.starts if by_token else np.arange(len(encoded.owners) + 1))
+    ids = [encoded.ids[a:b].tolist() for a, b in pairwise(encoded.starts)]
     before_opening()
     try:
-        plain = _Plain(folder, model.task.head)
-        theirs = [plain.ids(chosen, i) for i in range(len(chosen))]
-        asked = [i for i, found in enumerate(theirs) if found]
-        wrong = [i for i in asked if theirs[i] != ids[i]]
+        plain = _Plain(folder, model.task.head, chosen, windows)
+        wrong = plain.read_otherwise(ids, encoded.owners)
+        n_asked = len({*plain.owner}) if windows is not None else sum(map(bool, plain.ids))
         if wrong:
             row = int(chosen.row[wrong[0]])
-            return Parity(len(asked), None, (f"it reads {len(wrong)} of {len(asked)} texts as other tokens, first row {row}.",))
+            return Parity(n_asked, None, (f"it reads {len(wrong)} of {n_asked} texts as other tokens, first row {row}.",))
+        asked = [i for i, found in enumerate(plain.ids) if found]
         difference, problems, bound = 0.0, [], allowed(outputs, activation)
         for how, batches in (
             ("alone", [[i] for i in asked]),
             ("in padded batches", [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]),
         ):
-            found = [activated(plain.outputs(chosen, batch), activation) for batch in batches]
+            found = [activated(plain.outputs(batch), activation) for batch in batches]
             expected = ours.take(np.array(asked, dtype=np.int64)).values
             largest = float(np.abs(np.concatenate(found) - expected).max(initial=0.0)) if found else 0.0
             difference = largest if not largest <= difference else difference
@@ -89,7 +99,7 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     except Exception as error:  # whatever plain transformers cannot do with the folder is what its users would meet
         return Parity(len(chosen), None, (f"it cannot be used there ({first_line(error)}).",))
     in_company_alone = model.backbone.padding == "none" and len(problems) == 1 and "in padded" in problems[0]
-    return Parity(len(asked), difference if np.isfinite(difference) else None, tuple(problems), in_company_alone)
+    return Parity(n_asked, difference if np.isfinite(difference) else None, tuple(problems), in_company_alone)
 
 
 def allowed(ours: FloatArray, activation: Activation) -> float:
@@ -110,9 +120,9 @@ def _advice(parity: Parity) -> str:
 
 
 class _Plain:
-    """The folder as anybody opens it."""
+    """The folder as anybody opens it, and what its tokenizer makes of the examples: ids of each sequence, and its owner."""
 
-    def __init__(self, folder: Path, head: Head) -> None:
+    def __init__(self, folder: Path, head: Head, examples: Examples, windows: Windows | None) -> None:
         import torch
         import transformers
 
@@ -124,20 +134,44 @@ class _Plain:
             give_back()
             opened = getattr(transformers, head.auto_class)
             network = opened.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
-        self.network, self.by_token = network.eval(), head.by_token
+        self.network, self.by_token, self.examples = network.eval(), head.by_token, examples
+        self.inputs: list[dict[str, list[int]]] = []
+        self.owner: list[int] = []
+        self.in_windows = windows is not None
+        for i, (text, pair) in enumerate(zip(examples.text, examples.text_pair or [""] * len(examples), strict=True)):
+            if windows is None:
+                read = {name: [column] for name, column in self.tokenizer(text, pair, truncation=True).items()}
+            else:
+                read = self.tokenizer(text, truncation=True, stride=windows.stride, return_overflowing_tokens=True)
+                read.pop("overflow_to_sample_mapping", None)
+            n = len(read["input_ids"])
+            self.inputs += [{name: column[k] for name, column in read.items()} for k in range(n)]
+            self.owner += [i] * n
 
-    def ids(self, examples: Examples, i: int) -> list[int]:
-        pair = None if examples.text_pair is None else examples.text_pair[i]
-        found: list[int] = self.tokenizer(examples.text[i], pair, truncation=True)["input_ids"]
-        return found
+    @property
+    def ids(self) -> list[list[int]]:
+        return [one["input_ids"] for one in self.inputs]
 
-    def outputs(self, examples: Examples, indices: list[int]) -> FloatArray:
-        """(n, n_outputs), or of all tokens where these answer."""
+    def read_otherwise(self, ids: list[list[int]], owner: IntArray) -> list[int]:
+        """The texts that it reads as other sequences than these, but for those without any token."""
+        ours, theirs = (
+            {i: [of for _, of in found] for i, found in groupby(zip(owners, some, strict=True), key=itemgetter(0))}
+            for owners, some in ((owner.tolist(), ids), (self.owner, self.ids))
+        )
+        return [i for i, found in theirs.items() if any(found) and found != ours[i]]
+
+    def outputs(self, sequences: list[int]) -> FloatArray:
+        """(m, n_outputs), or of all tokens where these answer."""
         import torch
 
-        pairs = None if examples.text_pair is None else [examples.text_pair[i] for i in indices]
-        texts = [examples.text[i] for i in indices]
-        inputs = self.tokenizer(texts, pairs, return_tensors="pt", padding=len(indices) > 1, truncation=True)
+        padding = len(sequences) > 1
+        if self.in_windows:
+            columns = {name: [self.inputs[k][name] for k in sequences] for name in self.inputs[0]}
+            inputs = self.tokenizer.pad(columns, return_tensors="pt", padding=padding)
+        else:
+            texts, pairs = [self.examples.text[i] for i in sequences], self.examples.text_pair
+            second = None if pairs is None else [pairs[i] for i in sequences]
+            inputs = self.tokenizer(texts, second, return_tensors="pt", padding=padding, truncation=True)
         with torch.inference_mode():
             logits = self.network(**inputs).logits.double().numpy()
         return np.asarray(logits[inputs["attention_mask"].numpy() > 0] if self.by_token else logits)

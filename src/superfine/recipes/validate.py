@@ -15,7 +15,7 @@ def validation_of(examples: Examples, part: Part, choose_by: str | None = None) 
     """A function that scores a model on these validation rows. choose_by: another score than the task's main one."""
 
     def validate(model: Model) -> Validation:
-        outputs = model.outputs(part.encoded)
+        outputs = model.pooled_outputs(part.encoded)
         task = model.task.adjusted(examples, outputs, part.encoded)
         loss = mean_loss(task, outputs, part)
         score = task.single_scores[task.chosen_by(choose_by)]

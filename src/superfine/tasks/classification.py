@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 OCCURS = {"support": 1.0, "predicted": 1.0}
 """A class counts in a mean over classes where it is the truth or the prediction of some text."""

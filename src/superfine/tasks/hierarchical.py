@@ -20,7 +20,7 @@ from superfine.tasks.task import Shown, labels_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 SEPARATORS = (" > ", ">", " / ", "::")
 """Tried in this order. A path is written with the first one that was found."""

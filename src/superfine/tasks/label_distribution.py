@@ -26,7 +26,7 @@ from superfine.tasks.task import Shown, labels_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 MOST_READ = 1000
 """Cells by which the task is told."""

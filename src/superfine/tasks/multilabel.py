@@ -37,7 +37,7 @@ from superfine.tasks.task import Shown, Task, labels_of, rows_by_label
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 SEPARATORS = ("|", ";", ",")
 """Tried in this order where a cell names several labels."""

@@ -18,7 +18,7 @@ from superfine.tasks.task import Shown, labels_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 FEWEST_GRADES, MOST_GRADES = 3, 10
 """What may be grades: so many different whole numbers."""

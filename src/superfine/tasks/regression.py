@@ -31,7 +31,7 @@ from superfine.tasks.task import Fold, Shown, Task, labels_of, rows_by_label
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 N_STRATA = 10

@@ -36,7 +36,7 @@ from superfine.records import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 Targets = NDArray[Any]
 """(n, ...) one row for each text."""

@@ -24,7 +24,7 @@ from superfine.tasks.task import Shown, Task, labels_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from superfine.data.encode import Encoded
+    from superfine.data.encoded import Encoded
 
 STARTS, ENDS, TYPES = ("start", "start_offset"), ("end", "end_offset"), ("label", "labels", "type", "entity")
 """How tools name what a span has: Label Studio, doccano, spaCy and others."""
@@ -304,9 +304,10 @@ class _Readers(NamedTuple):
     @classmethod
     def of(cls, texts: Sequence[str], encoded: Encoded | None) -> _Readers:
         words, offsets = words_of(texts), _offsets(encoded)
-        lengths = encoded.lengths if encoded is not None else np.zeros(len(texts), dtype=np.int64)
-        found = word_of_tokens(words, offsets, np.repeat(np.arange(len(texts)), lengths))
-        inside = np.flatnonzero(found >= 0)
+        owner = np.zeros(0, dtype=np.int64) if encoded is None else np.repeat(encoded.owners, encoded.lengths)
+        found = word_of_tokens(words, offsets, owner)
+        answers = None if encoded is None else encoded.answers
+        inside = np.flatnonzero(found >= 0 if answers is None else (found >= 0) & answers)
         word, first = np.unique(found[inside], return_index=True)
         reach = np.zeros(len(words.values), dtype=np.int64)
         np.maximum.at(reach, found[inside], offsets[inside, 1])

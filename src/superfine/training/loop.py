@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from superfine.backbones.batch import Batch, collate
 from superfine.backbones.memory import give_back, reuse_freed_memory
 from superfine.config import TrainingConfig
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.errors import ConfigError, is_out_of_memory
 from superfine.model import Model
 from superfine.records import IGNORED, FloatArray, IntArray, Ragged
@@ -51,7 +51,7 @@ class Part:
         if not isinstance(self.targets, Ragged):
             return weights
         counted = np.concatenate([[0], np.cumsum(self.targets.values != IGNORED)])
-        return np.asarray(weights * np.diff(counted[self.targets.starts]))
+        return np.asarray(weights * np.diff(counted[self.targets.starts[self.encoded.first_sequences]]))
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -136,7 +136,8 @@ class TrainingState:
     def __init__(self, model: Model, train: Part, validate: Validate, settings: TrainingConfig, seed: int) -> None:
         self.model, self.train, self.validate, self.settings, self.seed = model, train, validate, settings, seed
         self.dtype = choose_precision(settings.precision, model.backbone.device)
-        data = TrainingData(len(train), model.task.size, float(train.encoded.lengths.mean()), by_token=model.task.head.by_token)
+        self.tokens_per_text = train.encoded.tokens_per_text
+        data = TrainingData(len(train), model.task.size, float(self.tokens_per_text.mean()), by_token=model.task.head.by_token)
         self.recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
         self.objective: Objective
         self.gradient_step: GradientStep
@@ -276,7 +277,7 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
 
     A part counts as its texts do, so the parts together give what the whole batch gives, within rounding and but for dropout.
     """
-    parts = np.array_split(indices, min(state.progress.gradient_accumulation, len(indices)))
+    parts = micro_batches(state, indices)
     counts = [float(state.train.amounts[part].sum()) for part in parts]
     losses: list[Tensor] = []
     tokens = 0
@@ -293,6 +294,24 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
             raise
         return None
     return torch.stack(losses).sum() if losses else torch.zeros(()), tokens
+
+
+def micro_batches(state: TrainingState, indices: IntArray) -> list[IntArray]:
+    """A batch in as many parts as `training.gradient_accumulation` says; where texts are read in windows, in parts of about as
+    many tokens as a batch of texts that are cut would have."""
+    n_parts = min(state.progress.gradient_accumulation, len(indices))
+    if state.train.encoded.owner is None:
+        return np.array_split(indices, n_parts)
+    most = state.recipe.batch_size * state.model.max_length / n_parts
+    parts: list[list[int]] = []
+    read = 0
+    for i, tokens in zip(indices.tolist(), state.tokens_per_text[indices].tolist(), strict=True):
+        if not parts or read + tokens > most:
+            parts.append([])
+            read = 0
+        parts[-1].append(i)
+        read += tokens
+    return [np.array(part, dtype=np.int64) for part in parts]
 
 
 def _halve_parts(state: TrainingState, listener: Listener | None) -> None:

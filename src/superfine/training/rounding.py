@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from superfine.config import SavedWeights
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.metrics import activated
 from superfine.model import Model
 from superfine.records import Activation, Examples, FloatArray
@@ -53,14 +53,14 @@ def _answers_stay(model: Model, examples: Examples, encoded: Encoded) -> bool:
     read = torch.from_numpy(np.unique(encoded.ids)).to(table.device, torch.int64)
     others = [weight for weight in _saved_weights(model) if weight.data_ptr() != table.data_ptr()]
     activation = model.task.head.activation
-    given = model.outputs(encoded)
+    given = model.pooled_outputs(encoded)
     before = activated(given, activation)
     with torch.no_grad():
         kept, kept_rows = [weight.clone() for weight in others], table.detach()[read]
         for weight in others:
             _round(weight)
         table.index_copy_(0, read, kept_rows.half().float())
-        rounded = model.outputs(encoded)
+        rounded = model.pooled_outputs(encoded)
         after = activated(rounded, activation)
         for weight, value in zip(others, kept, strict=True):
             weight.copy_(value)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from superfine.backbones.batch import collate
-from superfine.training.loop import TrainingState, batch_gradients, epoch_order
+from superfine.training.loop import TrainingState, batch_gradients, epoch_order, micro_batches
 
 PROBE_BATCHES = 2
 
@@ -39,8 +38,7 @@ def measure_speed(state: TrainingState) -> Speed:
                 trained += _now(device) - started
                 tokens += n_tokens
         network.eval()
-        some = np.array_split(indices, min(state.progress.gradient_accumulation, len(indices)))[0]
-        batch = collate(state.train.encoded, some).to(device)
+        batch = collate(state.train.encoded, micro_batches(state, indices)[0]).to(device)
         with torch.no_grad():
             started = _now(device)
             state.model.logits(batch)

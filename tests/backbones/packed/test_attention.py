@@ -19,7 +19,7 @@ def rows(n: int, n_heads: int) -> torch.Tensor:
 def obvious(layout: Layout, query, key, value, *, causal: bool, reads: bool) -> torch.Tensor:
     """softmax(Q Kᵀ / 2) V, text by text."""
     outputs = []
-    for i in range(layout.n_texts):
+    for i in range(layout.n_sequences):
         start, stop = int(layout.starts[i]), int(layout.starts[i + 1])
         q = query[i : i + 1] if reads else query[start:stop]
         k, v = (x[start:stop].repeat_interleave(query.shape[1] // key.shape[1], dim=1) for x in (key, value))
@@ -35,7 +35,7 @@ def obvious(layout: Layout, query, key, value, *, causal: bool, reads: bool) -> 
 def test_values_and_gradients_are_those_of_each_text_alone_by_either_kernel(lengths, heads, kind, flash_from):
     torch.manual_seed(sum(lengths))
     layout = Layout.of(torch.tensor(lengths))
-    n_queries = layout.n_texts if kind == "reads" else layout.n_tokens
+    n_queries = layout.n_sequences if kind == "reads" else layout.n_tokens
     q, k, v = rows(n_queries, heads[0]), rows(layout.n_tokens, heads[1]), rows(layout.n_tokens, heads[1])
     how = {"causal": kind == "causal", "reads": kind == "reads"}
     with packed(layout, flash_from):

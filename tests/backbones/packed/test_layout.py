@@ -39,7 +39,7 @@ def test_a_rectangle_holds_its_rows_at_their_places(lengths):
 def test_a_text_stays_in_one_line_and_left_over_places_repeat_that_line(lengths):
     layout = Layout.of(torch.tensor(lengths))
     for bucket in layout.buckets:
-        assert torch.equal(layout.text_of_token[bucket.tokens.rows], bucket.tokens.text)
+        assert torch.equal(layout.sequence_of_token[bucket.tokens.rows], bucket.tokens.text)
         lines = [set(line) for line in bucket.tokens.text.tolist()]
         assert sum(len(line) for line in lines) == bucket.reads.stop - bucket.reads.start
         assert [set(line) for line in bucket.reads.text.tolist()] == lines
@@ -58,7 +58,7 @@ def test_short_texts_share_lines_and_long_ones_cut_at_one_length_have_lines_of_t
 def test_positions_restart_in_each_text(lengths):
     layout = Layout.of(torch.tensor(lengths))
     assert layout.positions.tolist() == [i for length in lengths for i in range(length)]
-    assert layout.text_of_token.tolist() == [t for t, length in enumerate(lengths) for _ in range(length)]
+    assert layout.sequence_of_token.tolist() == [t for t, length in enumerate(lengths) for _ in range(length)]
 
 
 @pytest.mark.parametrize("lengths", [[], [0, 1], [3, 2]])

@@ -225,7 +225,7 @@ def test_the_last_layer_feeds_forward_only_what_is_read(tiny_model, family):
     layers = model.backbone.network.base_model.get_submodule(SHORTENED[family])
     wide_products = len(rows) // len(layers)
     assert wide_products, "without a product to watch the comparison says nothing"
-    assert rows == [batch.n_tokens] * wide_products * (len(layers) - 1) + [batch.n_texts] * wide_products
+    assert rows == [batch.n_tokens] * wide_products * (len(layers) - 1) + [batch.n_sequences] * wide_products
 
 
 @pytest.mark.parametrize("family", SHORTENED)

@@ -42,7 +42,7 @@ def test_gradients_are_those_of_finite_differences(activation, dropout, read):
         with packed(LAYOUT):
             return layer(hidden, read)
 
-    assert computed(hidden).shape == (LAYOUT.n_tokens if read is None else LAYOUT.n_texts, WIDTH)
+    assert computed(hidden).shape == (LAYOUT.n_tokens if read is None else LAYOUT.n_sequences, WIDTH)
     assert torch.autograd.gradcheck(computed, (hidden, *parameters(layer)), atol=1e-6)
 
 

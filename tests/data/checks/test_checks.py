@@ -7,7 +7,7 @@ import numpy as np
 
 from superfine.data.checks.inspection import Inspection, Reading, run_checks
 from superfine.data.columns import ColumnChoice
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.records import Examples
 
 
@@ -18,7 +18,7 @@ def examples(*rows, start=2):
 def encoded(n, unknown_share=0.0, truncated=()):
     cut = np.zeros(n, dtype=bool)
     cut[list(truncated)] = True
-    return Encoded(np.arange(n * 10, dtype=np.int32), np.arange(n + 1) * 10, None, cut, unknown_share)
+    return Encoded(np.arange(n * 10, dtype=np.int32), np.arange(n + 1) * 10, cut, unknown_share)
 
 
 USUAL = ColumnChoice(("text",), None, ("label",), None, found=True)
@@ -98,7 +98,7 @@ def test_contradictions_are_counted_by_what_the_model_reads():
     assert by_text.rows == (2, 3, 4, 6), "cleaned and without case"
     assert "as they are in the file, 4 of them have one label there" in by_text.message
     ids = np.array([5, 6, 5, 6, 5, 6, 7, 7, 8, 6], dtype=np.int32)  # a model that tells case
-    tokens = Encoded(ids, np.arange(6) * 2, None, np.zeros(5, dtype=bool), 0.0)
+    tokens = Encoded(ids, np.arange(6) * 2, np.zeros(5, dtype=bool), 0.0)
     by_tokens = found(Inspection(train, encoded=tokens, max_length=2))["contradiction"]
     assert by_tokens.rows == (2, 3, 4)
     assert "in the file 3 of them differ" in by_tokens.message

@@ -86,7 +86,9 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Layout:
-    """n texts of ascending length, laid end to end. starts: (n + 1,) int64; text i is tokens `starts[i]:starts[i + 1]`."""
+    """n sequences of ascending length, laid end to end. starts: (n + 1,) int64; sequence i is tokens
+    `starts[i]:starts[i + 1]`.
+    """
 
     starts: Tensor
     buckets: tuple[Bucket, ...]
@@ -95,7 +97,7 @@ class Layout:
 
     @classmethod
     def of(cls, lengths: Tensor) -> Self:
-        """The layout of texts with these lengths (n,), which must ascend and be at least 1."""
+        """The layout of sequences with these lengths (n,), which must ascend and be at least 1."""
         if len(lengths) == 0 or int(lengths.min()) < 1 or bool((lengths[1:] < lengths[:-1]).any()):
             raise ValueError("lengths must be positive and ascending")
         starts = torch.zeros(len(lengths) + 1, dtype=torch.long)
@@ -103,7 +105,7 @@ class Layout:
         return cls(starts, tuple(_bucket(lengths.numpy(), *part) for part in _parts(lengths.tolist())))
 
     @property
-    def n_texts(self) -> int:
+    def n_sequences(self) -> int:
         return len(self.starts) - 1
 
     @property
@@ -118,27 +120,27 @@ class Layout:
 
     @cached_property
     def lengths(self) -> Tensor:
-        """(n,) tokens per text."""
+        """(n,) tokens per sequence."""
         return self.starts[1:] - self.starts[:-1]
 
     @cached_property
     def positions(self) -> Tensor:
-        """(tokens,) the place of each token in its own text, from 0."""
+        """(tokens,) the place of each token in its own sequence, from 0."""
         return torch.arange(self.n_tokens, device=self.starts.device) - torch.repeat_interleave(self.starts[:-1], self.lengths)
 
     @cached_property
-    def text_of_token(self) -> Tensor:
-        """(tokens,) which text each token belongs to."""
-        return torch.repeat_interleave(torch.arange(self.n_texts, device=self.starts.device), self.lengths)
+    def sequence_of_token(self) -> Tensor:
+        """(tokens,) which sequence each token belongs to."""
+        return torch.repeat_interleave(torch.arange(self.n_sequences, device=self.starts.device), self.lengths)
 
     @property
     def first(self) -> Tensor:
-        """(n,) where each text begins."""
+        """(n,) where each sequence begins."""
         return self.starts[:-1]
 
     @property
     def last(self) -> Tensor:
-        """(n,) where each text's last token stands."""
+        """(n,) where each sequence's last token stands."""
         return self.starts[1:] - 1
 
     def mask(self, side: Side = "right") -> Tensor:

@@ -9,7 +9,7 @@ from functools import cached_property
 from superfine.data.checks import CHECKS
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice
-from superfine.data.encode import Encoded
+from superfine.data.encoded import Encoded
 from superfine.records import Examples, Finding
 
 MAX_ROWS = 50

@@ -42,5 +42,5 @@ def truncation(inspection: Inspection) -> list[Finding]:
         cut,
         inspection.train,
         f"{len(cut)} training texts ({share:.0%}) are longer than {inspection.max_length} tokens and are cut.",
-        "Raise model.max_length if what tells the class stands at the end.",
+        "If what tells the answer stands further on: --set model.long_texts=windows, or a larger model.max_length.",
     )

@@ -43,6 +43,6 @@ def adversarial_shift(gradient: Tensor, layout: Layout, epsilon: float) -> Tenso
     import torch
 
     squares = gradient.float().pow(2).sum(dim=-1)
-    norms = torch.zeros(layout.n_texts, device=gradient.device).index_add_(0, layout.text_of_token, squares).sqrt()
+    norms = torch.zeros(layout.n_sequences, device=gradient.device).index_add_(0, layout.sequence_of_token, squares).sqrt()
     scale = torch.where(norms > 0, epsilon / norms, torch.zeros_like(norms))
-    return (gradient * scale[layout.text_of_token, None]).to(gradient.dtype)
+    return (gradient * scale[layout.sequence_of_token, None]).to(gradient.dtype)
