@@ -66,7 +66,7 @@ def trial(name: str, settings: dict, seed: int, n_rows: int) -> dict:
     parts = prepare(train, validation, validation, build_config({}, {"training.patience": 0, "seed": seed, **settings}))
     state = fine_tuned(model_and_parts(parts), Reporter())
     history = [[round(r.score, 4), round(r.loss, 4)] for r in state.progress.history]
-    rows = [len(state.train), len(parts.validation)]
+    rows = [len(state.stage.train), len(parts.validation)]
     return {"set": name, "seed": seed, "settings": settings, "rows": rows, "history": history}
 
 

@@ -91,17 +91,17 @@ def training(name: str, n_steps: int, batch: int) -> dict:
     from superfine.config import TrainingConfig
     from superfine.training import loop
     from superfine.training.clock import Clock
+    from superfine.training.stages import Part
 
     torch.manual_seed(0)
     model, encoded, labels = model_and_rows(name)
-    part = loop.Part(encoded, np.unique(labels, return_inverse=True)[1].astype(np.int64))
+    part = Part(encoded, np.unique(labels, return_inverse=True)[1].astype(np.int64))
     run = loop.TrainingState(model, part, lambda _: loop.Validation(0.0, 0.0, 0.0), TrainingConfig(epochs=4, batch_size=batch), 0)
     model.backbone.network.train()
-    order, clock = loop.epoch_order(len(part), 0, 0), Clock()
+    batches, clock = run.stage.batches.batches(0), Clock()
 
     def step(i: int) -> None:
-        start = i % (len(part) // batch) * batch
-        loop._train_step(run, order[start : start + batch], clock)
+        loop._train_step(run, batches[i % (len(part) // batch)], clock)
 
     for i in range(WARM_UP):
         step(i)

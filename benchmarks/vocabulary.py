@@ -90,7 +90,7 @@ def state_of(train: Path, **settings: object):
 def steps(train: Path, rounds: int, n: int = 10) -> list[tuple[float, float]]:
     """Milliseconds of a step with the whole table and with few rows, in turns, on the same texts."""
     from superfine.training.clock import Clock
-    from superfine.training.loop import _train_step, epoch_order
+    from superfine.training.loop import _train_step
 
     states = [state_of(train), state_of(train, **{"model.prune_vocabulary": FEW_ROWS})]
     found = []
@@ -99,11 +99,10 @@ def steps(train: Path, rounds: int, n: int = 10) -> list[tuple[float, float]]:
         for which in (0, 1) if i % 2 else (1, 0):
             state = states[which]
             state.model.backbone.network.train()
-            size = state.recipe.batch_size
-            order = epoch_order(len(state.train), 0, i)
+            batches = state.stage.batches.batches(i)
             started = time.perf_counter()
             for k in range(n):
-                _train_step(state, order[k * size : (k + 1) * size], Clock())
+                _train_step(state, batches[k], Clock())
             pair[which] = 1000 * (time.perf_counter() - started) / n
         found.append((pair[0], pair[1]))
     return found

@@ -188,7 +188,8 @@ def labelled(texts, targets, labels, pairs=None):
 def train_state(model, train, targets, settings, *, validation=None, seed=0):
     """A training on (examples, their class ids), validated on `validation`, which is the same where it is absent."""
     from superfine.recipes.validate import validation_of
-    from superfine.training.loop import Part, TrainingState
+    from superfine.training.loop import TrainingState
+    from superfine.training.stages import Part
 
     def part_of(texts, ids):
         return Part(model.encoder.encode(labelled(texts, ids, model.labels)), ids)

@@ -81,7 +81,7 @@ except DataError as error:
 sys.stdout.flush()
 os._exit(0)
 """
-"""Ends at once: on a busy machine one process in ten is aborted while the libraries' threads end, when all is done."""
+"""Ends at once: on a busy machine such a process is aborted now and then while the libraries' threads end, when all is done."""
 
 
 def read(hub, name, folder):

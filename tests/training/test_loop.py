@@ -24,10 +24,12 @@ from superfine.tasks.tokens import Tokens
 from superfine.training import loop
 from superfine.training.checkpoint import find_checkpoint, read_checkpoint, write_checkpoint
 from superfine.training.clock import Clock
-from superfine.training.loop import EpochRecord, Part, TrainingState, Validation, fit, is_kept, obtain_gradients
+from superfine.training.loop import EpochRecord, TrainingState, Validation, fit, is_kept, obtain_gradients
+from superfine.training.objective import Outcome
 from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_depths, rate_factor
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
+from superfine.training.stages import Part, Stage
 from tests.conftest import load_for_classification, make_rows, model_of, train_state
 from tests.evaluation.tables import table
 
@@ -282,7 +284,7 @@ def test_row_adamw_leaves_unread_rows_alone():
 
 def test_moments_snapshots_and_checkpoints_hold_the_rows_in_use_alone(tiny_model, tmp_path):
     run = new_run(tiny_model("bert"))
-    used = torch.unique(torch.from_numpy(run.train.encoded.ids))
+    used = torch.unique(torch.from_numpy(run.stage.train.encoded.ids))
     table = run.model.backbone.word_embeddings.weight
     name = next(n for n, p in run.model.backbone.network.named_parameters() if p is table)
     assert 0 < len(used) < len(table)
@@ -342,7 +344,7 @@ def test_gradients_are_clipped_together_embeddings_included(tiny_model):
 def test_a_step_uses_the_clipped_gradients(tiny_model):
     """Dense and row-wise updates beside AdamW on the gradients that torch's own clipping leaves."""
     run = new_run(tiny_model("bert"), max_grad_norm=0.01, precision="float32")
-    obtain_gradients(run, collate(run.train.encoded, np.arange(8), run.train.targets))
+    obtain_gradients(run, collate(run.stage.train.encoded, np.arange(8), run.stage.train.targets))
     network = run.model.backbone.network
     twin = copy.deepcopy(network)
     for parameter, source in zip(twin.parameters(), network.parameters(), strict=True):
@@ -364,7 +366,7 @@ def test_a_step_uses_the_clipped_gradients(tiny_model):
         },
     ]
     torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01).step()
-    run.optimiser.step(1e-3 / run.recipe.learning_rate)
+    run.optimiser.step(1e-3 / run.stage.recipe.learning_rate)
     table = run.model.backbone.word_embeddings.weight
     for (name, ours), theirs in zip(network.named_parameters(), twin.parameters(), strict=True):
         if ours is not table and not name.startswith(("classifier", "bert.pooler")):
@@ -449,7 +451,7 @@ def test_parts_of_a_batch_give_the_gradients_of_the_whole(tiny_model, precision,
     for parts in (1, 3):
         run = new_run(tiny_model("bert"), gradient_accumulation=parts, precision=precision)
         if weighted:
-            run.train = replace(run.train, weights=np.linspace(0, 2, 90))
+            run.stages = [replace(run.stage, train=replace(run.stage.train, weights=np.linspace(0, 2, 90)))]
         run.model.backbone.network.eval()
         loss, tokens = loop.batch_gradients(run, np.arange(16))
         gradients = [p.grad.to_dense() if p.grad.is_sparse else p.grad for p in run.weights.masters if p.grad is not None]
@@ -486,6 +488,97 @@ def test_parts_of_a_batch_count_by_the_tokens_that_have_a_target(tiny_model):
         torch.testing.assert_close(in_parts, whole, atol=1e-5 * float(whole.abs().max()) + 1e-8, rtol=0)
 
 
+class Halves:
+    """A sampler that reads one half of the rows in each epoch."""
+
+    def __len__(self):
+        return 3
+
+    def batches(self, epoch):
+        return [np.arange(16) + 42 * (epoch % 2) + 16 * k for k in range(3)]
+
+
+def with_a_stage_before(folder):
+    """A training of two stages: the states of texts are to tell their length, by a head of the first stage alone; then the task."""
+    with isolated_seed(0):
+        run = new_run(folder, epochs=1)
+        head = torch.nn.Linear(run.model.backbone.network.config.hidden_size, 1)
+    lengths = run.stage.train.tokens_per_text.astype(np.float32)
+    read = []
+
+    def objective(model, batch):
+        read.append(batch.indices)
+        said = head(model.backbone.states(batch, "mean").float())
+        return Outcome((said[:, 0] - batch.targets).square(), said)
+
+    settings = run.settings.model_copy(update={"head_learning_rate_multiplier": 1.0})
+    first = Stage(Part(run.stage.train.encoded, lengths), Halves(), objective, Recipe(16, 2, 5e-3), settings, head=head)
+    state = TrainingState(run.model, run.stage.train, run.validate, run.settings, 0, before=[first])
+    return state, head, read
+
+
+def test_a_stage_has_its_own_sampler_objective_head_and_optimiser(tiny_model):
+    state, head, read = with_a_stage_before(tiny_model("bert"))
+    start = {name: p.detach().clone() for name, p in state.model.backbone.network.named_parameters()}
+    began, optimisers, listener = head.weight.detach().clone(), [], Reporter()
+    listener.on_step = lambda step, n_steps, *rest: optimisers.append((state.progress.stage, state.optimiser, n_steps))
+    fit(state, Clock(), listener)
+    assert [sorted(rows.tolist()) for rows in read] == [(np.arange(16) + k).tolist() for k in (0, 16, 32, 42, 58, 74)]
+    assert [stage for stage, _, _ in optimisers] == [0] * 6 + [1] * 6
+    assert len({id(optimiser) for _, optimiser, _ in optimisers}) == 2
+    assert {n_steps for _, _, n_steps in optimisers} == {12}
+    assert not torch.equal(head.weight, began)
+    body = state.model.backbone.network.base_model.encoder.layer[0].output.dense.weight
+    assert not torch.equal(body, start["bert.encoder.layer.0.output.dense.weight"])
+    assert len(state.progress.history) == 1, "the last stage alone is validated"
+    assert not any("head" in name and name not in start for name in state.kept)
+
+
+def test_the_rate_of_each_stage_rises_and_falls_within_it(tiny_model):
+    state, _, _ = with_a_stage_before(tiny_model("bert"))
+    rates, step = [], Optimiser.step
+    listener = Reporter()
+    listener.on_step = lambda *_: rates.append(
+        max(group["lr"] / group["peak_rate"] for group in state.optimiser.dense.param_groups)
+    )
+    fit(state, Clock(), listener)
+    assert step is Optimiser.step
+    expected = [rate_factor((i + 0.5) / 6, 0.1) for i in range(6)]
+    assert rates == pytest.approx(expected * 2)
+
+
+def test_a_run_of_two_stages_is_resumed_in_either_of_them_bit_for_bit(tiny_model, tmp_path):
+    def weights(state, head):
+        own = {f"its {name}": value.detach().clone() for name, value in head.named_parameters()}
+        return own | {name: p.detach().clone() for name, p in state.model.backbone.network.named_parameters()}
+
+    with isolated_seed(1):
+        state, head, _ = with_a_stage_before(tiny_model("bert"))
+        fit(state, Clock(), Reporter())
+    expected = weights(state, head)
+    for stop in (4, 6, 9):
+
+        class Stopping(Clock):
+            def stop_reason(self):
+                return "interrupted" if broken.progress.step >= stop else None  # noqa: B023
+
+        with isolated_seed(1):
+            broken, _, _ = with_a_stage_before(tiny_model("bert"))
+
+            def note(state, stop=stop):
+                if state.progress.step == stop and not (tmp_path / str(stop)).exists():
+                    write_checkpoint(state, tmp_path / str(stop))
+
+            fit(broken, Stopping(), Reporter(), note)
+        with isolated_seed(7):
+            resumed, other_head, _ = with_a_stage_before(tiny_model("bert"))
+            read_checkpoint(resumed, tmp_path / str(stop))
+            fit(resumed, Clock(), Reporter())
+        found = weights(resumed, other_head)
+        of_network = [name for name in expected if stop <= 6 or not name.startswith("its ")]  # done with, it is not kept
+        assert all(torch.equal(expected[name], found[name]) for name in of_network), stop
+
+
 def in_windows(tiny_model, texts, targets, **settings):
     """A training whose texts are read in windows of few tokens."""
     with isolated_seed(0):
@@ -499,7 +592,7 @@ def in_windows(tiny_model, texts, targets, **settings):
 def test_a_text_in_windows_is_answered_as_the_mean_over_them_in_training_as_in_prediction(tiny_model):
     texts = [text for text, _ in ROWS[:12]] + ["lovely kettle " * 20]
     run = in_windows(tiny_model, texts, np.zeros(13, dtype=np.int64))
-    model, encoded = run.model, run.train.encoded
+    model, encoded = run.model, run.stage.train.encoded
     model.backbone.network.eval()
     order = np.array([12, 3, 0, 7])
     with torch.no_grad():
@@ -522,11 +615,11 @@ def test_texts_in_windows_are_learned_from_in_parts_of_bounded_size_with_the_gra
         monkeypatch.setattr(run.model.encoder, "max_length", 8 * most)
         parts = loop.micro_batches(run, np.arange(16))
         assert np.concatenate(parts).tolist() == list(range(16))
-        sizes.append([int(run.tokens_per_text[part].sum()) for part in parts])
+        sizes.append([int(run.stage.train.tokens_per_text[part].sum()) for part in parts])
         loss, tokens = loop.batch_gradients(run, np.arange(16))
-        assert tokens == len(run.train.encoded.ids)
+        assert tokens == len(run.stage.train.encoded.ids)
         found.append((float(loss), [gradient.clone() for _, gradient in run.weights._spans]))
-    longest = int(run.tokens_per_text.max())
+    longest = int(run.stage.train.tokens_per_text.max())
     assert len(sizes[0]) > 1
     assert max(sizes[0]) <= max(longest, 16 * 8)
     assert len(sizes[1]) == 1
@@ -559,7 +652,8 @@ def test_rows_without_weight_teach_nothing(tiny_model):
     for labels in (TARGETS[:90], np.where(np.arange(90) < 45, TARGETS[:90], 1 - TARGETS[:90])):
         with isolated_seed(0):
             run = new_run(tiny_model("bert"), epochs=1)
-            run.train = replace(run.train, targets=labels, weights=(np.arange(90) < 45).astype(float))
+            part = replace(run.stage.train, targets=labels, weights=(np.arange(90) < 45).astype(float))
+            run.stages = [replace(run.stage, train=part)]
             fit(run, Clock(), Reporter())
         weights.append({name: p.detach().clone() for name, p in run.model.backbone.network.named_parameters()})
     assert equal(*weights), "the labels of the other half are turned"

@@ -15,7 +15,7 @@ from superfine.data.token_cache import encode_cached
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.records import Examples
-from superfine.training.loop import Part
+from superfine.training.stages import Part
 
 LEARNED_WINDOWS = 16
 """Windows of one training text whose gradients are computed together, which bounds the memory of a step."""

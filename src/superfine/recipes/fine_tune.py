@@ -165,7 +165,7 @@ def _explaining_memory(state: TrainingState, max_length: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise ConfigError(
-            f"Memory ran out in training (training.batch_size {state.recipe.batch_size}, model.max_length {max_length}).",
+            f"Memory ran out in training (training.batch_size {state.stage.recipe.batch_size}, model.max_length {max_length}).",
             "Lower one of the two, or choose a smaller model.",
         ) from None
 
@@ -180,7 +180,7 @@ def _plan(state: TrainingState, encoded: EncodedParts, config: RunConfig, reques
     limit = config.training.time_limit
     spent = time.monotonic() - request.started
     _check_time_limit(limit, spent + after + 1.5 * validating)
-    epochs = state.recipe.epochs
+    epochs = state.stages[-1].recipe.epochs
     share_left = 1 - state.progress.step / state.n_steps
     tokens = len(encoded.train.encoded.ids) * epochs * share_left
     estimate = tokens / speed.trained_tokens_per_second + epochs * share_left * validating

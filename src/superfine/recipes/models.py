@@ -150,9 +150,10 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     from superfine.backbones.load import open_pretrained
     from superfine.recipes.fine_tune import build_model
     from superfine.recipes.validate import validation_of
-    from superfine.training.loop import Part, TrainingState
+    from superfine.training.loop import TrainingState
     from superfine.training.recipe import TrainingData, choose_recipe
     from superfine.training.speed import measure_speed
+    from superfine.training.stages import Part
 
     config = parts.config
     try:

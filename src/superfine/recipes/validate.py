@@ -8,7 +8,8 @@ from superfine.evaluation.evaluate import with_standard_error
 from superfine.model import Model
 from superfine.records import Examples, FloatArray, Ragged
 from superfine.tasks.task import Task
-from superfine.training.loop import Part, Validate, Validation
+from superfine.training.loop import Validate, Validation
+from superfine.training.stages import Part
 
 
 def validation_of(examples: Examples, part: Part, choose_by: str | None = None) -> Validate:

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -21,6 +20,8 @@ from superfine.errors import ModelError, OutputError
 from superfine.training.loop import Progress, TrainingState
 
 STATE = "state.json"
+HEAD = "head.safetensors"
+"""The output layer of a stage that has one of its own."""
 ROW_STATE = ("exp_avg", "exp_avg_sq", "steps")
 SECONDS_BETWEEN = 30.0
 COST_FACTOR = 20.0
@@ -53,7 +54,9 @@ class Checkpointer:
 
 
 def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> None:
-    """Masters, kept masters, optimiser moments, random state, progress. identity: what data and settings it belongs to.
+    """Masters, kept masters, optimiser moments, the stage's own head, random state, progress.
+
+    identity: what data and settings it belongs to.
 
     At every moment a whole checkpoint is there under one of three names: `folder`, with `.new`, or with `.old`.
     """
@@ -67,7 +70,9 @@ def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> 
     if state.kept:
         save_file(state.kept, fresh / "kept.safetensors")
     save_file(_optimiser_tensors(state), fresh / "optimiser.safetensors")
-    save_file({"cpu": torch.get_rng_state(), **_cuda_state()}, fresh / "random.safetensors")
+    if state.stage.head is not None:
+        save_file(state.stage.head.state_dict(), fresh / HEAD)
+    save_file(state.placement.random_state(), fresh / "random.safetensors")
     # Written last: its presence says that the checkpoint is whole, and its checksums that it still is.
     content = {
         "identity": identity,
@@ -128,17 +133,14 @@ def read_checkpoint(state: TrainingState, folder: Path) -> None:
         kept = {name: tensor.clone() for name, tensor in found.items()}
         state.progress = Progress.from_json(content["progress"])
         state.weights.restore(weights)
+        state.start_stage()
+        if state.stage.head is not None:
+            state.stage.head.load_state_dict(load_file(folder / HEAD))
         state.kept = kept
         _restore_optimiser(state, moments)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
-    torch.set_rng_state(random_state["cpu"])
-    if "cuda" in random_state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(random_state["cuda"])
-
-
-def _cuda_state() -> dict[str, Tensor]:
-    return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    state.placement.restore_random_state(random_state)
 
 
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The training loop: `fit` reads like the recipe, and each rung below it is one named step.
 
-fit → run_epochs → train_epoch → train_step
-                 → validate (handed in), choose the weights to keep, stop early
+fit → run_stages → run_epochs → train_epoch → train_step
+                              → validate (handed in), choose the weights to keep, stop early
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -23,38 +22,15 @@ from superfine.config import TrainingConfig
 from superfine.data.encoded import Encoded
 from superfine.errors import ConfigError, is_out_of_memory
 from superfine.model import Model
-from superfine.records import IGNORED, FloatArray, IntArray, Ragged
-from superfine.tasks.task import Targets
+from superfine.records import IntArray
 from superfine.training.clock import Clock, StopReason
-from superfine.training.objective import GradientStep, Objective, Outcome, compose
+from superfine.training.objective import Outcome
 from superfine.training.optim import Optimiser, rate_factor
-from superfine.training.precision import choose_precision, name_of
-from superfine.training.recipe import Recipe, TrainingData, choose_recipe
+from superfine.training.placement import Placement
+from superfine.training.precision import name_of
+from superfine.training.recipe import Recipe
+from superfine.training.stages import Part, Stage, supervised_stage
 from superfine.training.weights import MasterWeights
-
-
-@dataclass(frozen=True)
-class Part:
-    """Encoded texts and what they are to become: targets of the task, for each text (n, ...) or for each of its tokens.
-
-    weights: (n,) how much each text counts, or None.
-    """
-
-    encoded: Encoded
-    targets: Targets | Ragged
-    weights: FloatArray | None = None
-
-    @cached_property
-    def amounts(self) -> FloatArray:
-        """(n,) how much each text counts in the loss of a batch: its weight, times its tokens with a target where those count."""
-        weights = np.ones(len(self)) if self.weights is None else self.weights
-        if not isinstance(self.targets, Ragged):
-            return weights
-        counted = np.concatenate([[0], np.cumsum(self.targets.values != IGNORED)])
-        return np.asarray(weights * np.diff(counted[self.targets.starts[self.encoded.first_sequences]]))
-
-    def __len__(self) -> int:
-        return len(self.encoded)
 
 
 @dataclass(frozen=True)
@@ -96,8 +72,9 @@ class Listener(Protocol):
 
 @dataclass
 class Progress:
-    """Where a run stands: everything in a checkpoint that is not a tensor."""
+    """Where a run stands: everything in a checkpoint that is not a tensor. epoch, step_in_epoch: of the stage."""
 
+    stage: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
     step: int = 0
@@ -131,35 +108,57 @@ class FitResult:
 
 
 class TrainingState:
-    """The state of one fine-tuning: model, optimiser and progress. Checkpoints read and write its fields."""
+    """The state of one training: model, stages, optimiser and progress. Checkpoints read and write its fields."""
 
-    def __init__(self, model: Model, train: Part, validate: Validate, settings: TrainingConfig, seed: int) -> None:
-        self.model, self.train, self.validate, self.settings, self.seed = model, train, validate, settings, seed
-        self.dtype = choose_precision(settings.precision, model.backbone.device)
-        self.tokens_per_text = train.encoded.tokens_per_text
-        data = TrainingData(len(train), model.task.size, float(self.tokens_per_text.mean()), by_token=model.task.head.by_token)
-        self.recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
-        self.objective: Objective
-        self.gradient_step: GradientStep
-        self.objective, self.gradient_step = compose(
-            model.task.regularisers if settings.regularisers is None else settings.regularisers
-        )
+    def __init__(
+        self, model: Model, train: Part, validate: Validate, settings: TrainingConfig, seed: int, before: Sequence[Stage] = ()
+    ) -> None:
+        """train: what the task is learned from in the last stage. before: stages that come before it."""
+        self.model, self.validate, self.settings, self.seed = model, validate, settings, seed
+        self.placement = Placement.of(model.backbone.device, settings.precision)
+        self.stages = [*before, supervised_stage(model, train, settings, seed)]
         # Networks of unknown families may use the table twice, and a dense gradient cannot be added to a sparse one.
-        model.backbone.word_embeddings.sparse = model.backbone.family is not None
-        rows = rows_in_use(train.encoded).to(model.backbone.device) if model.backbone.word_embeddings.sparse else None
-        self.weights = MasterWeights(model.backbone, self.dtype, rows)
-        embedding = cast(nn.Parameter, model.backbone.word_embeddings.weight)
-        self.optimiser = Optimiser(self.weights, embedding, model.backbone.head_parameters, settings, self.recipe.learning_rate)
+        embeddings = model.backbone.word_embeddings
+        embeddings.sparse = model.backbone.family is not None
+        rows = rows_in_use(*(stage.train.encoded for stage in self.stages)).to(embeddings.weight.device)
+        self.weights = MasterWeights(model.backbone, self.placement.dtype, rows if embeddings.sparse else None)
         self.progress = Progress(gradient_accumulation=settings.gradient_accumulation)
         self.kept: dict[str, Tensor] = {}
+        self.start_stage()
 
     @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.train) / self.recipe.batch_size)
+    def stage(self) -> Stage:
+        """The one that `progress` stands in."""
+        return self.stages[self.progress.stage]
+
+    @property
+    def is_in_last_stage(self) -> bool:
+        return self.progress.stage == len(self.stages) - 1
 
     @property
     def n_steps(self) -> int:
-        return self.steps_per_epoch * self.recipe.epochs
+        """Of all stages."""
+        return sum(stage.n_steps for stage in self.stages)
+
+    @property
+    def share_of_stage(self) -> float:
+        """How much of the stage's steps are done, from 0 to 1."""
+        before = sum(stage.n_steps for stage in self.stages[: self.progress.stage])
+        return (self.progress.step - before) / self.stage.n_steps
+
+    def start_stage(self) -> None:
+        """Make the optimiser of the stage that `progress` stands in."""
+        stage, backbone = self.stage, self.model.backbone
+        if stage.head is not None:
+            stage.head.to(self.placement.device).train()
+        self.optimiser = Optimiser(
+            self.weights,
+            cast(nn.Parameter, backbone.word_embeddings.weight),
+            backbone.head_parameters,
+            stage.settings,
+            stage.recipe.learning_rate,
+            [] if stage.head is None else [*stage.head.parameters()],
+        )
 
 
 def fit(
@@ -172,20 +171,31 @@ def fit(
     step and decides itself when to write.
     """
     with reuse_freed_memory():
-        stopped = None if state.progress.finished else _run_epochs(state, clock, listener, on_checkpoint)
+        stopped = None if state.progress.finished else _run_stages(state, clock, listener, on_checkpoint)
     if not state.kept:
         _validate(state, listener)
     state.weights.restore(state.kept)
     state.weights.finish()
     state.model.backbone.word_embeddings.sparse = False
     state.model.backbone.network.eval()
-    return FitResult(state.progress, state.recipe, name_of(state.dtype), stopped, torch.get_num_threads())
+    return FitResult(state.progress, state.stages[-1].recipe, name_of(state.placement.dtype), stopped, torch.get_num_threads())
+
+
+def _run_stages(
+    state: TrainingState, clock: Clock, listener: Listener, on_checkpoint: Callable[[TrainingState], None] | None
+) -> StopReason | None:
+    while (reason := _run_epochs(state, clock, listener, on_checkpoint)) is None and not state.is_in_last_stage:
+        state.progress.stage += 1
+        state.progress.epoch = 0
+        state.start_stage()
+    state.progress.finished = reason is None
+    return reason
 
 
 def _run_epochs(
     state: TrainingState, clock: Clock, listener: Listener, on_checkpoint: Callable[[TrainingState], None] | None
 ) -> StopReason | None:
-    while state.progress.epoch < state.recipe.epochs and not _got_worse(state):
+    while state.progress.epoch < state.stage.recipe.epochs and not _got_worse(state):
         started = time.perf_counter()
         seconds_before = state.progress.total_seconds
         try:
@@ -194,7 +204,9 @@ def _run_epochs(
             if not is_out_of_memory(error) or not state.kept:
                 raise
             return "out_of_memory"
-        if reason is None or state.progress.step_in_epoch > state.steps_per_epoch // 4 or not state.progress.history:
+        if state.is_in_last_stage and (
+            reason is None or state.progress.step_in_epoch > len(state.stage.batches) // 4 or not state.progress.history
+        ):
             _validate(state, listener)
         state.progress.total_seconds = seconds_before + time.perf_counter() - started
         if reason is not None:
@@ -203,18 +215,13 @@ def _run_epochs(
         state.progress.step_in_epoch, state.progress.epoch_loss = 0, 0.0
         if on_checkpoint is not None:
             on_checkpoint(state)
-    state.progress.finished = True
     return None
 
 
-def rows_in_use(encoded: Encoded) -> Tensor:
+def rows_in_use(*encoded: Encoded) -> Tensor:
     """(r,) int64, sorted: the token ids that occur."""
-    return torch.from_numpy(np.flatnonzero(np.bincount(encoded.ids)))
-
-
-def epoch_order(n: int, seed: int, epoch: int) -> IntArray:
-    """(n,) the order of the training rows in one epoch. A function of its arguments alone, so a resumed run repeats it."""
-    return np.random.default_rng([seed, epoch]).permutation(n)
+    found = [np.flatnonzero(np.bincount(one.ids)) for one in encoded]
+    return torch.from_numpy(found[0] if len(found) == 1 else np.unique(np.concatenate(found)))
 
 
 def _train_epoch(
@@ -226,13 +233,10 @@ def _train_epoch(
     before: float,
 ) -> StopReason | None:
     state.model.backbone.network.train()
-    order = epoch_order(len(state.train), state.seed, state.progress.epoch)
-    size = state.recipe.batch_size
-    while state.progress.step_in_epoch < state.steps_per_epoch:
+    for indices in state.stage.batches.batches(state.progress.epoch)[state.progress.step_in_epoch :]:
         if (reason := clock.stop_reason()) is not None:
             return reason
-        start = state.progress.step_in_epoch * size
-        loss, texts, tokens = _train_step(state, order[start : start + size], clock, listener)
+        loss, texts, tokens = _train_step(state, indices, clock, listener)
         state.progress.total_seconds = before + time.perf_counter() - started
         listener.on_step(state.progress.step, state.n_steps, loss, texts, tokens)
         if on_checkpoint is not None:
@@ -245,10 +249,11 @@ def _train_step(
 ) -> tuple[float, int, int]:
     """One optimiser step on the texts at `indices`. Returns the loss, the texts and the tokens."""
     started = time.perf_counter()
-    progress, settings = state.progress, state.settings
-    share = max(progress.step / state.n_steps, clock.spent_share())
+    progress, stage = state.progress, state.stage
+    # What is left of the time decides how the last stage's rate falls.
+    share = max(state.share_of_stage, clock.spent_share() if state.is_in_last_stage else 0.0)
     whole, tokens = batch_gradients(state, indices, listener)
-    state.optimiser.step(rate_factor(share + 0.5 / state.n_steps, settings.warmup_ratio))
+    state.optimiser.step(rate_factor(share + 0.5 / stage.n_steps, stage.settings.warmup_ratio))
     state.weights.publish()
     progress.step += 1
     progress.step_in_epoch += 1
@@ -256,7 +261,7 @@ def _train_step(
     if not math.isfinite(loss):
         raise ConfigError(
             f"The loss is {loss} at step {progress.step}: training has diverged.",
-            f"Lower training.learning_rate (it is {state.recipe.learning_rate:g}), or use --set training.precision=float32.",
+            f"Lower training.learning_rate (it is {stage.recipe.learning_rate:g}), or use --set training.precision=float32.",
         )
     progress.epoch_loss += loss
     progress.texts += len(indices)
@@ -278,13 +283,13 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
     A part counts as its texts do, so the parts together give what the whole batch gives, within rounding and but for dropout.
     """
     parts = micro_batches(state, indices)
-    counts = [float(state.train.amounts[part].sum()) for part in parts]
+    train = state.stage.train
+    counts = [float(train.amounts[part].sum()) for part in parts]
     losses: list[Tensor] = []
     tokens = 0
     try:
         for part, count in zip(parts, counts, strict=True):
-            batch = collate(state.train.encoded, part, state.train.targets, state.train.weights)
-            batch = batch.to(state.model.backbone.device)
+            batch = state.placement.put(collate(train.encoded, part, train.targets, train.weights))
             tokens += batch.n_tokens
             if count:  # rows without weight or targets teach nothing
                 outcome = obtain_gradients(state, batch, count / sum(counts), add=bool(losses))
@@ -299,13 +304,13 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
 def micro_batches(state: TrainingState, indices: IntArray) -> list[IntArray]:
     """A batch in as many parts as `training.gradient_accumulation` says; where texts are read in windows, in parts of about as
     many tokens as a batch of texts that are cut would have."""
-    n_parts = min(state.progress.gradient_accumulation, len(indices))
-    if state.train.encoded.owner is None:
+    n_parts, train = min(state.progress.gradient_accumulation, len(indices)), state.stage.train
+    if train.encoded.owner is None:
         return np.array_split(indices, n_parts)
-    most = state.recipe.batch_size * state.model.max_length / n_parts
+    most = state.stage.recipe.batch_size * state.model.max_length / n_parts
     parts: list[list[int]] = []
     read = 0
-    for i, tokens in zip(indices.tolist(), state.tokens_per_text[indices].tolist(), strict=True):
+    for i, tokens in zip(indices.tolist(), train.tokens_per_text[indices].tolist(), strict=True):
         if not parts or read + tokens > most:
             parts.append([])
             read = 0
@@ -330,14 +335,11 @@ def obtain_gradients(state: TrainingState, batch: Batch, share: float = 1.0, *, 
 
     share: of the loss that counts. add: to the gradients that the masters hold.
     """
-    backward = _backward if share == 1.0 else lambda loss: _backward(share * loss)
-    outcome = state.gradient_step(state.model, batch, state.objective, backward)
+    place, stage = state.placement, state.stage
+    backward = place.backward if share == 1.0 else lambda loss: place.backward(share * loss)
+    outcome = stage.gradient_step(state.model, batch, stage.objective, backward)
     state.weights.collect_gradients(add=add)
     return outcome
-
-
-def _backward(loss: Tensor) -> None:
-    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _validate(state: TrainingState, listener: Listener) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import torch
@@ -45,7 +45,8 @@ class Optimiser:
     """AdamW (Loshchilov and Hutter 2019) over the masters, with gradients clipped together; biases and norms are not decayed.
 
     The peak rate of a parameter is learning_rate · layer_decay ** depth; of those in `head`
-    learning_rate · head_learning_rate_multiplier. Sparse gradients (word embeddings) go to `RowAdamW`.
+    learning_rate · head_learning_rate_multiplier, and so of those in `beside`, which are no part of the network. Sparse gradients
+    (word embeddings) go to `RowAdamW`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Optimiser:
         head: Collection[str],
         settings: TrainingConfig,
         learning_rate: float,
+        beside: Sequence[nn.Parameter] = (),
     ) -> None:
         self.max_grad_norm = settings.max_grad_norm
         self.rows: RowAdamW | None = None
@@ -69,6 +71,9 @@ class Optimiser:
                 self.rows = RowAdamW(parameter, peak, decay, weights.rows)
             else:
                 groups.setdefault((peak, decay), []).append(parameter)
+        for parameter in beside:
+            decay = settings.weight_decay if parameter.dim() > 1 else 0.0
+            groups.setdefault((learning_rate * settings.head_learning_rate_multiplier, decay), []).append(parameter)
         parameters = [{"params": members, "weight_decay": decay, "peak_rate": peak} for (peak, decay), members in groups.items()]
         self.dense = torch.optim.AdamW(parameters, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
         self.dense_parameters = [p for group in groups.values() for p in group]

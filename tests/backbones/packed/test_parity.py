@@ -191,7 +191,7 @@ def test_the_self_check_refuses_a_packed_form_that_differs(tiny_model, monkeypat
 def test_gradients_are_collected_in_float32_under_bfloat16(tiny_model):
     model = build(tiny_model("bert"), packed=True)
     run = train_state(model, TEXTS, TARGETS, TrainingConfig(epochs=1, precision="bfloat16"))
-    obtain_gradients(run, collate(run.train.encoded, np.arange(8), TARGETS))
+    obtain_gradients(run, collate(run.stage.train.encoded, np.arange(8), TARGETS))
     dtypes = {m.grad.dtype for m in run.weights.masters if m.grad is not None}
     assert dtypes == {torch.float32}
 
