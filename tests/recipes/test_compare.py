@@ -50,6 +50,20 @@ def test_rows_that_one_of_the_two_has_learned_from_are_left_out(runs, tmp_path):
         compare_runs(runs / "good", copy)
 
 
+def test_rows_of_a_file_that_one_of_the_two_has_learned_from_are_left_out_and_counted(runs, tmp_path):
+    rows = read_table(runs / "reviews.csv")
+    every = list(zip(rows.columns["text"], rows.columns["label"], strict=True))
+    tests = {*read_table(runs / "good" / "predictions.csv").columns["text"]}
+    fresh = [(f"{text} {text}", label) for text, label in every[:7]]
+    compared = compare_runs(runs / "good", runs / "poor", write_csv(tmp_path / "more.csv", [*every, *fresh]))
+    n = len(compared.rows.examples)
+    assert 7 < n <= len(tests) + 7, "those of the test part and the new ones"
+    assert compared.of.startswith(f"{n} of {len(every) + 7} rows of ")
+    learned = write_csv(tmp_path / "learned.csv", [(text, label) for text, label in every if text not in tests])
+    with pytest.raises(DataError, match="has learned from every row"):
+        compare_runs(runs / "good", runs / "poor", learned)
+
+
 def test_labels_that_are_written_otherwise_are_the_same_rows(runs, tmp_path):
     rows = read_table(runs / "poor" / "predictions.csv")
     copy = tmp_path / "copy"

@@ -39,7 +39,7 @@ def test_an_unusual_table_is_trained_on_and_predicted(rows, tiny_model, tmp_path
     with open(out, encoding="utf-8", newline="") as file:
         predicted = list(csv.DictReader(file))
     assert [row["text"] for row in predicted] == [text for text, _ in rows]
-    assert {row["prediction"] for row in predicted} <= labels
+    assert {row["prediction"] for row in predicted if row["text"].strip()} <= labels
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import superfine
 from superfine.cli.main import cli, run
 from superfine.errors import DataError
 from superfine.model import Model
-from tests.conftest import make_rows, write_csv
+from tests.conftest import FAST, make_rows, write_csv
 
 
 def superfine_command(*arguments):
@@ -28,7 +28,97 @@ def test_a_file_comes_back_row_by_row_with_predictions(trained, tmp_path):
         out = list(csv.DictReader(file))
     assert [row["text"] for row in out] == [text for text, _ in rows]
     assert [row["note"] for row in out] == [note for _, note in rows]
-    assert [row["prediction"] for row in out] == trained.load().predict([text for text, _ in rows]).label
+    said = trained.load().predict([text for text, _ in rows if text]).label
+    assert [row["prediction"] for row in out] == [*said[:3], "", *said[3:]]
+
+
+def test_rows_without_text_get_an_empty_prediction_and_are_counted(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", [(text, "note") for text in ("", "lovely", "  ", "awful", "\u3000")], ("text", "note"))
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv") == 0
+    assert "3 rows have no text: their predictions are empty." in capsys.readouterr().err
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [bool(row["prediction"]) for row in rows] == [False, True, False, True, False]
+    assert [bool(row["confidence"]) for row in rows] == [False, True, False, True, False]
+    assert superfine_command("predict", trained.folder, data, "--json") == 0
+    found = json.loads(capsys.readouterr().out)["predictions"]
+    assert [one["prediction"] is None for one in found] == [True, False, True, False, True]
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.jsonl", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows_without_text"] == 3
+    blank = write_csv(tmp_path / "blank.csv", [("", "a"), (" ", "b")], ("text", "note"))
+    assert superfine_command("predict", trained.folder, blank, "--out", tmp_path / "blank_out.csv") == 0
+    assert len((tmp_path / "blank_out.csv").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+@pytest.mark.parametrize("header", [("review", "label"), ("body", "note"), ("Txt", "label")])
+def test_another_text_column_is_never_guessed(trained, tmp_path, capsys, command, header):
+    data = write_csv(tmp_path / "new.csv", make_rows(10), header)
+    assert superfine_command(command, trained.folder, data) == 2
+    said = capsys.readouterr()
+    assert 'has no column "text", which the model reads.' in said.err
+    assert f"Its columns are: {', '.join(header)}. Name the text with --text." in said.err
+    assert not said.out
+    more = ["--label", header[1]] if command == "evaluate" else []
+    assert superfine_command(command, trained.folder, data, "--text", header[0], *more) == 0
+
+
+def test_every_text_column_of_a_model_of_several_is_asked_for(tiny_model, tmp_path, capsys):
+    rows = [(text, "a title", label) for text, label in make_rows(80)]
+    data = write_csv(tmp_path / "data.csv", rows, ("body", "title", "label"))
+    run = superfine.train(
+        data, text=["title", "body"], model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False
+    )
+    part = write_csv(tmp_path / "part.csv", [(text, "x") for text, _ in make_rows(5)], ("body", "other"))
+    assert superfine_command("predict", run.folder, part) == 2
+    assert 'has no column "title", which the model reads.' in capsys.readouterr().err
+
+
+def test_an_output_file_that_is_there_is_replaced_on_request_alone(trained, reviews, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    out.write_text("mine", encoding="utf-8")
+    assert superfine_command("predict", trained.folder, reviews, "--out", out) == 2
+    assert "exists already.\nReplace it with --force, or name another file with --out." in capsys.readouterr().err
+    assert out.read_text(encoding="utf-8") == "mine"
+    assert superfine_command("predict", trained.folder, reviews, "--out", out, "--force") == 0
+    assert "prediction" in out.read_text(encoding="utf-8")
+
+
+def test_what_is_written_under_another_name_is_said(trained, tmp_path, capsys):
+    data = write_csv(tmp_path / "new.csv", [(text, "mine") for text, _ in make_rows(5)], ("text", "prediction"))
+    assert superfine_command("predict", trained.folder, data) == 0
+    said = capsys.readouterr()
+    assert 'The input has columns of these names already, so of the answers "prediction" is in "prediction_2".' in said.err
+    rows = list(csv.DictReader(said.out.splitlines()))
+    assert {row["prediction"] for row in rows} == {"mine"}
+    assert {row["prediction_2"] for row in rows} <= {"good", "bad"}
+
+
+def test_a_score_on_texts_that_were_learned_from_is_given_without_them(trained, reviews, tmp_path, capsys):
+    fresh = [(text, label) for text, label in make_rows(400, seed=9)]
+    with open(reviews, encoding="utf-8", newline="") as file:
+        old = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    with open(trained.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        tested = {row["text"] for row in csv.DictReader(file)}
+    learned = {text.casefold() for text, _ in old if text not in tested}
+    fresh = [(text, label) for text, label in fresh if text.casefold() not in learned][:40]
+    known = [(f"  {text.upper()} ", label) for text, label in old if text.casefold() in learned][:20]
+    both = write_csv(tmp_path / "both.csv", [*fresh, *known])
+    alone = write_csv(tmp_path / "alone.csv", fresh)
+    assert superfine_command("evaluate", trained.folder, both) == 0
+    said = capsys.readouterr()
+    assert "The run has learned from 20 of these 60 texts." in said.err
+    assert "Without the 20 leaked test texts: accuracy" in said.err
+    assert superfine_command("evaluate", trained.folder, both, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["learned"] == list(range(42, 62))
+    assert superfine_command("evaluate", trained.folder, alone, "--json") == 0
+    without = json.loads(capsys.readouterr().out)
+    assert without["learned"] == []
+    assert found["test_without_leaks"]["accuracy"]["value"] == without["test"]["accuracy"]["value"]
+    tests = write_csv(tmp_path / "tests.csv", [(text, label) for text, label in old if text in tested])
+    assert superfine_command("evaluate", trained.folder, tests, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["learned"]) <= trained.metrics["test"]["n"] / 10, "but for leaks"
 
 
 @pytest.mark.parametrize(

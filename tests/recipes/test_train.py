@@ -22,7 +22,16 @@ from tests.conftest import FAST, make_rows, write_csv
 
 def test_everything_of_the_contract_is_written(trained):
     names = {path.name for path in trained.folder.iterdir()}
-    assert names == {"model", "baselines", "metrics.json", "predictions.csv", "report.html", "run.yaml", "log.jsonl"}
+    assert names == {
+        "model",
+        "baselines",
+        "metrics.json",
+        "predictions.csv",
+        "report.html",
+        "run.yaml",
+        "log.jsonl",
+        "learned.npy",
+    }
 
 
 def test_metrics_follow_the_contract(trained):

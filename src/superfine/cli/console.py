@@ -160,6 +160,16 @@ class ConsoleReporter(Reporter):
             if main in comparison:  # of so few rows that nothing defines it
                 self._say_difference(title_of(main), differing(main, comparison[main]), comparison["verdict"])
 
+    def leaked(self, metrics: dict[str, Any], warning: str = "") -> None:
+        """The main score without the texts that were learned from. warning: is said first."""
+        if warning:
+            self.console.print(f"  {self._in_language(warning)}", style=STYLES["warning"], markup=False)
+        if "test_without_leaks" in metrics:
+            without, main = metrics["test_without_leaks"], metrics["main"]
+            n_leaked = metrics["test"]["n"] - without["n"]
+            value = f"{self._in_language(title_of(main).short)} {written(main, without[main]['value'])}"
+            self.note(f"Without the {n_leaked} leaked test texts: {value}")
+
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
         main = metrics["main"]
@@ -168,11 +178,7 @@ class ConsoleReporter(Reporter):
             self._say_difference(title, differing(main, comparison[main]), comparison["verdict"])
             if comparison["outcome"] == "worse":
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
-        if "test_without_leaks" in metrics:
-            without = metrics["test_without_leaks"]
-            n_leaked = metrics["test"]["n"] - without["n"]
-            value = f"{self._in_language(title.short)} {written(main, without[main]['value'])}"
-            self.note(f"Without the {n_leaked} leaked test texts: {value}")
+        self.leaked(metrics)
         training = metrics["training"]
         self.note(
             f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"

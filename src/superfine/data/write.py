@@ -8,7 +8,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from superfine.atomic import open_whole
 from superfine.data.table import BadRow
-from superfine.records import Answers, Examples
+from superfine.records import Answers, Examples, IntArray
 
 FORMULA_BEGINS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
@@ -58,14 +58,16 @@ class PredictionWriter:
         if not self._as_json:
             self._csv.writerow(self._safe([*columns, *unused_names(columns, answers)]))
 
-    def write(self, examples: Examples, answers: Answers) -> None:
-        """The next rows."""
+    def write(self, examples: Examples, answers: Answers, answered: IntArray | None = None) -> None:
+        """The next rows. answered: the positions of those that the answers are of, ascending, where that is not all."""
         if self._as_json:
-            records = prediction_records(examples.columns, answers)
+            records = prediction_records(examples, answers, answered)
             self._stream.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
             return
-        inputs = zip(*examples.columns.values(), strict=True) if examples.columns else iter([()] * len(answers))
-        columns = [[_cell(value) for value in column] for column in answers.to_columns().values()]
+        inputs = zip(*examples.columns.values(), strict=True) if examples.columns else iter([()] * len(examples))
+        columns = [
+            spread([_cell(value) for value in column], answered, len(examples), "") for column in answers.to_columns().values()
+        ]
         self._csv.writerows(self._safe((*given, *said)) for given, said in zip(inputs, zip(*columns, strict=True), strict=True))
 
     def _safe(self, row: Sequence[Any]) -> Sequence[Any]:
@@ -85,9 +87,21 @@ def _cell(value: Any) -> Any:
     return f"{value:.6f}" if value == 0 or abs(value) >= 5e-7 else f"{value:.6g}"
 
 
-def prediction_records(columns: Mapping[str, list[str]], answers: Answers) -> Iterator[dict[str, Any]]:
-    """One mapping per row: its columns and the answer as an object; a name that clashes gets a suffix."""
-    for i, answer in enumerate(answers.to_objects()):
+def spread(values: list[Any], places: IntArray | None, n: int, empty: Any) -> list[Any]:
+    """The values at these places among n, and `empty` at all others. places: None is all, in order."""
+    if places is None or len(places) == n:
+        return values
+    found = [empty] * n
+    for place, value in zip(places.tolist(), values, strict=True):
+        found[place] = value
+    return found
+
+
+def prediction_records(examples: Examples, answers: Answers, answered: IntArray | None = None) -> Iterator[dict[str, Any]]:
+    """One mapping per row: its columns and the answer as an object; a name that clashes gets a suffix. Of rows that are not
+    among `answered` the prediction is None."""
+    columns = examples.columns
+    for i, answer in enumerate(spread(answers.to_objects(), answered, len(examples), {"prediction": None})):
         names = unused_names(list(columns), list(answer))
         inputs = {name: column[i] for name, column in columns.items()}
         yield inputs | dict(zip(names, answer.values(), strict=True))

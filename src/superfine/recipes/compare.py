@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from superfine.data.learned import LearnedTexts
 from superfine.data.read import DataSource
 from superfine.data.table import ReadOptions
 from superfine.errors import DataError, ModelError
@@ -87,7 +88,10 @@ def compare_runs(
         rows = read_scored_rows(
             manifests[0], data, text, text_pair, label, options, group=group, ignore_unknown_labels=ignore_unknown_labels
         )
+        n_rows, rows = len(rows.examples), _not_learned(rows, folders)
         of = rows.table.source
+        if len(rows.examples) < n_rows:
+            of = f"{len(rows.examples)} of {n_rows} rows of {of}, those that neither has learned from"
     examples = rows.examples
     one, another = (
         own.statistics(examples, open_predictor(folder).predict_examples(examples))
@@ -109,6 +113,16 @@ def _test_rows(folder: Path) -> Path:
     if not path.is_file():
         raise DataError(f"{folder} has no {PREDICTIONS} with its test rows.", "Name labelled rows with --data FILE.")
     return path
+
+
+def _not_learned(rows: ScoredRows, folders: Sequence[Path]) -> ScoredRows:
+    """Those that no run has learned from. Raises DataError where there is none."""
+    is_learned = np.any([LearnedTexts.of_run(folder).holds(rows.examples) for folder in folders], axis=0)
+    if is_learned.all():
+        raise DataError(
+            f"{rows.table.source}: one of the two has learned from every row.", "Give rows that neither has learned from."
+        )
+    return replace(rows, examples=rows.examples.take(np.flatnonzero(~is_learned)))
 
 
 def _common_rows(first: Path, second: Path, rows: Sequence[ScoredRows], task: Task) -> ScoredRows:

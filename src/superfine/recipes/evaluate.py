@@ -11,11 +11,13 @@ import numpy as np
 
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
+from superfine.data.learned import LearnedTexts
 from superfine.data.preparation import separator_in
 from superfine.data.read import DataSource, read_table
-from superfine.data.table import ReadOptions, Table
+from superfine.data.table import ReadOptions, Table, listed
 from superfine.errors import DataError
 from superfine.evaluation.evaluate import evaluate
+from superfine.names import did_you_mean
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
 from superfine.records import Evaluation, Examples
@@ -24,7 +26,11 @@ from superfine.tasks.task import Task
 
 @dataclass(frozen=True)
 class Scored:
-    """The evaluation, what the task tells beside it, the rows that could not be scored, the columns that were read, the table."""
+    """The evaluation, what the task tells beside it, the rows that could not be scored, the columns that were read, the table.
+
+    learned: the numbers of rows whose texts the run has learned from or was chosen by. without_learned: the evaluation without
+    them; None where there are none, or no others.
+    """
 
     task: Task
     evaluation: Evaluation
@@ -32,6 +38,8 @@ class Scored:
     dropped: Dropped
     columns: str
     table: Table
+    learned: tuple[int, ...] = ()
+    without_learned: Evaluation | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -40,6 +48,8 @@ class Scored:
             "shown": self.task.shown.model_dump(mode="json"),
             "test": {**self.evaluation.to_json(), **self.details},
             "dropped": self.dropped.to_json(),
+            "learned": list(self.learned),
+            **({} if self.without_learned is None else {"test_without_leaks": self.without_learned.to_json(by_label=False)}),
         }
 
 
@@ -67,8 +77,22 @@ def evaluate_run(
     )
     task = manifest.open_task()
     answers = open_predictor(folder, precision, baseline).predict_examples(rows.examples)
-    evaluation = evaluate(task.statistics(rows.examples, answers), task.scores, rows.examples.group)
-    return Scored(task, evaluation, task.details(rows.examples, answers), rows.dropped, rows.columns, rows.table)
+    statistics, examples = task.statistics(rows.examples, answers), rows.examples
+    is_learned = LearnedTexts.of_run(folder).holds(examples)
+    others = np.flatnonzero(~is_learned)
+    without = None
+    if is_learned.any() and len(others):
+        without = evaluate(statistics.take(others), task.scores, examples.take(others).group)
+    return Scored(
+        task,
+        evaluate(statistics, task.scores, examples.group),
+        task.details(examples, answers),
+        rows.dropped,
+        rows.columns,
+        rows.table,
+        tuple(int(row) for row in examples.row[is_learned]),
+        without,
+    )
 
 
 @dataclass(frozen=True)
@@ -112,13 +136,19 @@ def columns_for(
     *,
     needs_label: bool,
 ) -> ColumnChoice:
-    """The columns as named, else those of the training data where the table has them, else found by content.
+    """The columns as named, else those of the training data. Labels that are called otherwise are found by content.
 
-    Raises DataError for a second text that the model does not read.
+    Raises DataError for text columns that the table lacks, and for a second text that the model does not read.
     """
     if text_pair is not None and manifest.text_pair is None:
         raise DataError("The model was trained on single texts, and reads no pairs.", "Leave out --text-pair, or train with it.")
-    known = has_columns(table, manifest.text)
+    absent = [name for name in manifest.text if not has_columns(table, [name])]
+    if absent and not text:
+        quoted = ", ".join(f'"{name}"' for name in absent)
+        raise DataError(
+            f"{table.source} has no column {quoted}, which the model reads.{did_you_mean(absent[0], table.columns)}",
+            f"Its columns are: {listed(table.columns)}. Name the text with --text.",
+        )
     known_label = manifest.label if manifest.label and has_columns(table, manifest.label) else None
     lacking = [name for name in manifest.label if not has_columns(table, [name])] if len(manifest.label) > 1 else []
     if needs_label and not label and lacking:
@@ -129,7 +159,7 @@ def columns_for(
     known_group = manifest.group if needs_label and manifest.group and has_columns(table, [manifest.group]) else None
     choice = choose_columns(
         table,
-        text or (manifest.text if known else None),
+        text or manifest.text,
         text_pair or manifest.text_pair,
         label or (known_label if needs_label else None),
         group or known_group,

@@ -20,12 +20,12 @@ from superfine.data.formats.delimited import encoding_notes
 from superfine.data.formats.dialect import find_dialect
 from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read_pieces, standard_input
 from superfine.data.table import BadRow, ReadOptions, Table
-from superfine.data.write import OTHER_ENDINGS, open_predictions
+from superfine.data.write import OTHER_ENDINGS, open_predictions, unused_names
 from superfine.errors import DataError, OutputError
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Examples
+from superfine.records import Answers, Examples, IntArray
 
 PIECE = 20_000
 """Rows that are held in memory at a time."""
@@ -83,18 +83,32 @@ class PredictJob:
             n_rows += len(piece)
         assert first is not None  # every input comes in one piece at least
         choice = columns_for(manifest, _with_columns(first, columns), text, text_pair, None, needs_label=False)
+        own = unused_names(tuple(columns), self.answer_columns)
+        renamed = [
+            f'"{name}" is in "{written}"' for name, written in zip(self.answer_columns, own, strict=True) if name != written
+        ]
+        if renamed:
+            notes.append(f"The input has columns of these names already, so of the answers {', '.join(renamed)}.")
         self.survey = Survey(tuple(columns), choice, n_rows, tuple(notes), tuple(bad))
+        self.n_blank = 0
+        """Rows without a text so far, which get no answer."""
 
     def _tables(self) -> Iterator[Table]:
         return cut(self._given, PIECE) if self._given is not None else read_pieces(self._data, self._options, PIECE)
 
-    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Answers]]:
-        """Rows and their predictions, in the input's order. Rows without text are predicted as they are."""
+    def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Answers, IntArray]]:
+        """Rows, in the input's order, the predictions for those that have a text, and their positions in the piece."""
         predictor = open_predictor(self._folder, self._precision, self._baseline)
         on_batch = Counter(reporter or Reporter(), self.survey.n_rows)
         for table in self._tables():
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
-            yield examples, predictor.predict_examples(examples, on_batch)
+            texts = zip(examples.text, examples.text_pair or [""] * len(examples), strict=True)
+            answered = np.flatnonzero(np.array([bool(text.strip() or pair.strip()) for text, pair in texts], dtype=bool))
+            n_blank = len(examples) - len(answered)
+            self.n_blank += n_blank
+            if n_blank:
+                on_batch(n_blank)
+            yield examples, predictor.predict_examples(examples.take(answered) if n_blank else examples, on_batch), answered
 
     def _refuse_input(self, out: Path) -> None:
         """Raises OutputError where writing would destroy what is read."""
@@ -102,10 +116,19 @@ class PredictJob:
         if any(_same_file(out, part) for part in parts):
             raise OutputError(f"{out} is the file that is read.", "Name another file with --out.")
 
-    def write(self, out: Path, reporter: Reporter | None = None, encoding: str = "utf-8", *, excel_safe: bool = False) -> int:
+    def write(
+        self,
+        out: Path,
+        reporter: Reporter | None = None,
+        encoding: str = "utf-8",
+        *,
+        excel_safe: bool = False,
+        force: bool = False,
+    ) -> int:
         """A table of all predictions to `out`, whole or not at all. Raises OutputError where it cannot be written.
 
-        excel_safe: no cell is a formula for a spreadsheet. Returns how many cells would be (or were made safe).
+        excel_safe: no cell is a formula for a spreadsheet. force: a file of that name is replaced. Returns how many cells would
+        be formulas (or were made safe).
         """
         codec = codec_of(encoding)
         if out.suffix.lower() in OTHER_ENDINGS:
@@ -117,10 +140,12 @@ class PredictJob:
                 f"{out} is a folder, or its folder does not exist.", "Name a file in an existing folder with --out."
             )
         self._refuse_input(out)
+        if out.is_file() and not force:
+            raise OutputError(f"{out} exists already.", "Replace it with --force, or name another file with --out.")
         try:
             with open_predictions(out, self.survey.columns, self.answer_columns, codec, excel_safe=excel_safe) as writer:
-                for examples, predictions in self.pieces(reporter):
-                    writer.write(examples, predictions)
+                for examples, predictions, answered in self.pieces(reporter):
+                    writer.write(examples, predictions, answered)
                 return writer.n_formulas
         except UnicodeEncodeError as error:
             raise OutputError(

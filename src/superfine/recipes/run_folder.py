@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from superfine.atomic import PREFIX, remove, sync_folder, write_text
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
+from superfine.data.learned import LEARNED, LearnedTexts
 from superfine.data.table import BadRow
 from superfine.data.write import write_bad_rows, write_predictions
 from superfine.errors import OutputError
@@ -38,7 +39,7 @@ COMPLETE = "complete.json"
 """In the unfinished part: everything is written, and these are the names that are to be moved to their places."""
 TENSORBOARD = "tensorboard"
 PREDICTIONS = "predictions.csv"
-OUTPUTS = ("model", BASELINES_FOLDER, PREDICTIONS, "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
+OUTPUTS = ("model", BASELINES_FOLDER, LEARNED, PREDICTIONS, "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
 """What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
 
 
@@ -250,6 +251,7 @@ def write_outputs(
 
     part = unfinished(request.folder)
     with _written(request.folder, "Free some space, then go on with --resume."):
+        LearnedTexts.of_examples([parts.train, parts.validation]).save(part / LEARNED)
         write_predictions(part / PREDICTIONS, parts.test, scores.answers)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))

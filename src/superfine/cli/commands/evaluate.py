@@ -69,3 +69,5 @@ def evaluate(
     if len(scored.dropped):
         reporter.note(f"Not scored: {len(scored.dropped)} rows without a label that the model knows")
     reporter.console.print(score_table(document, speaking.get(), title=baseline or "this model"))
+    if scored.learned:
+        reporter.leaked(document, f"The run has learned from {len(scored.learned)} of these {document['test']['n']} texts.")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: .csv, .tsv or .jsonl. Absent: CSV on standard output."
 )
+@click.option("--force", is_flag=True, help="Replace the file that is there.")
 @click.option(
     "--out-encoding",
     metavar="NAME",
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
 @reading_options
 @json_option
 def predict(
-    folder: Path, data: tuple[str, ...], out: Path | None, out_encoding: str | None, excel_safe: bool, text: tuple[str, ...],
-    text_pair: str | None, baseline: str | None, precision: Precision | None, as_json: bool, **reading: str | None,
+    folder: Path, data: tuple[str, ...], out: Path | None, force: bool, out_encoding: str | None, excel_safe: bool,
+    text: tuple[str, ...], text_pair: str | None, baseline: str | None, precision: Precision | None, as_json: bool,
+    **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
 
@@ -72,21 +74,23 @@ def predict(
     tell_reading(survey.notes, survey.bad_rows)
     tell(f"Columns: {survey.choice.describe()}")
     if as_json and out is not None:
-        job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe)
-        print_json({"labels": list(job.labels), "rows": survey.n_rows, "file": str(out)})
+        job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe, force=force)
+        print_json({"labels": list(job.labels), "rows": survey.n_rows, "rows_without_text": job.n_blank, "file": str(out)})
     elif as_json:
-        records = [r for rows, predicted in job.pieces(reporter) for r in prediction_records(rows.columns, predicted)]
+        records = [record for piece in job.pieces(reporter) for record in prediction_records(*piece)]
         print_json({"labels": list(job.labels), "predictions": records})
     elif out is None:
 
         def write() -> None:
             writer = PredictionWriter(PrintableStream(), survey.columns, job.answer_columns, excel_safe=excel_safe)
-            for rows, predicted in job.pieces(reporter):
-                writer.write(rows, predicted)
+            for piece in job.pieces(reporter):
+                writer.write(*piece)
 
         to_standard_output(write)
     else:
-        n_formulas = job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe)
+        n_formulas = job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe, force=force)
         if n_formulas and not excel_safe:
             tell(f"{n_formulas} cells look like formulas to a spreadsheet (= + - @); as text, with an apostrophe: --excel-safe")
         tell(f"{survey.n_rows} rows written to {out}")
+    if job.n_blank:
+        tell(f"{job.n_blank} rows have no text: their predictions are empty.")
