@@ -99,30 +99,40 @@ def train(
     return Run(outcome.folder, outcome.metrics, outcome.interrupted)
 
 
-def load(folder: str | Path, *, precision: Precision | None = None, baseline: str | None = None) -> Predictor:
+def load(
+    folder: str | Path, *, precision: Precision | None = None, baseline: str | None = None, device: str = "auto"
+) -> Predictor:
     """The trained model of a run's folder: `load("runs/x").predict(["Fine."]).label`.
 
     precision: "bfloat16" is about twice as fast where the processor multiplies it in hardware, and may change the label of a text
     that lies on the border; absent: "float32", as the run was tested. baseline: "tfidf" or "majority", the baselines that the run
-    was compared with, instead of the model.
+    was compared with, instead of the model. device: "cpu", "cuda", "cuda:1", "mps"; "auto" is the GPU where there is one.
     """
     from superfine.predictors.bundle import open_predictor
 
-    return open_predictor(folder, precision, baseline)
+    return open_predictor(folder, precision, baseline, device)
 
 
 def evaluate(
     folder: str | Path,
     data: DataSource,
     *,
+    text: str | Sequence[str] | None = None,
+    text_pair: str | None = None,
+    label: str | Sequence[str] | None = None,
     group: str | None = None,
     precision: Precision | None = None,
     baseline: str | None = None,
+    device: str = "auto",
 ) -> Evaluation:
     """Score a trained model on labelled data, with 95 % intervals.
 
-    group: column whose equal values say which rows belong together. precision, baseline: see `load`.
+    text, text_pair, label: columns, where they are called otherwise than in training. group: column whose equal values say which
+    rows belong together. precision, baseline, device: see `load`.
     """
     from superfine.recipes.evaluate import evaluate_run
 
-    return evaluate_run(Path(folder), data, group=group, precision=precision, baseline=baseline).evaluation
+    texts, labels = ([named] if isinstance(named, str) else list(named) if named else None for named in (text, label))
+    return evaluate_run(
+        Path(folder), data, texts, text_pair, labels, group=group, precision=precision, baseline=baseline, device=device
+    ).evaluation

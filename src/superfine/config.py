@@ -75,6 +75,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+DEVICES = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
 Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
@@ -220,6 +221,9 @@ class RunConfig(_Section):
     track: Annotated[list[str], BeforeValidator(_as_list)] = Field(
         default_factory=list, description="trackers that log the run: tensorboard, mlflow, wandb"
     )
+    device: str = Field(
+        "auto", pattern=DEVICES, description="where to compute: cpu, cuda, cuda:1, mps; auto: the GPU where there is one"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="same seed, data and number of threads: same weights")
 
 
@@ -333,7 +337,8 @@ def build_config(
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_explain(error), f"All keys: {', '.join(known_keys())}.") from None
+        unknown = any(mistake["type"] == "extra_forbidden" for mistake in error.errors())
+        raise ConfigError(_explain(error), f"All keys: {', '.join(known_keys())}." if unknown else "") from None
 
 
 def _rename_keys(tree: dict[str, Any]) -> list[str]:

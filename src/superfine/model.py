@@ -19,7 +19,7 @@ from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.data.preparation import windows_in
-from superfine.errors import ModelError
+from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextModel
 from superfine.records import FloatArray
@@ -87,8 +87,9 @@ class Model(TextModel):
         write_manifest(folder, manifest)
 
     @classmethod
-    def load(cls, bundle: Bundle) -> Self:
-        """The model of a bundle, in its precision, on the GPU where there is one."""
+    def load(cls, bundle: Bundle, device: str = "auto") -> Self:
+        """The model of a bundle, in its precision, on this device; "auto" is the GPU where there is one."""
+        where = device_of(device)
         manifest = bundle.manifest
         if manifest.max_length is None:
             raise ModelError(f"{bundle.folder / MANIFEST} does not say how much the model reads.", "Copy the bundle again.")
@@ -107,7 +108,7 @@ class Model(TextModel):
                 f"{bundle.folder / MANIFEST} names other classes than config.json, or the same in another order.",
                 "Copy the bundle again, or train again.",
             )
-        backbone.network.eval().to(default_device())
+        backbone.network.eval().to(where)
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
         return cls(
@@ -118,6 +119,12 @@ class Model(TextModel):
         )
 
 
-def default_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def device_of(setting: str = "auto") -> torch.device:
+    """The device of that name; "auto" is the GPU where there is one. Raises ConfigError for one that is not there."""
+    if setting == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = setting.partition(":")
+    n_devices = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(kind, 1)
+    if int(number or 0) >= n_devices:
+        raise ConfigError(f'There is no device "{setting}" here.', "superfine doctor names those that there are.")
+    return torch.device(setting)

@@ -1,12 +1,13 @@
 """What the command line shows of long work: a bar on a terminal, a line now and then elsewhere."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from superfine.cli import console
-from superfine.cli.console import ConsoleReporter
+from superfine.cli.console import ConsoleReporter, print_diagnosis
 from superfine.records import Finding
 
 
@@ -62,3 +63,26 @@ def test_characters_that_command_a_terminal_are_written_out(reporter):
     shown = stream.getvalue()
     assert "\\u001b[2J\\u202eevil\\u200b" in shown
     assert not {"\x1b", "\x07", "\u202e", "\u200b", "\x9b"} & set(shown)
+
+
+def test_with_a_time_limit_the_time_left_is_the_limits(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("superfine.cli.console.time.monotonic", lambda: now[0])
+    said = {}
+    for limit in (None, 30.0):
+        reporter, now[0] = ConsoleReporter("en"), 100.0
+        reporter.training_starts(1000, 0, 30.0, "accuracy", limit)
+        now[0] = 111.0
+        reporter.on_step(11, 1000, 0.5, 16, 200)
+        said[limit] = capsys.readouterr().err
+    assert "16 min 29 s left" in said[None]
+    assert "19 s left" in said[30.0]
+
+
+def test_what_an_installation_lacks_is_named_with_its_brackets(capsys):
+    extra = SimpleNamespace(name="wandb", installed=False, command="pip install 'superfine[wandb]'", purpose="tells W&B")
+    print_diagnosis(
+        SimpleNamespace(versions={}, python="3.11", devices=[], threads=1, embedded_models={}, hub="-", extras=[extra]), "en"
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("superfine[wandb]") == 2

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -43,8 +44,9 @@ def test_errors_are_told_in_chinese(capsys, tmp_path):
 
 
 def test_the_whole_of_training_speaks_chinese(tiny_model, reviews, tmp_path, capsys):
+    same = shutil.copy(reviews, tmp_path / "same.csv")
     status = superfine_command(
-        "train", reviews, "--model", tiny_model("bert"), "--out", tmp_path / "run", "--lang", "zh", "--test", reviews,
+        "train", reviews, "--model", tiny_model("bert"), "--out", tmp_path / "run", "--lang", "zh", "--test", same,
         "--set", "training.epochs=1", "--set", "model.max_length=32",
     )  # fmt: skip
     assert status == 0

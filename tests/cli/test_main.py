@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from superfine.cli.main import main
-from tests.conftest import FAST, write_csv
+from tests.conftest import FAST, make_rows, write_csv
 
 SETTINGS = [part for key, value in (FAST | {"training.epochs": 1}).items() for part in ("--set", f"{key}={value}")]
 
@@ -51,7 +53,8 @@ def test_train_prints_json_alone_on_standard_output(tiny_model, reviews, tmp_pat
         (["train"], "Missing argument 'DATA...'"),
         (["train", "x.csv", "--sed", "1"], "--seed"),
         (["trian"], "No such command"),
-        (["train", "x.csv", "--epoch", "3"], "--set training.epochs=VALUE"),
+        (["train", "x.csv", "--patienc", "3"], "--set training.patience=VALUE"),
+        (["train", "x.csv", "--epoch", "3"], "'--epochs'"),
         (["predict", "nowhere", "x.csv", "--delimiter", "ab"], "a delimiter is one character"),
         (["train", "none.csv", "--set", "data.delimiter=ab"], "a delimiter is one character"),
         (["train", "none.csv", "--set", "training.epoch=1"], 'Did you mean "training.epochs"'),
@@ -77,8 +80,9 @@ def test_a_named_column_that_is_absent_exits_with_2(reviews, capsys, tmp_path):
 
 
 def test_strict_refuses_data_with_a_blocking_finding(tiny_model, reviews, tmp_path, capsys):
+    same = shutil.copy(reviews, tmp_path / "same.csv")
     status = superfine_command(
-        "train", reviews, "--test", reviews, "--strict", "--model", tiny_model("bert"), "--out", tmp_path / "run", *SETTINGS
+        "train", reviews, "--test", same, "--strict", "--model", tiny_model("bert"), "--out", tmp_path / "run", *SETTINGS
     )
     assert status == 2
     assert "Refused by --strict" in capsys.readouterr().err
@@ -184,3 +188,96 @@ def test_a_refused_run_leaves_no_empty_folder(tmp_path):
     data = write_csv(tmp_path / "one.csv", [("some text", "same"), ("another", "same")])
     assert superfine_command("train", data, "--out", tmp_path / "run") == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert superfine_command() == 0
+    assert "superfine train reviews.csv" in capsys.readouterr().out
+
+
+def test_an_impossible_value_is_one_line_with_its_bound_and_a_mistyped_key_lists_them(capsys):
+    assert superfine_command("train", "x.csv", "--set", "training.epochs=0") == 2
+    assert capsys.readouterr().err.splitlines() == ['Error: "training.epochs" cannot be 0: Input should be greater than 0.']
+    assert superfine_command("train", "x.csv", "--set", "training.epoch=0") == 2
+    assert "All keys: data.text" in capsys.readouterr().err
+
+
+def test_usual_settings_are_options(monkeypatch):
+    seen = {}
+    monkeypatch.setattr("superfine.recipes.dry_run.dry_run", lambda request, reporter: seen.update(vars(request)) or {})
+    options = ["--epochs", "3", "--batch-size", "8", "--lr", "2e-5", "--max-length", "64", "--device", "cpu"]
+    assert superfine_command("train", "x.csv", "--dry-run", *options) == 0
+    config = seen["config"]
+    assert (config.training.epochs, config.training.batch_size, config.training.learning_rate) == (3, 8, 2e-5)
+    assert (config.model.max_length, config.device) == (64, "cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "tpu"])
+def test_a_device_that_is_not_there_is_refused(name, trained, reviews, capsys):
+    for command in ("predict", "evaluate"):
+        assert superfine_command(command, trained.folder, reviews, "--device", name) == 2
+        assert name in capsys.readouterr().err
+    assert superfine_command("predict", trained.folder, reviews, "--device", "cpu", "--with", "tfidf") == 2
+    assert "--with asks a baseline" in capsys.readouterr().err
+
+
+def test_a_tilde_is_the_users_home(trained, reviews, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.csv").write_bytes(reviews.read_bytes())
+    (tmp_path / "run").symlink_to(trained.folder, target_is_directory=True)
+    assert superfine_command("evaluate", "~/run", "~/mine.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["test"]["n"] > 0
+    assert superfine_command("predict", "~/run", "~/mine.csv", "--json") == 0
+    assert superfine_command("train", "~/none.csv") == 2
+    assert f"{tmp_path}/none.csv does not exist" in capsys.readouterr().err
+
+
+def test_closed_streams_are_one_message(trained, reviews):
+    line = Path(sys.executable).with_name("superfine")
+    for command, message in (
+        (f"{line} evaluate {trained.folder} {reviews} --json >&-", "Standard output is closed."),
+        (f"{line} predict {trained.folder} - <&-", "Standard input is closed."),
+    ):
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    assert subprocess.run(["sh", "-c", f"{line} evaluate none {reviews} 2>&-"], check=False).returncode == 2
+
+
+def test_names_that_are_no_utf8_are_read_and_written(trained, reviews, tmp_path, tiny_model, capsys):
+    given, out = (os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9" + ending) for ending in (b".csv", b"_out.csv"))
+    Path(given).write_bytes(reviews.read_bytes())
+    assert superfine_command("predict", trained.folder, given, "--out", out) == 0
+    assert Path(out).stat().st_size > 0
+    assert superfine_command("train", given, "--dry-run", "--model", tiny_model("bert")) == 0
+    options = ["--model", tiny_model("bert"), "--epochs", "1", "--json"]
+    assert superfine_command("train", given, "--out", tmp_path / "run", *options) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "classification"
+    assert superfine_command("predict", tmp_path / "run", given) == 0
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/run\xe9")
+    assert superfine_command("train", given, "--out", folder, *options) == 2
+    assert "has a name that is no UTF-8" in capsys.readouterr().err
+    assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_part_that_is_the_training_file_is_refused(part, reviews, tmp_path, capsys):
+    link = tmp_path / "link.csv"
+    link.symlink_to(reviews)
+    for other in (reviews, link):
+        assert superfine_command("train", reviews, f"--{part}", other) == 2
+        assert "is the file that is learned from" in capsys.readouterr().err
+
+
+def test_options_without_effect_are_said(reviews, tmp_path, capsys):
+    assert superfine_command("train", reviews, "--dry-run", "--sheet", "x") == 0
+    assert "--sheet has no effect on a file that ends in .csv" in capsys.readouterr().err
+    lines = tmp_path / "x.jsonl"
+    rows = [json.dumps({"text": text, "label": label}) for text, label in make_rows(60)]
+    lines.write_text("\n".join(rows), encoding="utf-8")
+    superfine_command("train", lines, "--dry-run", "--delimiter", ";", "--no-header", "--encoding", "utf-8")
+    said = capsys.readouterr().err
+    assert "--delimiter has no effect on a file that ends in .jsonl" in said
+    assert "--no-header has no effect on a file that ends in .jsonl" in said
+    assert "--encoding has" not in said

@@ -1,6 +1,7 @@
 """`train --dry-run` says what would be done, writes nothing, and answers any bytes at all with status 0 or 2."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,20 +18,22 @@ def dry_run(*arguments):
 
 
 def test_a_rehearsal_tells_columns_parts_findings_and_model_and_writes_nothing(reviews, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert dry_run(reviews, "--test", reviews, "--json") == 0
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    copy = shutil.copy(reviews, tmp_path / "copy.csv")
+    assert dry_run(reviews, "--test", copy, "--json") == 0
     output = capsys.readouterr()
     document = json.loads(output.out)
     assert document["columns"] == "text = text, label = label (found by content)"
     assert document["data"]["test"] == 240
     assert "leak" in {finding["name"] for finding in document["findings"]}
     assert "Would fine-tune sentence-transformers/all-MiniLM-L6-v2" in output.err
-    assert not list(tmp_path.iterdir())
+    assert not list((tmp_path / "here").iterdir())
 
 
-def test_a_rehearsal_refuses_what_training_would_refuse(reviews, trained, capsys):
+def test_a_rehearsal_refuses_what_training_would_refuse(reviews, trained, tmp_path, capsys):
     assert dry_run(reviews, "--out", trained.folder) == 2
-    assert dry_run(reviews, "--test", reviews, "--strict") == 2
+    assert dry_run(reviews, "--test", shutil.copy(reviews, tmp_path / "copy.csv"), "--strict") == 2
     assert "Refused by --strict" in capsys.readouterr().err
 
 
@@ -114,3 +117,41 @@ def test_any_labelled_texts_end_with_0_or_2(rows, merge, tmp_path):
 def test_unusual_tables_survive_with_a_note(rows, tmp_path, capsys):
     assert dry_run(write_csv(tmp_path / "data.csv", rows)) == 0
     assert "Rows:" in capsys.readouterr().err
+
+
+def test_a_rehearsal_shows_the_rows_the_classes_the_lengths_and_what_training_costs(tmp_path, capsys):
+    rows = [(text, label, ("red", "blue")[i % 2]) for i, (text, label) in enumerate(make_rows(120))]
+    rows[5] = ("lovely " * 400, *rows[5][1:])
+    data = write_csv(tmp_path / "data.csv", rows, ("text", "label", "colour"))
+    assert dry_run(data, "--lang", "en", "--seed", "3") == 0
+    said = capsys.readouterr().err
+    assert dry_run(data, "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert sum(plan["classes"].values()) == plan["data"]["train"]
+    assert plan["candidates"]["label"] == ["colour"]
+    assert "Could be the label as well: colour (--label COLUMN)" in said
+    assert len(plan["examples"]) == 3
+    for example in plan["examples"]:
+        text, label, _ = rows[example["row"] - 2]
+        assert (example["text"], example["label"]) == (text, label)
+    assert said.count(" → ") == 3
+    assert plan["tokens"]["longest"] == 256
+    assert 0 < plan["tokens"]["median"] <= plan["tokens"]["percentile_95"] <= 256
+    assert plan["tokens"]["truncated_share"] > 0
+    assert plan["place"] in {"embedded", "cache"}
+    assert 0 < plan["seconds"] < 3600
+    assert plan["memory_gb"] > 0.5
+    assert "Tokens of a text: " in said
+    assert "Training takes about 1 min and 0.9 GB here" in said
+
+
+def test_more_rows_and_longer_texts_take_longer(tmp_path, capsys):
+    found = []
+    for factor, more in ((1, []), (4, []), (4, ["--epochs", "9"])):
+        data = write_csv(
+            tmp_path / f"{factor}.csv", [(f"{text} {i}", label) for i, (text, label) in enumerate(make_rows(300) * factor)]
+        )
+        assert dry_run(data, "--json", *(more or ["--epochs", "3"])) == 0
+        found.append(json.loads(capsys.readouterr().out)["seconds"])
+    assert 2 < found[1] / found[0] < 8
+    assert 1.5 < found[2] / found[1] < 6

@@ -266,7 +266,7 @@ def test_an_output_keeps_its_mode_and_its_link_and_may_have_a_long_name(trained,
     place.write_text("old")
     place.chmod(0o640)
     (tmp_path / "out.csv").symlink_to(place)
-    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv") == 0
+    assert superfine_command("predict", trained.folder, data, "--out", tmp_path / "out.csv", "--force") == 0
     assert (tmp_path / "out.csv").is_symlink()
     assert stat.S_IMODE(place.stat().st_mode) == 0o640
     assert place.read_text(encoding="utf-8").count("\n") == 6

@@ -15,8 +15,9 @@ import superfine
 from superfine.errors import ConfigError, DataError, ModelError, OutputError
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.baselines import FittedBaseline
-from superfine.recipes.figures import verdict
+from superfine.recipes.figures import verdict, why_kept
 from superfine.records import Interval
+from superfine.training.loop import EpochRecord, is_kept
 from tests.conftest import FAST, make_rows, write_csv
 
 
@@ -602,3 +603,53 @@ def test_the_language_chooses_the_model_and_the_run_says_so(reviews, tmp_path, t
     assert seen == [184], "the training rows alone are looked at"
     content = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text(encoding="utf-8"))
     assert content["model"]["name"] == str(tiny_model("bert")), "so a resumed run does not choose again"
+
+
+def record(epoch, score, error=0.02, *, rises=True):
+    return EpochRecord(epoch, 0.5, 0.5, score, error, 1.0, rises)
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept", "why"),
+    [
+        ([0.8], 0, "the only one that was validated"),
+        ([0.8, 0.9], 1, "the last one: none has a better score"),
+        ([0.9, 0.89], 1, "within chance of the best, that of epoch 1"),
+        ([0.9, 0.5], 0, "what came later validates worse, beyond chance"),
+    ],
+)
+def test_why_an_epoch_was_kept_is_one_sentence(scores, kept, why):
+    history = [record(i, score) for i, score in enumerate(scores)]
+    assert [is_kept(history[: i + 1]) for i in range(len(scores))][-1] == (kept == len(scores) - 1)
+    said = why_kept(history, kept)
+    assert said.startswith(f"The weights are those after epoch {kept + 1}")
+    assert why in said
+
+
+def test_the_run_and_its_report_say_why_the_epoch_was_kept(trained):
+    said = trained.metrics["training"]["kept_because"]
+    assert f"epoch {trained.metrics['training']['kept_epoch']}" in said
+    assert said in (trained.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_model_that_always_says_the_same_is_a_finding_in_the_head_of_the_report(reviews, tiny_model, tmp_path, capsys):
+    settings = FAST | {"training.epochs": 1, "training.learning_rate": 1e-9}
+    run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings)
+    found = next(one for one in run.metrics["findings"] if one["name"] == "constant_answer")
+    assert "of every one of the" in found["message"]
+    assert found["message"].replace('"', "") in capsys.readouterr().err.replace('"', "")
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert page.index("it has learned nothing that tells them apart") < page.index('id="errors"')
+    assert page.count("it has learned nothing that tells them apart") == 1
+
+
+def test_force_says_what_it_gives_up(reviews, tiny_model, tmp_path, capsys):
+    checkpoint = tmp_path / "run" / "unfinished" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text('{"progress": {"step": 17}}', encoding="utf-8")
+    (checkpoint.parent / "run.yaml").write_text("seed: 0\n", encoding="utf-8")
+    superfine.train(
+        reviews, model=str(tiny_model("bert")), out=tmp_path / "run", force=True, settings=FAST | {"training.epochs": 1}
+    )
+    assert "--force gives up the run in " in (said := capsys.readouterr().err)
+    assert "that was broken off after step 17." in said

@@ -88,6 +88,8 @@ def test_the_page_speaks_chinese(trained):
         "root",
         "uperfine",
         "ython",
+        "training",
+        "epochs",
     }, english
 
 

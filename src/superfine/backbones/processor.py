@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+"""Processor flags that stand for bfloat16 products in hardware (the last one is Arm's)."""
 InstructionSet = Literal["amx", "avx512", "other"]
 
 
@@ -18,6 +20,11 @@ def processor_flags() -> frozenset[str]:
         return frozenset()
     words = next((line.partition(":")[2] for line in lines if line.startswith(("flags", "Features"))), "")
     return frozenset(words.split())
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has products of bfloat16 in hardware."""
+    return bool(FAST_BFLOAT16 & processor_flags())
 
 
 def instruction_set() -> InstructionSet:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -59,6 +60,7 @@ class ConsoleReporter(Reporter):
         self._said = 0.0
         self._progress_started = 0.0
         self._chosen_by = ""
+        self._until: float | None = None
 
     def stage(self, name: str) -> None:
         self.console.print(f"[bold]{self._in_language(STAGES.get(name, name))}[/bold]")
@@ -82,7 +84,9 @@ class ConsoleReporter(Reporter):
         if not self._progress_started:
             self._progress_started = self._said = now
             if self.console.is_terminal and done < total:
-                self._bar = self._new_bar(TextColumn(" "), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+                self._bar = self._new_bar(
+                    TextColumn(" "), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn()
+                )
                 self._task = self._bar.add_task("", total=total)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
@@ -98,7 +102,7 @@ class ConsoleReporter(Reporter):
         self._progress_started = 0.0
 
     def _new_bar(self, *columns: ProgressColumn) -> Progress:
-        bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        bar = Progress(*columns, console=self.console, transient=True)
         bar.start()
         return bar
 
@@ -107,8 +111,9 @@ class ConsoleReporter(Reporter):
             self._bar.stop()
             self._bar = None
 
-    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str, limit: float | None = None) -> None:
         self._chosen_by = chosen_by
+        self._until = None if limit is None else time.monotonic() + limit
         announcement = f"Training, about {duration(seconds)} (Ctrl-C ends it and keeps what is learned so far)"
         self.console.print(self._in_language(announcement), style="bold")
         self._started = self._said = time.monotonic()
@@ -123,20 +128,21 @@ class ConsoleReporter(Reporter):
         self._texts += texts
         now = time.monotonic()
         rate = self._texts / max(1e-6, now - self._started)
-        described = f"loss {self._loss:.3f}  {rate:.0f} texts/s"
+        left = (now - self._started) / max(1, step - self._first_step) * (n_steps - step)
+        if self._until is not None:  # the run ends by then, whatever is done
+            left = max(0.0, min(left, self._until - now))
+        described = f"loss {self._loss:.3f}  {rate:.0f} texts/s  {duration(left)} left"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=step, description=described)
         elif now - self._said >= PLAIN_SECONDS:
             self._said = now
-            left = (now - self._started) / max(1, step - self._first_step) * (n_steps - step)
-            self.note(f"step {step}/{n_steps}  {described}  {duration(left)} left")
+            self.note(f"step {step}/{n_steps}  {described}")
 
     def on_epoch(self, record: EpochRecord, is_kept: bool) -> None:
-        kept = "  (kept so far)" if is_kept else ""
         score = self._in_language(title_of(self._chosen_by).short)
         self.note(
             f"epoch {record.epoch + 1}: loss {record.train_loss:.3f}, "
-            f"validation loss {record.loss:.3f}, {score} {written(self._chosen_by, record.score)}{kept}"
+            f"validation loss {record.loss:.3f}, {score} {written(self._chosen_by, record.score)}"
         )
 
     def interrupted(self) -> None:
@@ -180,6 +186,7 @@ class ConsoleReporter(Reporter):
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         self.leaked(metrics)
         training = metrics["training"]
+        self.note(training["kept_because"])
         self.note(
             f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"
         )
@@ -227,7 +234,7 @@ def print_diagnosis(diagnosis: Diagnosis, language: str) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
 
     def row(title: str, value: str) -> None:
-        table.add_row(translate(title, language), translate(value, language))
+        table.add_row(escape(translate(title, language)), escape(translate(value, language)))
 
     row("Versions", ", ".join(f"{name} {number}" for name, number in diagnosis.versions.items()))
     row("Python", diagnosis.python)
@@ -238,7 +245,7 @@ def print_diagnosis(diagnosis: Diagnosis, language: str) -> None:
     row("Hub of models", diagnosis.hub)
     for extra in diagnosis.extras:
         state = "installed" if extra.installed else extra.command
-        table.add_row(f"superfine\\[{extra.name}]", f"{translate(extra.purpose, language)}: {translate(state, language)}")
+        row(f"superfine[{extra.name}]", f"{translate(extra.purpose, language)}: {translate(state, language)}")
     console.print(table)
 
 

@@ -4,6 +4,7 @@ listed."""
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +31,10 @@ class CommandTable(TranslatedGroup):
         return command
 
 
-@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandTable, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="superfine", message="superfine %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Fine-tune a pretrained language model on your labelled text, and know what it is worth.
 
     \b
@@ -42,10 +44,14 @@ def cli() -> None:
     superfine models reviews.csv                    which pretrained models suit it
     superfine doctor                                what this installation can do
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 done, 1 the answer is no, 2 unusable input, 130 interrupted."""
+    if sys.stderr is None:  # closed by whoever called: what is told goes nowhere
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
     language = speaking.set(language_of(sys.argv[1:] if arguments is None else arguments))
     write_utf8()
     try:

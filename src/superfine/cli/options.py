@@ -22,6 +22,11 @@ precision_option = click.option(
 )
 
 
+device_option = click.option(
+    "--device", metavar="NAME", help="Where to compute: cpu, cuda, cuda:1, mps.  [default: the GPU where there is one]"
+)
+
+
 def _complete_baselines(_: click.Context, __: click.Parameter, start: str) -> list[CompletionItem]:
     from superfine.baselines import BASELINES
 
@@ -115,3 +120,14 @@ def check_precision(baseline: str | None, precision: str | None) -> None:
         from superfine.errors import ConfigError
 
         raise ConfigError("--precision is of the model, and --with asks a baseline.", "Leave one of them out.")
+
+
+def check_device(baseline: str | None, device: str | None) -> None:
+    """Raises ConfigError for a device that there cannot be, or that would have no effect."""
+    from superfine.config import build_config
+    from superfine.errors import ConfigError
+
+    if device is not None:
+        build_config({"device": device})
+        if baseline is not None:
+            raise ConfigError("--device is of the model, and --with asks a baseline.", "Leave one of them out.")

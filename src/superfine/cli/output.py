@@ -68,6 +68,8 @@ class PrintableStream(io.TextIOBase):
 
 def to_standard_output(write: Callable[[], None]) -> None:
     """Write, and take it calmly when the reader goes away, as `head` does."""
+    if sys.stdout is None:
+        raise OutputError("Standard output is closed.", "Leave it open, or name a file with --out.")
     try:
         write()
         sys.stdout.flush()

@@ -80,8 +80,8 @@ MAX_CLASSES_SHARE = 0.5
 
 @dataclass(frozen=True)
 class ColumnChoice:
-    """The columns that are read, and whether they were found or named. left_out: others that look like texts. separator:
-    between several texts that are joined."""
+    """The columns that are read, and whether they were found or named. left_out: others that look like texts.
+    other_labels: others that look like labels, where the label was found. separator: between several texts that are joined."""
 
     text: tuple[str, ...]
     text_pair: str | None
@@ -89,6 +89,7 @@ class ColumnChoice:
     group: str | None
     found: bool
     left_out: tuple[str, ...] = ()
+    other_labels: tuple[str, ...] = ()
     weight: str | None = None
     separator: str = SEPARATOR
 
@@ -139,7 +140,12 @@ def choose_columns(
         taken |= {*labelled}
         texts = (_find_text(table, [c for c in table.columns if c not in taken]),)
         left_out = _other_texts(table, [c for c in table.columns if c not in {*taken, *texts}], texts[0]) if needs_label else ()
-    return ColumnChoice(texts, pair, labelled, grouped, found, left_out, weighted)
+    others = (
+        ()
+        if label or not needs_label
+        else _other_labels(table, [c for c in table.columns if c not in {*taken, *texts, *labelled}])
+    )
+    return ColumnChoice(texts, pair, labelled, grouped, found, left_out, others, weighted)
 
 
 def _refuse_doubled(named: Sequence[str | None]) -> None:
@@ -183,6 +189,16 @@ def _other_texts(table: Table, candidates: list[str], text: str) -> tuple[str, .
             and any(" " in value or not value.isascii() for value in table.columns[name][:200])
         )
     )
+
+
+def _other_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:
+    """Columns with few different values, which could be labels as well."""
+    return tuple(name for name in candidates if _repeats(table.columns[name]))
+
+
+def _repeats(values: list[str]) -> bool:
+    """Whether there are several different values, and few of them."""
+    return len(set(values)) > 1 and _different_share(values) <= MAX_CLASSES_SHARE
 
 
 def _mean_length(values: list[str]) -> float:
@@ -249,9 +265,7 @@ def _find_labels(table: Table, candidates: list[str]) -> tuple[str, ...]:
     switches = [name for name in candidates if is_switch(table.columns[name])]
     if len(switches) > 1:
         return tuple(switches)
-    repeated = [
-        c for c in candidates if len(set(table.columns[c])) > 1 and _different_share(table.columns[c]) <= MAX_CLASSES_SHARE
-    ]
+    repeated = [name for name in candidates if _repeats(table.columns[name])]
     if not repeated or len(candidates) < 2:
         _refuse_one_column(table)
         raise DataError(

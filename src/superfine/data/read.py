@@ -22,16 +22,29 @@ from superfine.data.hub import SCHEME, fetch_files
 from superfine.data.table import ReadOptions, Table, concatenate
 from superfine.errors import DataError
 from superfine.names import did_you_mean
+from superfine.paths import expanded
 
 DataSource = Any
 """A path, `-`, `hf://owner/name`, several of these, or a table in memory."""
 STANDARD_INPUT = "standard input"
+DELIMITED, WORKBOOKS, JSON = (".csv", ".txt", ".tsv", ".tab"), (".xlsx", ".xls", ".ods"), (".json", ".jsonl", ".ndjson")
+CONLL = (".conll", ".bio", ".iob", ".bioes")
+ACTS_ON = {
+    "sheet": (*WORKBOOKS, ".json"),
+    "delimiter": DELIMITED,
+    "quote": DELIMITED,
+    "escape": DELIMITED,
+    "encoding": (*DELIMITED, *JSON, *CONLL),
+    "no-header": (*DELIMITED, *WORKBOOKS),
+}
+"""The formats that an option of reading says something of."""
 
 
 def read_table(source: DataSource, options: ReadOptions | None = None) -> Table:
     """The table in `source`. Raises DataError that says what cannot be read, and where."""
     options = options or ReadOptions()
     if isinstance(source, str | Path):
+        source = expanded(source) if isinstance(source, Path) or source.startswith("~") else source
         with _reachable(source):
             return _checked(_read_place(str(source), options))
     if isinstance(source, list | tuple) and source and all(isinstance(part, str | Path) for part in source):
@@ -102,6 +115,7 @@ def read_pieces(source: DataSource, options: ReadOptions, size: int) -> Iterator
 def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Table]:
     if isinstance(part, str):
         _refuse_address(part)
+        part = str(expanded(part)) if part.startswith("~") else part
     if isinstance(part, str | Path) and str(part) != "-" and not str(part).startswith(SCHEME):
         with _reachable(part):
             file = None if Path(part).is_dir() else _existing(Path(part))
@@ -109,7 +123,7 @@ def _pieces_of(part: DataSource, options: ReadOptions, size: int) -> Iterator[Ta
         file = None
     if file is not None and file.ending in PIECES and not looks_like_conll(file, options):
         pieces = PIECES.load(file.ending)(file, options, size)
-        yield _checked(next(pieces))
+        yield _checked(next(pieces)).noting(*without_effect(file, file.ending, options))
         yield from pieces
         return
     yield from cut(read_table(part, options), size)
@@ -131,11 +145,24 @@ def read_file(file: File, options: ReadOptions) -> Table:
         )
     ending = ".conll" if looks_like_conll(file, options) else file.ending
     table: Table = FORMATS.load(ending)(file, options)
-    return table
+    return table.noting(*without_effect(file, ending, options))
+
+
+def without_effect(file: File, ending: str, options: ReadOptions) -> list[str]:
+    """A line for each option that says how to read files of another format."""
+    given = {name: getattr(options, name) is not None for name in ("sheet", "delimiter", "quote", "escape", "encoding")}
+    given["no-header"] = not options.has_header
+    return [
+        f"{file.source}: --{name} has no effect on a file that ends in {ending}"
+        for name, is_given in given.items()
+        if is_given and ending not in ACTS_ON[name]
+    ]
 
 
 def standard_input() -> File:
     """Everything on standard input. Its kind is told by how it begins: JSON Lines, JSON, a workbook, Parquet, or else CSV."""
+    if sys.stdin is None:
+        raise DataError("Standard input is closed.", "Name a file instead of -.")
     content = sys.stdin.buffer.read()
     if not content.strip():
         raise DataError("Nothing came in on standard input.")

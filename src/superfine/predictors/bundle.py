@@ -23,6 +23,7 @@ from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require_installed
 from superfine.names import did_you_mean
+from superfine.paths import expanded
 from superfine.predictors import NEEDS, PREDICTORS
 from superfine.records import Predictor
 from superfine.tasks import TASKS
@@ -157,7 +158,7 @@ class Bundle:
 
 def open_bundle(folder: Path | str, baseline: str | None = None) -> Bundle:
     """The bundle in a run's folder or in its `model/`, or one of its saved baselines. Raises ModelError where there is none."""
-    folder = Path(folder)
+    folder = expanded(folder)
     if baseline is not None:
         return _open_baseline(folder, baseline)
     for candidate in (folder / "model", folder):
@@ -212,11 +213,15 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def open_predictor(folder: Path | str, precision: Precision | None = None, baseline: str | None = None) -> Predictor:
+def open_predictor(
+    folder: Path | str, precision: Precision | None = None, baseline: str | None = None, device: str = "auto"
+) -> Predictor:
     """The predictor of a run's folder, its files checked against their checksums.
 
     precision: of the computation; None is the bundle's own, in which it was tested. baseline: the name of a baseline of the run,
-    which answers instead of the model.
+    which answers instead of the model. device: on which the model computes; a baseline computes on the processor.
+
+    Raises ModelError, and ConfigError for a device that is not there.
     """
     bundle = open_bundle(folder, baseline)
     bundle.verify()
@@ -224,7 +229,8 @@ def open_predictor(folder: Path | str, precision: Precision | None = None, basel
         bundle = Bundle(bundle.folder, bundle.manifest.model_copy(update={"precision": precision}))
     if bundle.manifest.predictor in NEEDS:
         require_installed(*NEEDS[bundle.manifest.predictor])
-    predictor: Predictor = PREDICTORS.load(bundle.manifest.predictor).load(bundle)
+    opened = PREDICTORS.load(bundle.manifest.predictor)
+    predictor: Predictor = opened.load(bundle, device) if baseline is None else opened.load(bundle)
     return predictor
 
 

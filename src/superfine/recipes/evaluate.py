@@ -65,6 +65,7 @@ def evaluate_run(
     ignore_unknown_labels: bool = False,
     precision: Precision | None = None,
     baseline: str | None = None,
+    device: str | None = None,
 ) -> Scored:
     """Score the model in `folder` (or a baseline of the run) on every labelled row of `data`.
 
@@ -76,7 +77,7 @@ def evaluate_run(
         manifest, data, text, text_pair, label, options, group=group, ignore_unknown_labels=ignore_unknown_labels
     )
     task = manifest.open_task()
-    answers = open_predictor(folder, precision, baseline).predict_examples(rows.examples)
+    answers = open_predictor(folder, precision, baseline, device or "auto").predict_examples(rows.examples)
     statistics, examples = task.statistics(rows.examples, answers), rows.examples
     is_learned = LearnedTexts.of_run(folder).holds(examples)
     others = np.flatnonzero(~is_learned)

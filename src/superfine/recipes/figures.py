@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from superfine.tasks.task import Task
 if TYPE_CHECKING:
     from superfine.model import Model
     from superfine.recipes.encode import EncodedParts
-    from superfine.training.loop import FitResult
+    from superfine.training.loop import EpochRecord, FitResult
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,10 @@ def collect_metrics(
             name: {**comparison.to_json(), "verdict": verdict(comparison, baselines[name])}
             for name, comparison in scores.comparisons.items()
         },
-        "training": {**_training_facts(model, len(encoded.train), result), **vars(timing)},
+        "training": {
+            **_training_facts(model, len(encoded.train), result),
+            **vars(timing),
+        },
         "data": _data_facts(parts, model, encoded),
         "findings": [finding.to_json() for finding in findings],
         "environment": environment(model),
@@ -152,6 +155,22 @@ def _said(comparison: Comparison, title: str) -> str:
     return f"better than {title}" if comparison.outcome == "better" else f"worse than {title}: use the baseline"
 
 
+def why_kept(history: Sequence[EpochRecord], kept_epoch: int) -> str:
+    """In one sentence why the weights are those after this epoch, counted from 0."""
+    kept = f"The weights are those after epoch {kept_epoch + 1}"
+    sign = 1.0 if history[-1].rises else -1.0
+    best = max(history, key=lambda record: sign * record.score)
+    own = next((record for record in history if record.epoch == kept_epoch), history[-1])
+    if len(history) == 1:
+        return f"{kept}, the only one that was validated."
+    if kept_epoch < history[-1].epoch:
+        return f"{kept}: what came later validates worse, beyond chance."
+    if sign * own.score >= sign * best.score:
+        return f"{kept}, the last one: none has a better score on the validation part."
+    near = f"its score on the validation part is within chance of the best, that of epoch {best.epoch + 1}"
+    return f"{kept}, the last one: {near}."
+
+
 def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, Any]:
     progress = result.progress
     seconds = max(progress.step_seconds, 1e-9)
@@ -165,6 +184,7 @@ def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, A
         "batch_size": result.recipe.batch_size,
         "learning_rate": result.recipe.learning_rate,
         "kept_epoch": progress.kept_epoch + 1,
+        "kept_because": why_kept(progress.history, progress.kept_epoch),
         "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
         "peak_memory_mb": peak_memory_mb(),
         "precision": result.precision,

@@ -22,7 +22,7 @@ from superfine.config import RunConfig
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
-from superfine.model import Model, default_device
+from superfine.model import Model, device_of
 from superfine.recipes.encode import EncodedParts, choose_encoder
 from superfine.recipes.prepare import Parts, texts_of, without_cleaning
 from superfine.recipes.reporter import Reporter
@@ -87,7 +87,7 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
         )
     if task.bias is not None:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
-    backbone.network.to(default_device())
+    backbone.network.to(device_of(config.device))
     backbone.pack_if_sound()
     return Model(backbone, task, encoder)
 
@@ -151,7 +151,9 @@ def _fitted(model: Model, encoded: EncodedParts, parts: Parts, request: Request,
         _resume(state, identity, request.folder, reporter)
     with _explaining_memory(state, model.max_length):
         clock, seconds = _plan(state, encoded, config, request)
-        reporter.training_starts(state.n_steps, state.progress.step, seconds, model.task.chosen_by(config.training.choose_by))
+        limit = None if clock.deadline is None else clock.deadline - time.monotonic()
+        chosen_by = model.task.chosen_by(config.training.choose_by)
+        reporter.training_starts(state.n_steps, state.progress.step, seconds, chosen_by, limit)
         with clock.listening(reporter.interrupted):
             return fit(state, clock, reporter, Checkpointer(unfinished(request.folder) / "checkpoint", identity))
 

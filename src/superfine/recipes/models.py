@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from superfine.backbones.catalogue import Entry, Place, catalogue, places
 from superfine.backbones.choose import language_of, sample_of
 from superfine.backbones.locate import encoder_without_loading, resolve
+from superfine.backbones.processor import multiplies_bfloat16
 from superfine.data.encoded import Encoded
 from superfine.errors import ModelError, SuperfineError
 from superfine.recipes.prepare import Parts, texts_of
@@ -31,6 +33,11 @@ PADDED = 2.0
 PROCESS_GB = 0.6
 WEIGHTS_GB_PER_MILLION, TRAINED_GB_PER_MILLION = 0.004, 0.024
 """Float32 weights of all; of the body also its rounded copy, gradients, moments, and the weights that are kept."""
+TRAINED_WORK, SCORED_WORK = 6.0, 2.0
+"""Operations for a token and a parameter of the body: forward and backward, or forward alone (Kaplan et al. 2020)."""
+USED_SHARE = 0.6
+"""Of the speed of matrix products that a training reaches, with all that it does beside them; of twice as many in bfloat16, where
+the processor has it. Within half of what a step said for the two sets of example reviews and imdb, in either format."""
 HERE: tuple[Place, ...] = ("embedded", "cache")
 
 
@@ -186,3 +193,32 @@ def unknown_tokens(share: float) -> str:
 
 def counted(tokens: float, cut: float) -> str:
     return f"{tokens:.0f} tokens a text, {cut:.0%} of the texts cut"
+
+
+def usual_seconds(parts: Parts, tokens_per_text: float, fit: Fit | None) -> float | None:
+    """Of training, by the work of a token and the speed of a matrix product here: known without torch and weights, and rough.
+
+    None for a model that is not in the catalogue.
+    """
+    if fit is None:
+        return None
+    from superfine.training.recipe import TrainingData, usual_epochs
+
+    n_rows = len(parts.train)
+    data = TrainingData(n_rows, parts.task.size, tokens_per_text, by_token=parts.task.head.by_token)
+    epochs = parts.config.training.epochs or usual_epochs(data)
+    setting = parts.config.training.precision
+    halves = setting == "bfloat16" or (setting == "auto" and multiplies_bfloat16())
+    work = 1e6 * fit.entry.body * tokens_per_text * epochs * (TRAINED_WORK * n_rows + SCORED_WORK * len(parts.validation))
+    return work / ((2 if halves else 1) * USED_SHARE * products_per_second())
+
+
+def products_per_second(size: int = 768, seconds: float = 0.1) -> float:
+    """Floating-point operations a second in float32 matrix products, as NumPy computes them here."""
+    matrix = np.ones((size, size), dtype=np.float32)
+    matrix @ matrix  # the first one starts threads
+    n, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        matrix @ matrix
+        n += 1
+    return 2.0 * size**3 * n / (time.perf_counter() - started)

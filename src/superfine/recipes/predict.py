@@ -22,6 +22,7 @@ from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read
 from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.data.write import OTHER_ENDINGS, open_predictions, unused_names
 from superfine.errors import DataError, OutputError
+from superfine.paths import expanded, same_file
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.reporter import Counter, Reporter
@@ -54,13 +55,15 @@ class PredictJob:
         options: ReadOptions | None = None,
         precision: Precision | None = None,
         baseline: str | None = None,
+        device: str | None = None,
     ) -> None:
-        """data: what `train` reads, or "-" for standard input. baseline: of the run, to answer instead of the model.
+        """data: what `train` reads, or "-" for standard input. baseline: of the run, to answer instead of the model. device: on
+        which the model computes.
 
         Raises a SuperfineError for what cannot be used.
         """
         self._folder, self._data, self._options = folder, data, options or ReadOptions()
-        self._precision, self._baseline = precision, baseline
+        self._precision, self._baseline, self._device = precision, baseline, device or "auto"
         manifest = open_bundle(folder, baseline).manifest
         task = manifest.open_task()
         self.labels = task.labels
@@ -68,8 +71,8 @@ class PredictJob:
         self._given: Table | None = None
         if isinstance(data, str) and data == "-":
             self._given = _lines_or_table(standard_input(), manifest, self._options, named=bool(text))
-        elif isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt" and Path(data).is_file():
-            self._given = _lines_or_table(File.on_disk(Path(data)), manifest, self._options, named=bool(text))
+        elif isinstance(data, str | Path) and Path(data).suffix.lower() == ".txt" and expanded(data).is_file():
+            self._given = _lines_or_table(File.on_disk(expanded(data)), manifest, self._options, named=bool(text))
         columns: dict[str, None] = {}
         notes: list[str] = []
         bad: list[BadRow] = []
@@ -98,7 +101,7 @@ class PredictJob:
 
     def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Answers, IntArray]]:
         """Rows, in the input's order, the predictions for those that have a text, and their positions in the piece."""
-        predictor = open_predictor(self._folder, self._precision, self._baseline)
+        predictor = open_predictor(self._folder, self._precision, self._baseline, self._device)
         on_batch = Counter(reporter or Reporter(), self.survey.n_rows)
         for table in self._tables():
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
@@ -113,7 +116,7 @@ class PredictJob:
     def _refuse_input(self, out: Path) -> None:
         """Raises OutputError where writing would destroy what is read."""
         parts = self._data if isinstance(self._data, list | tuple) else [self._data]
-        if any(_same_file(out, part) for part in parts):
+        if any(isinstance(part, str | Path) and same_file(out, part) for part in parts):
             raise OutputError(f"{out} is the file that is read.", "Name another file with --out.")
 
     def write(
@@ -154,14 +157,6 @@ class PredictJob:
             ) from None
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror}.") from None
-
-
-def _same_file(out: Path, part: object) -> bool:
-    """Whether both lead to one file, whatever links stand between."""
-    try:
-        return isinstance(part, str | Path) and out.samefile(part)
-    except OSError:
-        return False
 
 
 def _is_no_file(out: Path) -> bool:

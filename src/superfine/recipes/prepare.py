@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
 from superfine.errors import DataError
+from superfine.paths import same_file
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
 from superfine.tasks.choose import choose_task
@@ -67,6 +69,8 @@ def prepare(
 
     Raises DataError for files, columns or labels that cannot be used.
     """
+    for name, source in (("validation", validation), ("test", test)):
+        _refuse_same_file(data, source, name)
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config)
     task = _learn_task(rows, config)
@@ -76,6 +80,17 @@ def prepare(
     refuse_unsuited(config.training.regularisers or {}, task.head)
     parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
     return _with_model(parts, None if reporter is None else reporter.note)
+
+
+def _refuse_same_file(data: DataSource, other: DataSource | None, name: str) -> None:
+    """Raises DataError where a part is a file that is learned from."""
+    given = [part for part in (data if isinstance(data, list | tuple) else [data]) if isinstance(part, str | Path)]
+    for part in other if isinstance(other, list | tuple) else [other]:
+        if isinstance(part, str | Path) and any(same_file(part, one) for one in given):
+            raise DataError(
+                f"--{name} {part} is the file that is learned from: a score on it would be worth nothing.",
+                f"Give other rows, or leave out --{name}: some are held out then.",
+            )
 
 
 def _with_defaults_of(task: Task, config: RunConfig) -> RunConfig:

@@ -29,8 +29,11 @@ class Reporter:
     def findings(self, findings: Sequence[Finding]) -> None:
         """What the checks found in the data."""
 
-    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
-        """Training begins with step `done` of `n_steps`, should take about `seconds`, and chooses the epoch by that score."""
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str, limit: float | None = None) -> None:
+        """Training begins with step `done` of `n_steps`, should take about `seconds`, and chooses the epoch by that score.
+
+        limit: seconds after which it ends, whatever is done by then; None where it has the time it needs.
+        """
 
     def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
         """A step is done."""

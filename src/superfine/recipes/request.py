@@ -11,6 +11,7 @@ from typing import Any
 from superfine.config import RunConfig, build_config, parse_yaml, read_config_file
 from superfine.data.read import DataSource
 from superfine.errors import ConfigError, OutputError
+from superfine.paths import expanded
 from superfine.predictors.bundle import UNFINISHED
 
 MARKER = "run.yaml"
@@ -60,6 +61,8 @@ def make_request(
     """
     overrides = {key: value for key, value in overrides.items() if value is not None}
     notes: list[str] = []
+    out, resume = (None if folder is None else expanded(folder) for folder in (out, resume))
+    config = expanded(config) if isinstance(config, Path) else config
     if resume is None:
         tree = read_config_file(config) if isinstance(config, Path) else dict(config or {})
         folder = out if out is not None else default_folder(data)
@@ -91,6 +94,6 @@ def default_folder(data: DataSource) -> Path:
     """`runs/<name of the data>-<date>-<time>`."""
     first = data[0] if isinstance(data, list | tuple) and data else data
     stem = Path(first).name.split(".")[0].split(":")[0] if isinstance(first, str | Path) and str(first) != "-" else "data"
-    # Names of folders end at 255 bytes, and a Chinese character takes three.
-    stem = stem.encode()[:LONGEST_STEM].decode(errors="ignore")
+    # Names of folders end at 255 bytes, and a Chinese character takes three. Bytes that are no UTF-8 are left out.
+    stem = stem.encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
     return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -51,6 +51,8 @@ def unfinished(folder: Path) -> Path:
 def check_folder(request: Request) -> None:
     """Refuse an output folder that holds something of somebody else's, or a run without --force."""
     folder = request.folder
+    if any("\udc80" <= character <= "\udcff" for character in str(folder)):  # how Python reads such bytes
+        raise OutputError(f"The folder {folder} has a name that is no UTF-8.", "Choose another one with --out.")
     try:
         _refuse_foreign(request, folder)
     except OSError as error:
@@ -78,6 +80,17 @@ def _refuse_foreign(request: Request, folder: Path) -> None:
             f"Go on with --resume {folder}, choose another folder with --out, or start anew with --force.",
         )
     raise OutputError(f"The folder {folder} already holds a run.", "Choose another one with --out, or replace it with --force.")
+
+
+def broken_off_at(request: Request) -> int | None:
+    """The step of the checkpoint that this request gives up, or None where it gives up none."""
+    if request.resume:
+        return None
+    for ending in ("", ".new", ".old"):
+        path = unfinished(request.folder) / f"checkpoint{ending}" / "state.json"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads(path.read_text(encoding="utf-8"))["progress"]["step"])
+    return None
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from superfine.recipes.run_folder import (
     BAD_ROWS,
     METRICS,
     begin_run,
+    broken_off_at,
     claimed_folder,
     finish_run,
     save_baselines,
@@ -35,7 +36,11 @@ from superfine.recipes.run_folder import (
     write_outputs,
 )
 from superfine.recipes.tracking import TRACKERS
-from superfine.records import Finding
+from superfine.records import Answers, Examples, Finding
+from superfine.tasks.task import Task
+
+FEWEST_ANSWERS = 10
+"""Of fewer test texts one answer for all may be right."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,9 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
         # Two large models at once would be what a run needs most memory for.
         parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)
-        telling.findings(parity.findings())
-        findings = [*parity.findings(), *findings]
+        own = [*parity.findings(), *constant_answer(model.task, parts.scored_test, scores.answers.take(parts.scored))]
+        telling.findings(own)
+        findings = [*own, *findings]
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
         metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
         metrics["parity"] = parity.to_json()
@@ -130,6 +136,26 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         finish_run(request.folder)
         telling.result(metrics, str(request.folder))
     return Outcome(request.folder, metrics, result.stopped == "interrupted", next(iter(parity.problems), None))
+
+
+def constant_answer(task: Task, examples: Examples, answers: Answers) -> list[Finding]:
+    """A finding where the model says the same of every text of several kinds."""
+    said, true = ({*map(str, column)} for column in (answers.to_columns()["prediction"], task.spelled(examples).label or []))
+    if len(examples) < FEWEST_ANSWERS or len(said) > 1 or len(true) < 2:
+        return []
+    n = len(examples)
+    only = task.in_words(answers.to_columns()["prediction"][0])
+    return [
+        Finding(
+            "constant_answer",
+            "blocking",
+            n,
+            1.0,
+            (),
+            f'The model says "{only}" of every one of the {n} test texts: it has learned nothing that tells them apart.',
+            "Give it more rows or passes (--set training.epochs=10), or look whether the text column is the right one.",
+        )
+    ]
 
 
 def check_training_installed() -> None:
@@ -156,6 +182,8 @@ def refuse_if_strict(request: Request, findings: list[Finding]) -> None:
 
 def tell_parts(request: Request, parts: Parts, reporter: Reporter) -> None:
     """What was read, what was left out, and how many rows each part has."""
+    if (given_up := broken_off_at(request)) is not None:
+        reporter.note(f"--force gives up the run in {request.folder} that was broken off after step {given_up}.")
     for note in (*request.notes, *parts.notes):
         reporter.note(note)
     if parts.bad_rows:

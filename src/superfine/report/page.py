@@ -29,6 +29,10 @@ class Bar:
     is_model: bool
 
 
+ABOUT_MODEL = ("parity", "constant_answer")
+"""Findings that say something of the model: they stand beside its score, the others with the data."""
+
+
 def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language: str = "en") -> str:
     """The page for the content of `metrics.json` and the errors that tell most, in English or Chinese ("zh")."""
     return (
@@ -36,6 +40,9 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
         .get_template("page.html.j2")
         .render(
             metrics=metrics,
+            about_model=[found for found in metrics["findings"] if found["name"] in ABOUT_MODEL],
+            about_data=[found for found in metrics["findings"] if found["name"] not in ABOUT_MODEL],
+            in_windows=any(step["step"] == "windows" for step in metrics["data"]["preparation"]),
             errors=errors,
             language=language,
             t=partial(phrase, language=language),

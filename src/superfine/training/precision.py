@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from superfine.backbones.processor import processor_flags
+from superfine.backbones.processor import multiplies_bfloat16
 from superfine.config import PrecisionSetting
-
-FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
-"""Processor flags that stand for bfloat16 products in hardware (the last one is Arm's)."""
 
 
 def choose_precision(setting: PrecisionSetting, device: torch.device) -> torch.dtype:
@@ -17,7 +14,7 @@ def choose_precision(setting: PrecisionSetting, device: torch.device) -> torch.d
         return torch.bfloat16 if setting == "bfloat16" else torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    return torch.bfloat16 if FAST_BFLOAT16 & processor_flags() else torch.float32
+    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
 
 
 def name_of(dtype: torch.dtype) -> str:

@@ -10,8 +10,10 @@ import click
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import (
     baseline_option,
+    check_device,
     check_precision,
     complete_files,
+    device_option,
     json_option,
     pair_option,
     precision_option,
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
 @click.option("--group", metavar="COLUMN", help="Rows with the same value here are drawn together for the intervals.")
 @baseline_option
 @precision_option
+@device_option
 @reading_options
 @json_option
 def evaluate(
     folder: Path, data: tuple[str, ...], text: tuple[str, ...], text_pair: str | None, label: tuple[str, ...],
-    ignore_unknown_labels: bool, group: str | None, baseline: str | None, precision: Precision | None, as_json: bool, **reading:
-    str | None,
+    ignore_unknown_labels: bool, group: str | None, baseline: str | None, precision: Precision | None, device: str | None,
+    as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Score the model in FOLDER on the labelled rows of DATA, with 95 % intervals.
 
@@ -53,9 +56,10 @@ def evaluate(
     from superfine.recipes.evaluate import evaluate_run
 
     check_precision(baseline, precision)
+    check_device(baseline, device)
     scored = evaluate_run(
         folder, source_of(data), list(text) or None, text_pair, list(label) or None, read_options(reading),
-        group=group, ignore_unknown_labels=ignore_unknown_labels, precision=precision, baseline=baseline,
+        group=group, ignore_unknown_labels=ignore_unknown_labels, precision=precision, baseline=baseline, device=device,
     )  # fmt: skip
     tell_reading(scored.table.notes, scored.table.bad_rows)
     document = scored.to_json()

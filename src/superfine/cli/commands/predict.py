@@ -10,8 +10,10 @@ import click
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import (
     baseline_option,
+    check_device,
     check_precision,
     complete_files,
+    device_option,
     json_option,
     pair_option,
     precision_option,
@@ -45,12 +47,13 @@ if TYPE_CHECKING:
 @pair_option
 @baseline_option
 @precision_option
+@device_option
 @reading_options
 @json_option
 def predict(
     folder: Path, data: tuple[str, ...], out: Path | None, force: bool, out_encoding: str | None, excel_safe: bool,
-    text: tuple[str, ...], text_pair: str | None, baseline: str | None, precision: Precision | None, as_json: bool,
-    **reading: str | None,
+    text: tuple[str, ...], text_pair: str | None, baseline: str | None, precision: Precision | None, device: str | None,
+    as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Predict every row of DATA with the model in FOLDER.
 
@@ -69,7 +72,10 @@ def predict(
     if out_encoding and out is None:
         raise OutputError("--out-encoding is of a file, and none is named.", "Name one with --out.")
     check_precision(baseline, precision)
-    job = PredictJob(folder, source_of(data or ("-",)), list(text) or None, text_pair, read_options(reading), precision, baseline)
+    check_device(baseline, device)
+    job = PredictJob(
+        folder, source_of(data or ("-",)), list(text) or None, text_pair, read_options(reading), precision, baseline, device
+    )
     survey, reporter = job.survey, ConsoleReporter(speaking.get())
     tell_reading(survey.notes, survey.bad_rows)
     tell(f"Columns: {survey.choice.describe()}")

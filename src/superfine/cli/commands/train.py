@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from superfine.cli import STARTED
 from superfine.cli.help import TranslatedCommand, speaking
-from superfine.cli.options import complete_files, json_option, reading_options, source_of
+from superfine.cli.options import complete_files, device_option, json_option, reading_options, source_of
 from superfine.cli.output import print_json
 from superfine.tasks import TASKS
 
@@ -54,6 +54,13 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
     "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
 )
 @click.option("--force", is_flag=True, help="Replace the run that the folder holds.")
+@click.option("--epochs", type=str, metavar="N", help="Passes over the training rows at most.  [default: by rows and classes]")
+@click.option("--batch-size", type=str, metavar="N", help="Texts per step.  [default: by rows and classes]")
+@click.option(
+    "--learning-rate", "--lr", type=str, metavar="RATE", help="Peak rate of AdamW.  [default: by the model and the batch size]"
+)
+@click.option("--max-length", type=str, metavar="TOKENS", help="Tokens that are read at a time.  [default: 256]")
+@device_option
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
 @click.option("--seed", type=int, help="Same seed, data and number of threads: same weights.  [default: 0]")
@@ -75,9 +82,10 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
     label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, out: Path | None,
-    force: bool, config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None, resume: Path | None,
-    strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool, as_json: bool,
-    **reading: str | None,
+    force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None, max_length: str | None,
+    device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None,
+    resume: Path | None, strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool,
+    as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
@@ -98,7 +106,8 @@ def train(
         "data.weight": weight,
         "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
-        "track": list(track) or None,
+        "track": list(track) or None, "device": device, "training.epochs": epochs, "training.batch_size": batch_size,
+        "training.learning_rate": learning_rate, "model.max_length": max_length,
         **{f"data.{name}": value for name, value in reading.items()},
     }  # fmt: skip
     request = make_request(

@@ -114,9 +114,9 @@ class _Tracked(Reporter):
     def findings(self, findings: Sequence[Finding]) -> None:
         self.inner.findings(findings)
 
-    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str) -> None:
+    def training_starts(self, n_steps: int, done: int, seconds: float, chosen_by: str, limit: float | None = None) -> None:
         self._chosen_by = chosen_by
-        self.inner.training_starts(n_steps, done, seconds, chosen_by)
+        self.inner.training_starts(n_steps, done, seconds, chosen_by, limit)
 
     def interrupted(self) -> None:
         self.inner.interrupted()
