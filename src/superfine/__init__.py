@@ -28,6 +28,10 @@ __all__ = ["Run", "SuperfineClassifier", "SuperfineRegressor", "evaluate", "load
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """The estimators are imported when they are asked for: scikit-learn takes a second to load."""
     if name in ("SuperfineClassifier", "SuperfineRegressor"):

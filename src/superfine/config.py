@@ -324,12 +324,13 @@ def read_config_file(path: Path) -> dict[str, Any]:
 def build_config(
     tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, notes: list[str] | None = None
 ) -> RunConfig:
-    """Validate a nested mapping with dotted `overrides` on top. All mistakes are reported in one ConfigError.
+    """Validate a mapping, nested or with dotted keys, with dotted `overrides` on top. All mistakes are in one ConfigError.
 
     notes: gets a line for each key of an earlier version.
     """
-    merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in tree.items()}
-    for key, value in (overrides or {}).items():
+    dotted = {key: value for key, value in tree.items() if "." in key}
+    merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in tree.items() if k not in dotted}
+    for key, value in {**dotted, **(overrides or {})}.items():
         set_dotted(merged, key, value)
     found = _rename_keys(merged)
     if notes is not None:

@@ -19,6 +19,10 @@ class SuperfineError(Exception):
         self.message = message
         self.advice = advice
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the message alone, for the mistake is not in the code that it passed through."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(SuperfineError):
     """What the user gave cannot be used."""

@@ -3,8 +3,6 @@ searches."""
 
 from __future__ import annotations
 
-import io
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from superfine.data.frames import as_texts
 from superfine.data.labels import number_key, visible
 from superfine.data.table import is_missing
 from superfine.errors import OutputError
+from superfine.predictors.bundle import packed, unpack
 from superfine.records import FloatArray
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         """A pickle holds the files of the bundle, never the network's objects."""
         state: dict[str, Any] = dict(super().__getstate__())
         if state.pop("_predictor", None) is not None:
-            state[BUNDLE] = _packed(Path(state.pop("_folder").name) / "model")
+            state[BUNDLE] = packed(Path(state.pop("_folder").name) / "model")
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -132,8 +131,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         super().__setstate__(state)
         if bundle is not None:
             folder = tempfile.TemporaryDirectory(prefix="superfine-")
-            with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
-                archive.extractall(folder.name, filter="data")
+            unpack(bundle, Path(folder.name))
             self._open(folder)
 
     def __sklearn_tags__(self) -> Any:
@@ -164,6 +162,8 @@ class SuperfineClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         """
         texts = as_texts(X)
         check_consistent_length(texts, y)
+        if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+            y = column_or_1d(y.toarray() if hasattr(y, "toarray") else y, warn=True)
         self.multilabel_ = np.ndim(y) == 2
         if self.multilabel_:
             return self._fit_table(texts, np.asarray(y.toarray() if hasattr(y, "toarray") else y), sample_weight)
@@ -250,10 +250,3 @@ class SuperfineRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         """(n, 2) the ends of the 95 % interval of each number."""
         answers = self._answers(X)
         return np.stack([answers.low, answers.high], axis=1)
-
-
-def _packed(folder: Path) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        archive.add(folder, arcname="model")
-    return stream.getvalue()

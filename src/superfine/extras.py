@@ -33,4 +33,4 @@ def declared() -> list[str]:
     try:
         return metadata("superfine").get_all("Provides-Extra") or []
     except PackageNotFoundError:  # a source tree on the path, not installed
-        return ["train", "files", "tensorboard", "mlflow", "wandb"]
+        return ["train", "files", "tensorboard", "mlflow", "wandb", "plots"]

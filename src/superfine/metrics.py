@@ -191,3 +191,13 @@ def calibration_error(columns: Mapping[str, FloatArray], weights: FloatArray) ->
     accuracy, gap = hits / size, hits / size - sure / size
     squares = np.where(n > 1, gap**2 - accuracy * (1 - accuracy) / np.maximum(n - 1, 1), 0.0)
     return np.asarray(np.sqrt(np.maximum((n * squares).sum(axis=1) / np.maximum(n.sum(axis=1), 1), 0.0)))
+
+
+def calibration_groups(confidence: FloatArray, right: NDArray[np.bool_], n_groups: int = 10) -> list[list[float]]:
+    """[mean confidence, share that is right, count] of (n,) answers in groups of as many each, the least sure first."""
+    order = np.argsort(confidence, kind="stable")
+    return [
+        [float(confidence[some].mean()), float(right[some].mean()), len(some)]
+        for some in np.array_split(order, min(n_groups, len(order)))
+        if len(some)
+    ]

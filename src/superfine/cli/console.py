@@ -123,7 +123,8 @@ class ConsoleReporter(Reporter):
             self._bar = self._new_bar(step, MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
             self._task = self._bar.add_task("", total=n_steps, completed=done)
 
-    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
+    def _described(self, step: int, n_steps: int, loss: float, texts: int) -> str:
+        """How training goes: the loss, smoothed, the speed, and the time that is left."""
         self._loss = loss if step <= 1 else 0.95 * self._loss + 0.05 * loss
         self._texts += texts
         now = time.monotonic()
@@ -131,7 +132,10 @@ class ConsoleReporter(Reporter):
         left = (now - self._started) / max(1, step - self._first_step) * (n_steps - step)
         if self._until is not None:  # the run ends by then, whatever is done
             left = max(0.0, min(left, self._until - now))
-        described = f"loss {self._loss:.3f}  {rate:.0f} texts/s  {duration(left)} left"
+        return f"loss {self._loss:.3f}  {rate:.0f} texts/s  {duration(left)} left"
+
+    def on_step(self, step: int, n_steps: int, loss: float, texts: int, tokens: int) -> None:
+        described, now = self._described(step, n_steps, loss, texts), time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=step, description=described)
         elif now - self._said >= PLAIN_SECONDS:

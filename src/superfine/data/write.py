@@ -6,7 +6,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import IO, Any
 from superfine.atomic import open_whole
 from superfine.data.table import BadRow
 from superfine.records import Answers, Examples, IntArray
+from superfine.records.answers import written
 
 FORMULA_BEGINS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
@@ -66,7 +66,7 @@ class PredictionWriter:
             return
         inputs = zip(*examples.columns.values(), strict=True) if examples.columns else iter([()] * len(examples))
         columns = [
-            spread([_cell(value) for value in column], answered, len(examples), "") for column in answers.to_columns().values()
+            spread([written(value) for value in column], answered, len(examples), "") for column in answers.to_columns().values()
         ]
         self._csv.writerows(self._safe((*given, *said)) for given, said in zip(inputs, zip(*columns, strict=True), strict=True))
 
@@ -77,14 +77,6 @@ class PredictionWriter:
             return row
         self.n_formulas += sum(formulas)
         return [f"'{cell}" if risky and self._excel_safe else cell for cell, risky in zip(row, formulas, strict=True)]
-
-
-def _cell(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    if not math.isfinite(value):
-        return ""
-    return f"{value:.6f}" if value == 0 or abs(value) >= 5e-7 else f"{value:.6g}"
 
 
 def spread(values: list[Any], places: IntArray | None, n: int, empty: Any) -> list[Any]:

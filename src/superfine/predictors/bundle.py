@@ -7,11 +7,14 @@ tokenizer. One fact, one place: prediction, export and serving read maximum leng
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
+import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -230,7 +233,41 @@ def open_predictor(
     if bundle.manifest.predictor in NEEDS:
         require_installed(*NEEDS[bundle.manifest.predictor])
     opened = PREDICTORS.load(bundle.manifest.predictor)
-    predictor: Predictor = opened.load(bundle, device) if baseline is None else opened.load(bundle)
+    predictor: Predictor = opened.load(bundle, device) if bundle.manifest.predictor in NEEDS else opened.load(bundle)
+    predictor.opened_from = Opened(bundle.folder, precision, device)
+    return predictor
+
+
+class Opened(NamedTuple):
+    """Where a predictor was opened from, and how: what a pickle of it is made of. keeps: the folder, where it goes with the
+    predictor."""
+
+    folder: Path
+    precision: Precision | None
+    device: str
+    keeps: tempfile.TemporaryDirectory[str] | None = None
+
+
+def packed(folder: Path) -> bytes:
+    """The files of a bundle as a tar archive, in which its folder is called `model`."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(folder, arcname="model")
+    return stream.getvalue()
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """The files of `packed` into `folder`."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def reopened(content: bytes, precision: Precision | None, device: str) -> Predictor:
+    """The predictor of packed files, their checksums checked: what a pickle calls."""
+    folder = tempfile.TemporaryDirectory(prefix="superfine-")
+    unpack(content, Path(folder.name))
+    predictor = open_predictor(folder.name, precision, device=device)
+    predictor.opened_from = predictor.opened_from._replace(keeps=folder)
     return predictor
 
 

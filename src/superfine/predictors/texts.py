@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +14,7 @@ from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.data.frames import as_texts
 from superfine.errors import ModelError
-from superfine.records import Answers, Examples, FloatArray
+from superfine.records import Answers, Choices, Evaluation, Examples, FloatArray, Sets
 from superfine.tasks.task import Task
 
 CHUNK_TEXTS = 50_000
@@ -29,6 +32,20 @@ class TextPredictor(ABC):
 
     task: Task
     takes_pairs: bool
+    opened_from: Any = None
+
+    def __repr__(self) -> str:
+        shown = self.task.shown
+        return f"{type(self).__name__}({shown.title.lower()}, {shown.summary}{', of pairs' if self.takes_pairs else ''})"
+
+    def __reduce__(self) -> Any:
+        """A pickle holds the files of the bundle, never the network's objects. Raises TypeError for what was not opened."""
+        if self.opened_from is None:
+            raise TypeError("a predictor is pickled with the files that it was opened from, and this one was not opened")
+        from superfine.predictors.bundle import packed, reopened
+
+        opened = self.opened_from
+        return reopened, (packed(opened.folder), opened.precision, opened.device)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -54,6 +71,29 @@ class TextPredictor(ABC):
                 "the model was trained on pairs of texts" if self.takes_pairs else "the model was trained on single texts"
             )
         return self.predict_examples(Examples.of_texts(first, second))
+
+    def predict_proba(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> FloatArray:
+        """(n, K) the probabilities, columns in the order of `labels`. Raises TypeError where the answer has none."""
+        answers = self.predict(texts, text_pairs)
+        if not isinstance(answers, Choices | Sets):
+            raise TypeError(f"a {self.task.shown.title.lower()} gives no probabilities of labels: use predict")
+        return answers.probabilities
+
+    def evaluate(self, texts: Sequence[str], labels: Sequence[Any], text_pairs: Sequence[str] | None = None) -> Evaluation:
+        """The scores of n texts with their true labels, with 95 % intervals.
+
+        labels: as in the training data. Raises ValueError for lists of different lengths, DataError for labels that the model
+        does not know.
+        """
+        from superfine.evaluation.evaluate import evaluate
+
+        if len(texts) != len(labels):
+            raise ValueError(f"{len(texts)} texts and {len(labels)} labels")
+        answers = self.predict(texts, text_pairs)
+        second = None if text_pairs is None else as_texts(text_pairs, "text_pairs")
+        written = [label if isinstance(label, str) else json.dumps(label, ensure_ascii=False) for label in labels]
+        examples = replace(Examples.of_texts(as_texts(texts), second), label=written)
+        return evaluate(self.task.statistics(self.task.spelled(examples), answers), self.task.scores)
 
 
 class TextModel(TextPredictor):

@@ -19,6 +19,7 @@ FOR_PEOPLE = {
     "tensorboard": "tells TensorBoard of runs",
     "mlflow": "tells MLflow of runs",
     "wandb": "tells Weights & Biases of runs",
+    "plots": "draws figures of a run in Python",
     "offline": "brings the model for English texts, for use without the hub",
     "multilingual": "brings the model for all other languages, for use without the hub",
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -14,6 +18,8 @@ from numpy.typing import NDArray
 from superfine.records.arrays import FloatArray, IntArray
 from superfine.records.ragged import Ragged
 
+SHOWN, MOST_ROWS = 3, 10
+"""Answers in a line, and rows of the table in a notebook."""
 A = TypeVar("A", bound="Choices | Sets | Values | Spans")
 
 
@@ -55,8 +61,57 @@ class Answers(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Choices:
+class _Table:
+    """What a table of answers can do, whatever their shape."""
+
+    def __getitem__(self: Any, key: Any) -> Any:
+        """`answers[3]` is the answer for one text as an object; a slice, a mask or places give a table of these."""
+        if isinstance(key, int | np.integer):
+            return self.take(np.arange(len(self))[[int(key)]]).to_objects()[0]
+        return self.take(np.arange(len(self))[key])
+
+    def __repr__(self: Any) -> str:
+        said = [str(value) for value in self.take(np.arange(min(len(self), SHOWN))).to_columns()["prediction"]]
+        more = ", …" if len(self) > SHOWN else ""
+        return f"{type(self).__name__}({len(self)} text{'' if len(self) == 1 else 's'}: {', '.join(said)}{more})"
+
+    def _repr_html_(self: Any) -> str:
+        """The first rows as a table, for notebooks."""
+        columns = self.take(np.arange(min(len(self), MOST_ROWS))).to_columns()
+        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(str(written(value)))}</td>" for value in row) + "</tr>"
+            for row in zip(*columns.values(), strict=True)
+        )
+        more = f"<p>{len(self) - MOST_ROWS} more rows</p>" if len(self) > MOST_ROWS else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+    def to_frame(self: Any) -> Any:
+        """The columns as a pandas frame. Raises ImportError where pandas is not installed."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_columns())
+
+    def to_csv(self: Any, path: str | Path) -> None:
+        """Write the columns as CSV in UTF-8, numbers as `superfine predict` writes them."""
+        columns = self.to_columns()
+        with open(path, "w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([written(value) for value in row] for row in zip(*columns.values(), strict=True))
+
+
+def written(value: Any) -> Any:
+    """A value as it stands in a table that is written: numbers in six digits, nothing for those that are none."""
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return ""
+    return f"{value:.6f}" if value == 0 or abs(value) >= 5e-7 else f"{value:.6g}"
+
+
+@dataclass(frozen=True, repr=False)
+class Choices(_Table):
     """One class of K for each of n texts.
 
     labels: the K class names, in the order of the columns of `probabilities`.
@@ -139,8 +194,8 @@ NONE = "none"
 """What is written for a text that has none of the labels, where no label is called so."""
 
 
-@dataclass(frozen=True)
-class Sets:
+@dataclass(frozen=True, repr=False)
+class Sets(_Table):
     """Any of K labels for each of n texts.
 
     labels: the K names, in the order of the columns of `probabilities`. probabilities: (n, K), each on its own. thresholds: (K,)
@@ -199,8 +254,8 @@ class Sets:
         ]
 
 
-@dataclass(frozen=True)
-class Values:
+@dataclass(frozen=True, repr=False)
+class Values(_Table):
     """A number for each of n texts. low, high: (n,) the ends of its 95 % interval, or infinite where nothing tells."""
 
     row: IntArray
@@ -242,8 +297,8 @@ class Values:
         ]
 
 
-@dataclass(frozen=True)
-class Spans:
+@dataclass(frozen=True, repr=False)
+class Spans(_Table):
     """Spans of each of n texts, each of one type, in the order of the text and without overlap.
 
     labels: the names of the types. texts: (n,) the raw texts. places: for each text (m, 3) int64: start and end of each span, in

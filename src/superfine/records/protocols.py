@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from superfine.records.answers import Answers
 from superfine.records.examples import Examples
@@ -11,6 +11,9 @@ from superfine.records.examples import Examples
 
 class Predictor(Protocol):
     """All that comes after training speaks to this, whether a network, a file or a baseline stands behind it."""
+
+    opened_from: Any
+    """Where its bundle lies, or None where there is none."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -176,7 +177,7 @@ class Interval:
         return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What a predictor scores on n labelled texts.
 
@@ -188,6 +189,19 @@ class Evaluation:
     scores: Mapping[str, Interval]
     by_label: Mapping[str, Mapping[str, Interval | int | None]] = field(default_factory=dict)
     n_groups: int | None = None
+
+    def __repr__(self) -> str:
+        some = [f"{name} {score.value:.3f} ({score.low:.3f}–{score.high:.3f})" for name, score in list(self.scores.items())[:3]]
+        return f"Evaluation({self.n} texts: {', '.join(some)}{', …' if len(self.scores) > len(some) else ''})"
+
+    def _repr_html_(self) -> str:
+        """The scores as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{score.value:.4f}</td><td>{score.low:.4f} – {score.high:.4f}</td></tr>"
+            for name, score in self.scores.items()
+        )
+        head = f"<tr><th>{self.n} texts</th><th>value</th><th>95 % interval</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def to_json(self, *, by_label: bool = True) -> dict[str, Any]:
         """by_label: with the scores of each label, under `per_class`."""

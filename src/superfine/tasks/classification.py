@@ -265,8 +265,13 @@ class Classification(Task):
         return Statistics(sums, columns, self.labels)
 
     def details(self, examples: Examples, answers: Choices) -> dict[str, Any]:
-        """confusion: [true class, predicted class, count] for every pair that occurs."""
-        return {"confusion": metrics.confusion_cells(self.gold(examples), answers.class_ids, len(self.labels)).tolist()}
+        """confusion: [true class, predicted class, count] for every pair that occurs. calibration: of groups of texts of similar
+        confidence the mean confidence, the share that is right, and how many they are."""
+        true, said = self.gold(examples), answers.class_ids
+        return {
+            "confusion": metrics.confusion_cells(true, said, len(self.labels)).tolist(),
+            "calibration": metrics.calibration_groups(answers.confidence, true == said),
+        }
 
     def worst(self, examples: Examples, answers: Choices) -> IntArray:
         """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
