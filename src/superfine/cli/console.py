@@ -20,6 +20,7 @@ from superfine.records import Finding
 if TYPE_CHECKING:
     from superfine.recipes.doctor import Diagnosis
     from superfine.recipes.models import Fit
+    from superfine.recipes.runs import RunEntry
     from superfine.training.loop import EpochRecord
 
 STAGES = {
@@ -278,6 +279,23 @@ def print_ranking(fits: Sequence[Fit], language: str, *, whole: bool) -> None:
     if left_out:
         said = f"{left_out} more do not suit the data: --all lists them.\n{said}"
     print(translate(said, language))
+
+
+def print_runs(runs: Sequence[RunEntry], language: str) -> None:
+    """The answer of `superfine runs`, on standard output."""
+    if not runs:
+        print(translate("There are none.", language))
+        return
+    table = _plain_table(("run", "data", "task", "model", "score", "training", "date"), language)
+    for run in runs:
+        score = translate(run.state, language)
+        if run.score is not None and run.main is not None:
+            ends = f"{written(run.main, run.score.low)} – {written(run.main, run.score.high)}"
+            score = f"{translate(title_of(run.main).short, language)} {written(run.main, run.score.value)} ({ends})"
+        seconds = "—" if run.seconds is None else duration(run.seconds)
+        cells = str(run.folder), run.data, run.task, run.model, score, translate(seconds, language), f"{run.date:%Y-%m-%d %H:%M}"
+        table.add_row(*(escape(printable(cell)) for cell in cells))
+    _print_table(table)
 
 
 def _plain_table(columns: Sequence[str], language: str) -> Table:

@@ -9,6 +9,7 @@ COMMANDS = NameTable(
         "predict": "superfine.cli.commands.predict:predict",
         "evaluate": "superfine.cli.commands.evaluate:evaluate",
         "compare": "superfine.cli.commands.compare:compare",
+        "runs": "superfine.cli.commands.runs:runs",
         "models": "superfine.cli.commands.models:models",
         "doctor": "superfine.cli.commands.doctor:doctor",
         "completion": "superfine.cli.commands.completion:completion",
