@@ -8,7 +8,9 @@ import pytest
 from huggingface_hub import ModelCard
 
 from superfine.report.card import render_card
-from superfine.report.page import render_page, round_ticks, signed
+from superfine.report.page import render_page, round_ticks, signed, worst_comparison
+from superfine.report.sections.classes import classes
+from superfine.report.sections.confidence import confidence
 
 
 def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(trained):
@@ -52,7 +54,7 @@ def test_a_class_without_test_texts_has_a_dash_and_no_interval(trained):
     metrics["test"]["per_class"]["good"] = {"precision": None, "recall": None, "f1": None, "support": 0}
     page = render_page(metrics, [])
     row = page[page.index('<th scope="row">good</th>') :].partition("</tr>")[0]
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["0", "—", "—", "—", "—"]
+    assert re.findall(r"<td[^>]*>(?:<b>)?([^<]*)(?:</b>)?</td>", row) == ["—", "", "—", "—", "—", "0"]
     assert "| good | — | — | — | 0 |" in render_card(metrics)
 
 
@@ -90,6 +92,7 @@ def test_the_page_speaks_chinese(trained):
         "ython",
         "training",
         "epochs",
+        "reviews",
     }, english
 
 
@@ -158,3 +161,62 @@ def test_axes_meet_at_round_numbers_and_hold_all_values(low, high, ticks):
 
 def test_minus_is_a_minus_sign():
     assert [signed(value) for value in (1.25, -0.34, 0.0)] == ["+1.2", "−0.3", "+0.0"]
+
+
+def test_the_head_names_the_data_the_date_and_the_command_and_one_verdict_the_worst(trained):
+    run = trained.metrics["run"]
+    assert run["data"] == ["reviews.csv"]
+    assert run["command"].startswith("superfine train reviews.csv --model bert")
+    assert "--set training.epochs=3" in run["command"]
+    worse = {**trained.metrics["comparison"]["tfidf"], "outcome": "worse", "verdict": "worse than TF-IDF: use the baseline"}
+    page = render_page(trained.metrics | {"comparison": {**trained.metrics["comparison"], "tfidf": worse}}, [])
+    head = page[: page.index("<figure>")]
+    assert head.count('class="verdict') == 1 + ("of every one of the" in head)
+    assert "Worse than TF-IDF" in head
+    other = trained.metrics["baselines"]["tfidf"]["accuracy"]["value"]
+    assert f"<strong>{100 * other:.1f} %</strong>" in head, "the baseline's figure beside the large one"
+    for word in (*run["data"], run["date"].replace("T", " ")):
+        assert word in head
+    assert "--set training.epochs=3" in page
+    assert "/tmp/" not in page
+
+
+def test_the_worst_comparison_is_that_of_the_worst_outcome_and_of_the_smallest_difference():
+    def metrics(**outcomes):
+        comparison = {name: {"outcome": o, "accuracy": {"value": v}} for name, (o, v) in outcomes.items()}
+        return {"main": "accuracy", "comparison": comparison}
+
+    assert worst_comparison(metrics(majority=("better", 0.3), tfidf=("undecided", 0.4)))["name"] == "tfidf"
+    assert worst_comparison(metrics(majority=("worse", -0.1), tfidf=("undecided", -0.2)))["name"] == "majority"
+    assert worst_comparison(metrics(majority=("better", 0.3), tfidf=("better", 0.1)))["name"] == "tfidf"
+    assert worst_comparison(metrics()) is None
+
+
+def test_classes_are_listed_the_worst_first_and_those_without_texts_last(trained):
+    score = {"value": 0.5, "low": 0.2, "high": 0.9}
+    row = {"precision": score, "recall": score, "f1": score, "support": 3}
+    per_class = {
+        "fine": row | {"f1": score | {"value": 0.9}},
+        "none": row | {"f1": None, "support": 0},
+        "poor": row | {"f1": score | {"value": 0.1}},
+    }
+    content = classes({"test": {"per_class": per_class}})
+    assert list(content["rows"]) == ["poor", "fine", "none"]
+    assert content["rows"]["poor"]["bar"] == {"at": 10.0, "left": 20.0, "width": 70.0}
+    assert content["rows"]["none"]["bar"] is None
+
+
+def test_what_a_confidence_is_worth_is_drawn_from_the_groups(trained):
+    groups = [[0.5, 0.4, 10], [0.75, 0.8, 10], [1.0, 1.0, 20]]
+    content = confidence({"test": {"calibration": groups}})
+    answered = [y for _, y in content["answered"]["points"]]
+    assert [x for x, _ in content["answered"]["points"]] == [174.0, 239.0, 304.0], "a half, three quarters, all"
+    assert answered == sorted(answered), "fewer are right when more are answered"
+    xs, ys = zip(*content["calibration"]["points"], strict=True)
+    ticks = {text: (x, y) for x, y, text in content["calibration"]["ticks"]}
+    assert (xs[-1], ys[-1]) == ticks["100"]
+    assert (ticks["40"][0] < xs[0] < ticks["60"][0], ys[0]) == (True, ticks["40"][1])
+    page = render_page(trained.metrics, [])
+    assert 'id="confidence"' in page
+    without = {**trained.metrics, "test": {k: v for k, v in trained.metrics["test"].items() if k != "calibration"}}
+    assert 'id="confidence"' not in render_page(without, [])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from superfine.config import RunConfig, build_config, parse_yaml, read_config_file
+from superfine.config import RunConfig, build_config, known_keys, parse_yaml, read_config_file
 from superfine.data.read import DataSource
 from superfine.errors import ConfigError, OutputError
 from superfine.paths import expanded
@@ -97,3 +99,28 @@ def default_folder(data: DataSource) -> Path:
     # Names of folders end at 255 bytes, and a Chinese character takes three. Bytes that are no UTF-8 are left out.
     stem = stem.encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
     return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def data_names(source: DataSource | None) -> list[str]:
+    """The names of the files, without the paths to them, which tell of the user's machine."""
+    parts = source if isinstance(source, list | tuple) else [source]
+    return [Path(part).name if isinstance(part, str | Path) else "data" for part in parts if part is not None]
+
+
+def command_of(request: Request) -> str:
+    """The command line that asks for the same: the names of the files, and the settings that are not the usual ones."""
+    words = ["superfine", "train", *data_names(request.data)]
+    for name in ("validation", "test"):
+        for part in data_names(getattr(request, name)):
+            words += [f"--{name}", part]
+    usual, asked = (config.model_dump(mode="json") for config in (RunConfig(), request.config))
+    for key in known_keys():
+        section, _, name = key.rpartition(".")
+        default, value = (tree[section][name] if section else tree[name] for tree in (usual, asked))
+        if value == default:
+            continue
+        if key == "model.name":
+            words += ["--model", Path(value).name if Path(value).expanduser().is_dir() else value]
+        elif key != "track":
+            words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
+    return shlex.join(words)

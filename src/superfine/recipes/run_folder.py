@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.figures import Scores, worst_errors
 from superfine.recipes.prepare import Parts
-from superfine.recipes.request import MARKER, Request
+from superfine.recipes.request import MARKER, Request, command_of, data_names
 
 if TYPE_CHECKING:
     from superfine.model import Model
@@ -263,6 +264,11 @@ def write_outputs(
     from superfine.report.page import render_page
 
     part = unfinished(request.folder)
+    metrics["run"] = {
+        "data": data_names(request.data),
+        "date": f"{datetime.now():%Y-%m-%dT%H:%M}",
+        "command": command_of(request),
+    }
     with _written(request.folder, "Free some space, then go on with --resume."):
         LearnedTexts.of_examples([parts.train, parts.validation]).save(part / LEARNED)
         write_predictions(part / PREDICTIONS, parts.test, scores.answers)

@@ -49,13 +49,26 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
             title=title_of,
             shown=shown,
             difference=difference,
-            sections={name: SECTIONS.load(name)(metrics) for name in metrics["shown"]["sections"]},
+            sections={name: SECTIONS.load(name)(metrics) for name in _sections(metrics)},
+            verdict=worst_comparison(metrics),
             scores=[(title_of(name).long, score) for name, score in metrics["test"].items() if _is_score(score)],
             bars=_bars(metrics),
             curve=_curve(metrics),
             facts=_facts(metrics, language),
         )
     )
+
+
+def _sections(metrics: dict[str, Any]) -> list[str]:
+    """Those of the task, and that on its confidence where answers have one."""
+    return [*metrics["shown"]["sections"], *(["confidence"] if metrics["test"].get("calibration") else [])]
+
+
+def worst_comparison(metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """The comparison with a baseline that speaks most against the model: by its outcome, then by the smallest difference."""
+    main, order = metrics["main"], ["worse", "undecided", "better"]
+    found = [{"name": name, **comparison} for name, comparison in metrics["comparison"].items()]
+    return min(found, key=lambda one: (order.index(one["outcome"]), one[main]["value"] or 0.0), default=None)
 
 
 def _is_score(value: Any) -> bool:

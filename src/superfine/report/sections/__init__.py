@@ -6,6 +6,7 @@ SECTIONS = NameTable(
     "section",
     {
         "classes": "superfine.report.sections.classes:classes",
+        "confidence": "superfine.report.sections.confidence:confidence",
         "confusion": "superfine.report.sections.confusion:confusion",
         "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
         "entities": "superfine.report.sections.entities:entities",
