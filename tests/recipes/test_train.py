@@ -653,3 +653,13 @@ def test_force_says_what_it_gives_up(reviews, tiny_model, tmp_path, capsys):
     )
     assert "--force gives up the run in " in (said := capsys.readouterr().err)
     assert "that was broken off after step 17." in said
+
+
+def test_errors_show_the_probability_of_the_true_class_beside_that_of_the_one_that_was_said(trained):
+    with open(trained.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    wrong = max((row for row in rows if row["prediction"] != row["label"]), key=lambda row: float(row["confidence"]))
+    page = (trained.folder / "report.html").read_text(encoding="utf-8")
+    said = f"<b>{wrong['label']}</b> ({100 * float(wrong['p:' + wrong['label']]):.1f} %)"
+    assert said in page
+    assert "Beside the label stands the probability that the model gives it." in page

@@ -19,7 +19,7 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Evaluation, Examples, Finding
+from superfine.records import Answers, Choices, Evaluation, Examples, Finding
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -239,6 +239,13 @@ def peak_memory_mb() -> int | None:
     return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
 
 
+def _probability(answers: Answers, place: int, label: str) -> float | None:
+    """That of a class, in the answer at a place; None where answers are of another shape."""
+    if not isinstance(answers, Choices) or label not in answers.labels:
+        return None
+    return float(answers.probabilities[place, answers.labels.index(label)])
+
+
 def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 12) -> list[dict[str, Any]]:
     """The wrong answers that tell most, as the task sees it."""
     worst = task.worst(examples, answers)[:limit]
@@ -253,6 +260,7 @@ def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 
             "label": task.in_words(label),
             "prediction": task.in_words(said),
             "confidence": None if confidence is None else float(confidence[place]),
+            "label_confidence": _probability(chosen, place, label),
         }
         for place, (i, label, said) in enumerate(zip(worst.tolist(), labels, chosen.to_columns()["prediction"], strict=True))
     ]
