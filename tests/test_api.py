@@ -210,3 +210,18 @@ def test_a_notebook_runs_and_shows_one_output_for_a_run_and_one_line_for_a_mista
     assert len(error["traceback"]) == 1
     assert 'has no column "tixt"' in error["traceback"][0]
     assert "Traceback" not in error["traceback"][0]
+
+
+def test_labels_of_any_kind_are_scored_as_they_stand_in_the_training_data(tiny_model, tmp_path):
+    rows = [(text, label == "good") for text, label in make_rows(80)]
+    data = {"text": [text for text, _ in rows], "label": [flag for _, flag in rows]}
+    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=FAST, progress=False)
+    found = run.load().evaluate(data["text"], data["label"])
+    assert found.n == 80
+    numbers = {"text": data["text"], "label": [0.5 + len(text) for text in data["text"]]}
+    run = superfine.train(
+        numbers, task="regression", model=str(tiny_model("bert")), out=tmp_path / "n", settings=FAST, progress=False
+    )
+    assert run.load().evaluate(numbers["text"], np.array(numbers["label"])).n == 80
+    with pytest.raises(TypeError, match="gives no probabilities"):
+        run.load().predict_proba(["a text"])

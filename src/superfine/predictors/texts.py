@@ -91,7 +91,9 @@ class TextPredictor(ABC):
             raise ValueError(f"{len(texts)} texts and {len(labels)} labels")
         answers = self.predict(texts, text_pairs)
         second = None if text_pairs is None else as_texts(text_pairs, "text_pairs")
-        written = [label if isinstance(label, str) else json.dumps(label, ensure_ascii=False) for label in labels]
+        written = [
+            json.dumps(label, ensure_ascii=False) if isinstance(label, list | tuple | dict) else str(label) for label in labels
+        ]
         examples = replace(Examples.of_texts(as_texts(texts), second), label=written)
         return evaluate(self.task.statistics(self.task.spelled(examples), answers), self.task.scores)
 

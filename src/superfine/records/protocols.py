@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from superfine.records.answers import Answers
+from superfine.records.arrays import FloatArray
 from superfine.records.examples import Examples
+from superfine.records.statistics import Evaluation
 
 
 class Predictor(Protocol):
@@ -26,4 +28,12 @@ class Predictor(Protocol):
 
     def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Answers:
         """The answers for texts, or for pairs of texts."""
+        ...
+
+    def predict_proba(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> FloatArray:
+        """(n, K) the probabilities, columns in the order of `labels`. Raises TypeError where the answer has none."""
+        ...
+
+    def evaluate(self, texts: Sequence[str], labels: Sequence[Any], text_pairs: Sequence[str] | None = None) -> Evaluation:
+        """The scores of n texts with their true labels, with 95 % intervals."""
         ...
