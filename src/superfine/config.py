@@ -328,7 +328,7 @@ def build_config(
 
     notes: gets a line for each key of an earlier version.
     """
-    dotted = {key: value for key, value in tree.items() if "." in key}
+    dotted = {key: value for key, value in tree.items() if isinstance(key, str) and "." in key}
     merged: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in tree.items() if k not in dotted}
     for key, value in {**dotted, **(overrides or {})}.items():
         set_dotted(merged, key, value)

@@ -135,9 +135,9 @@ def test_a_rehearsal_shows_the_rows_the_classes_the_lengths_and_what_training_co
         text, label, _ = rows[example["row"] - 2]
         assert (example["text"], example["label"]) == (text, label)
     assert said.count(" → ") == 3
-    assert plan["tokens"]["longest"] == 256
-    assert 0 < plan["tokens"]["median"] <= plan["tokens"]["percentile_95"] <= 256
-    assert plan["tokens"]["truncated_share"] > 0
+    assert plan["lengths"]["longest"] == 256
+    assert 0 < plan["lengths"]["median"] <= plan["lengths"]["percentile_95"] <= 256
+    assert plan["lengths"]["truncated_share"] > 0
     assert plan["place"] in {"embedded", "cache"}
     assert 0 < plan["seconds"] < 3600
     assert plan["memory_gb"] > 0.5

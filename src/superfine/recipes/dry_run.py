@@ -91,7 +91,7 @@ def _facts(parts: Parts, inspection: Inspection, fits: list[Fit]) -> dict[str, A
     facts["candidates"] = candidates
     if encoded is not None:
         lengths = encoded.tokens_per_text
-        facts["tokens"] = {
+        facts["lengths"] = {
             "median": float(np.median(lengths)),
             "percentile_95": float(np.percentile(lengths, 95)),
             "longest": int(lengths.max(initial=0)),
@@ -128,8 +128,8 @@ def _tell(facts: dict[str, Any], parts: Parts, reporter: Reporter) -> None:
     for role, names in facts["candidates"].items():
         if names:
             reporter.note(f"Could be the {role} as well: {', '.join(names[:MOST_CANDIDATES])} (--{role} COLUMN)")
-    if "tokens" in facts:
-        tokens = facts["tokens"]
+    if "lengths" in facts:
+        tokens = facts["lengths"]
         reporter.note(
             f"Tokens of a text: {tokens['median']:.0f} in the middle, 95 % have up to {tokens['percentile_95']:.0f}, the longest "
             f"{tokens['longest']}; {tokens['unknown_share']:.1%} are unknown to the model"

@@ -104,7 +104,12 @@ def default_folder(data: DataSource) -> Path:
 def data_names(source: DataSource | None) -> list[str]:
     """The names of the files, without the paths to them, which tell of the user's machine."""
     parts = source if isinstance(source, list | tuple) else [source]
-    return [Path(part).name if isinstance(part, str | Path) else "data" for part in parts if part is not None]
+    return [_readable(Path(part).name) if isinstance(part, str | Path) else "data" for part in parts if part is not None]
+
+
+def _readable(name: str) -> str:
+    """A name with a mark for each byte that is no UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def command_of(request: Request) -> str:
