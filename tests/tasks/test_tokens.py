@@ -1,18 +1,23 @@
 """Spans of texts: every usual way to mark them is read, the tags of words are right, and they are counted as CoNLL's scorer does."""
 
+import csv
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import superfine
 from superfine.backbones.load import open_pretrained
+from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.read import read_table
+from superfine.data.table import Table
 from superfine.errors import DataError
 from superfine.evaluation.evaluate import evaluate
 from superfine.records import IGNORED, Examples, Ragged, Spans
 from superfine.tasks.multilabel import MultiLabel
 from superfine.tasks.tokens import Tokens
+from tests.conftest import FAST, make_rows
 
 
 def of(texts, cells, pairs=None):
@@ -277,11 +282,11 @@ def test_places_that_are_mostly_inside_words_are_told_with_what_may_be_wrong():
     assert "most of them" in " ".join(task.notes())
 
 
-def test_joined_columns_have_no_places(tiny_model, tmp_path):
+def test_spans_of_joined_columns_must_name_theirs(tiny_model, tmp_path):
     from superfine import train
 
     rows = {"title": ["Bob"] * 20, "body": [f"Ann {i}" for i in range(20)], "label": ['[[0, 3, "x"]]'] * 20}
-    with pytest.raises(DataError, match="2 columns are joined here"):
+    with pytest.raises(DataError, match="does not say in which column it stands, of title, body"):
         train(rows, text=["title", "body"], model=str(tiny_model("bert")), out=tmp_path / "run", progress=False)
 
 
@@ -340,3 +345,74 @@ def test_tags_that_are_numbers_without_names_are_refused_and_words_alone_are_a_t
         read_table(path)
     path.write_text(json.dumps({"tokens": ["Bob", "ran"]}) + "\n", encoding="utf-8")
     assert read_table(path).columns["text"] == ["Bob ran"]
+
+
+COLUMNS = {"title": ["Ann in Rome", "", "no name"], "body": ["Bob met Ann", "Bob sleeps", ""]}
+
+
+def of_columns(cells):
+    table = Table("rows.csv", COLUMNS | {"spans": cells}, np.arange(2, 5))
+    return to_examples(table, ColumnChoice(("title", "body"), None, ("spans",), None, found=False), lists=True)[0]
+
+
+def test_spans_of_texts_that_are_made_of_columns_say_in_which_one_they_stand():
+    cells = [
+        [
+            {"column": "body", "start": 8, "end": 11, "label": "person"},
+            {"column": "title", "start": 7, "end": 11, "label": "place"},
+        ],
+        [{"column": "body", "start": 0, "end": 3, "label": "person"}],
+        [],
+    ]
+    examples = of_columns([json.dumps(cell) for cell in cells])
+    assert examples.text[0] == "Ann in Rome Bob met Ann"
+    task = Tokens.learn(examples)
+    gold = task.gold(examples)
+    assert gold.values.tolist() == [[7, 11, 1], [20, 23, 0], [0, 3, 0]]
+    spelled = task.spelled(examples)
+    assert task.gold(spelled).values.tolist() == gold.values.tolist(), "what it writes it reads as the same"
+    answers = Spans(
+        examples.row, task.labels, examples.text, gold, np.full(3, 0.5), examples.text_columns, examples.column_starts
+    )
+    told = [[(one["column"], one["start"], one["end"], one["text"]) for one in spans] for spans in answers.spans]
+    assert told == [[("title", 7, 11, "Rome"), ("body", 8, 11, "Ann")], [("body", 0, 3, "Bob")], []]
+    assert answers.take(np.array([1])).spans == answers.spans[1:2]
+    assert evaluate(task.statistics(examples, answers), task.scores).scores["micro_f1"].value == 1.0
+    across = Ragged.of_lengths(np.array([[7, 15, 1]]), [1, 0, 0])
+    (one,) = replace(answers, places=across, scores=np.ones(1)).spans[0]
+    assert (one["column"], one["start"], one["end"], one["text"]) == ("title", 7, 11, "Rome"), "it ends with its column"
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        ({"start": 0, "end": 3, "label": "person"}, "does not say in which column it stands, of title, body"),
+        ({"column": "subject", "start": 0, "end": 3, "label": "person"}, "does not say in which column"),
+        ({"column": "title", "start": 0, "end": 12, "label": "person"}, "row 2, column title: a span from 0 to 12"),
+        ({"column": "title", "start": 0, "end": 3, "label": "person", "text": "Bob"}, "and there stands"),
+    ],
+)
+def test_a_span_that_does_not_fit_its_column_is_refused_with_its_row(span, message):
+    with pytest.raises(DataError, match=message):
+        Tokens.learn(of_columns([json.dumps([span]), "[]", "[]"]))
+
+
+def test_a_model_of_several_columns_marks_spans_in_each(tiny_model, tmp_path):
+    rows = [(text.split()[1], text, label) for text, label in make_rows(120)]
+    data = {
+        "thing": [thing for thing, _, _ in rows],
+        "text": [text for _, text, _ in rows],
+        "spans": [
+            json.dumps([{"column": "text", "start": 0, "end": len(text.split()[0]), "label": "first"}]) for _, text, _ in rows
+        ],
+    }
+    run = superfine.train(
+        data, text=["thing", "text"], label="spans", model=str(tiny_model("bert")), out=tmp_path / "run",
+        settings=FAST | {"training.epochs": 12, "training.head_learning_rate_multiplier": 3}, progress=False,
+    )  # fmt: skip
+    assert run.metrics["task"] == "tokens"
+    with open(run.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        found = [(row, span) for row in csv.DictReader(file) for span in json.loads(row["prediction"])]
+    assert found
+    for row, span in found:
+        assert row[span["column"]][span["start"] : span["end"]] == span["text"]

@@ -360,6 +360,8 @@ def to_examples(
         weight=_weights(table, choice.weight) if choice.weight else None,
         source=table.source,
         columns=columns,
+        text_columns=() if choice.join is None else choice.text,
+        column_starts=None if choice.join is None else choice.join.starts(columns),
     )
     if keep_all:
         return everything, Dropped()

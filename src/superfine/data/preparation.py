@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from superfine.config import ModelConfig
 from superfine.errors import ConfigError
+from superfine.records import IntArray
 
 SEPARATOR = " "
 
@@ -32,6 +34,13 @@ class Join(_Step):
         """The text of each row of these columns."""
         rows = zip(*(columns[name] for name in self.columns), strict=True)
         return [self.separator.join(filter(None, cells)) for cells in rows]
+
+    def starts(self, columns: Mapping[str, list[str]]) -> IntArray:
+        """(n, c) where in the text of each row its columns begin; -1 where the cell is empty."""
+        lengths = np.array([[len(cell) for cell in columns[name]] for name in self.columns], dtype=np.int64).T
+        taken = np.where(lengths > 0, lengths + len(self.separator), 0)
+        before = np.cumsum(taken, axis=1) - taken
+        return np.asarray(np.where(lengths > 0, before, -1), dtype=np.int64)
 
 
 class Windows(_Step):

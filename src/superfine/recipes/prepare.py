@@ -180,13 +180,7 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
 def _learn_task(rows: _Rows, config: RunConfig) -> Task:
     """The task, with what it learns from the training file."""
     options = validate_options(TASKS.kind, rows.task.name, rows.task.Options, config.task.options)
-    task = rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
-    if task.head.by_token and len(rows.columns.text) > 1:
-        raise DataError(
-            f"Spans are marked in one text, and {len(rows.columns.text)} columns are joined here.",
-            "Name the one column with --text.",
-        )
-    return task
+    return rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
 
 
 def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool) -> Parts:

@@ -303,7 +303,7 @@ class Spans(_Table):
 
     labels: the names of the types. texts: (n,) the raw texts. places: for each text (m, 3) int64: start and end of each span, in
     characters of the raw text, end excluded, and the number of its type. scores: (total,) the probability of each span, in the
-    order of `places.values`.
+    order of `places.values`. text_columns, column_starts: of texts that are made of several columns, see `Examples`.
     """
 
     row: IntArray
@@ -311,6 +311,8 @@ class Spans(_Table):
     texts: list[str]
     places: Ragged
     scores: FloatArray
+    text_columns: tuple[str, ...] = ()
+    column_starts: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -320,6 +322,7 @@ class Spans(_Table):
         indices = np.arange(len(self))[indices]  # a mask, or places from the end
         return replace(
             self,
+            column_starts=None if self.column_starts is None else self.column_starts[indices],
             row=self.row[indices],
             texts=[self.texts[i] for i in indices],
             places=self.places.take(indices),
@@ -332,23 +335,37 @@ class Spans(_Table):
         values = np.concatenate([part.places.values for part in parts])
         places = Ragged.of_lengths(values, np.concatenate([part.places.lengths for part in parts]))
         whole = _joined(parts, "row", "scores")
-        return replace(whole, texts=[text for part in parts for text in part.texts], places=places)
+        starts = [part.column_starts for part in parts if part.column_starts is not None]
+        texts = [text for part in parts for text in part.texts]
+        return replace(whole, texts=texts, places=places, column_starts=np.concatenate(starts) if starts else None)
 
     @property
     def label(self) -> list[list[tuple[int, int, str]]]:
-        """The spans of each text: start, end and type."""
-        return [[(one["start"], one["end"], one["label"]) for one in spans] for spans in self.spans]
+        """The spans of each text: start, end and type, in characters of the whole text."""
+        every = [(start, end, self.labels[label]) for start, end, label in self.places.values.tolist()]
+        return [every[first:stop] for first, stop in pairwise(self.places.starts.tolist())]
 
     @property
     def spans(self) -> list[list[dict[str, Any]]]:
-        """The spans of each text: `start`, `end`, `label`, `text` and `score`, its probability."""
+        """The spans of each text: `start`, `end`, `label`, `text` and `score`, its probability; where texts are made of several
+        columns, `column`, and start and end in that one."""
         every = [
-            {"start": start, "end": end, "label": self.labels[label], "text": self.texts[i][start:end], "score": score}
+            {
+                **(place := self._place(i, start, end)),
+                "label": self.labels[label],
+                "text": self.texts[i][start : start + place["end"] - place["start"]],
+                "score": score,
+            }
             for i, (start, end, label), score in zip(
                 self.places.row_of_value.tolist(), self.places.values.tolist(), self.scores.tolist(), strict=True
             )
         ]
         return [every[first:stop] for first, stop in pairwise(self.places.starts.tolist())]
+
+    def _place(self, i: int, start: int, end: int) -> dict[str, Any]:
+        if self.column_starts is None:
+            return {"start": start, "end": end}
+        return place_in_columns(self.text_columns, self.column_starts[i], start, end)
 
     @property
     def confidence(self) -> None:
@@ -362,6 +379,15 @@ class Spans(_Table):
     def to_objects(self) -> list[dict[str, Any]]:
         """An object for each text, for JSON: `prediction`, the list of its spans."""
         return [{"prediction": spans} for spans in self.spans]
+
+
+def place_in_columns(names: Sequence[str], starts: IntArray, start: int, end: int) -> dict[str, Any]:
+    """A span of a text that is made of columns, by the column that it begins in, with which it ends at the latest. starts: (c,)
+    see `Examples.column_starts`."""
+    k = int(np.flatnonzero((starts >= 0) & (starts <= start))[-1])
+    later = starts[starts > start]
+    end = min(end, int(later.min()) - 1) if len(later) else end  # before the separator
+    return {"column": names[k], "start": int(start - starts[k]), "end": int(end - starts[k])}
 
 
 def as_json(spans: Sequence[dict[str, Any]]) -> str:

@@ -20,6 +20,8 @@ class Examples:
     `row` points back into the user's file: the number a spreadsheet shows (the header is row 1), or the line of a JSONL file.
     `weight` says how much a row counts in training.
     `columns` are the columns of the file as they were read, for the table of predictions.
+    Where several columns are joined, `text_columns` names them and `column_starts` (n, c) says where in `text` each begins; -1
+    where its cell is empty.
     """
 
     row: IntArray
@@ -30,6 +32,8 @@ class Examples:
     weight: list[float] | None = None
     source: str = ""
     columns: Mapping[str, list[str]] = field(default_factory=dict)
+    text_columns: tuple[str, ...] = ()
+    column_starts: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.text)
@@ -49,6 +53,7 @@ class Examples:
             group=pick(self.group),
             weight=pick(self.weight),
             columns={name: [column[i] for i in indices] for name, column in self.columns.items()},
+            column_starts=None if self.column_starts is None else self.column_starts[np.asarray(indices, dtype=np.int64)],
         )
 
     @classmethod
@@ -66,6 +71,9 @@ class Examples:
         def both(a: list[T] | None, b: list[T] | None) -> list[T] | None:
             return None if a is None or b is None else a + b
 
+        starts = None
+        if self.column_starts is not None and other.column_starts is not None:
+            starts = np.concatenate([self.column_starts, other.column_starts])
         return replace(
             self,
             row=np.concatenate([self.row, other.row]),
@@ -75,4 +83,5 @@ class Examples:
             group=both(self.group, other.group),
             weight=both(self.weight, other.weight),
             columns={},
+            column_starts=starts,
         )

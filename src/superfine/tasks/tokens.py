@@ -16,6 +16,7 @@ from superfine.data.labels import Spelling, label_order
 from superfine.data.words import word_of_tokens, words_of
 from superfine.errors import DataError
 from superfine.records import IGNORED, Examples, FloatArray, Head, IntArray, Ragged, Score, Spans, Statistics
+from superfine.records.answers import place_in_columns
 from superfine.tasks.classification import different_names, notes_on
 from superfine.tasks.multilabel import SCORES as SCORES_OF_SETS
 from superfine.tasks.tag_sequences import spans_of, tags_of
@@ -150,14 +151,16 @@ class Tokens(Task):
         if examples.label is None:
             return examples
         cells = [
-            json.dumps([self._written(span, text) for span in spans], ensure_ascii=False) if cell else ""
-            for text, spans, cell in zip(examples.text, _all_spans(examples), examples.label, strict=True)
+            json.dumps([self._written(span, examples, i) for span in spans], ensure_ascii=False) if cell else ""
+            for i, (spans, cell) in enumerate(zip(_all_spans(examples), examples.label, strict=True))
         ]
         return replace(examples, label=cells)
 
-    def _written(self, span: Span, text: str) -> dict[str, Any]:
-        named = span._replace(label=self.spelling.of(span.label))
-        return named._asdict() | {"text": text[span.start : span.end]}
+    def _written(self, span: Span, examples: Examples, i: int) -> dict[str, Any]:
+        written = span._replace(label=self.spelling.of(span.label))._asdict() | {"text": examples.text[i][span.start : span.end]}
+        if examples.column_starts is None:
+            return written
+        return written | place_in_columns(examples.text_columns, examples.column_starts[i], span.start, span.end)
 
     def in_words(self, value: Any) -> str:
         return ", ".join(f"{one.get('text')} ({one.get('label')})" for one in _records(value) or []) or "—"
@@ -239,7 +242,8 @@ class Tokens(Task):
         """The spans of the most probable consistent tags."""
         if encoded is None:
             nothing = Ragged.of_lengths(np.zeros((0, 3), dtype=np.int64), [0] * len(examples))
-            return Spans(examples.row, self._labels, examples.text, nothing, np.zeros(0))
+            columns = examples.text_columns, examples.column_starts
+            return Spans(examples.row, self._labels, examples.text, nothing, np.zeros(0), *columns)
         readers = _Readers.of(examples.text, encoded)
         return self.marked(examples, outputs[readers.token], readers.starts, readers.places)
 
@@ -249,7 +253,8 @@ class Tokens(Task):
         text = np.searchsorted(starts, spans.first, side="right") - 1
         cells = np.stack([places[spans.first, 0], places[spans.last, 1], spans.label], axis=1)
         found = Ragged.of_lengths(cells.astype(np.int64), np.bincount(text, minlength=len(examples)))
-        return Spans(examples.row, self._labels, examples.text, found, spans.score)
+        columns = examples.text_columns, examples.column_starts
+        return Spans(examples.row, self._labels, examples.text, found, spans.score, *columns)
 
     def statistics(self, examples: Examples, answers: Spans) -> Statistics:
         """What each answer adds: spans that are right, that there are, and that are said, and whether all are right."""
@@ -371,7 +376,8 @@ def _record(value: Any) -> Mapping[str, Any] | None:
     start, end = (int(place) if isinstance(place, float) and place.is_integer() else place for place in (start, end))
     if not all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end)) or not isinstance(label, str):
         return None
-    return {"start": start, "end": end, "label": label.strip(), **({"text": value["text"]} if "text" in value else {})}
+    more = {name: value[name] for name in ("text", "column") if name in value}
+    return {"start": start, "end": end, "label": label.strip(), **more}
 
 
 def _all_spans(examples: Examples) -> list[list[Span]]:
@@ -387,7 +393,10 @@ def _spans(examples: Examples, i: int) -> list[Span]:
             f'{row} has "{cell[:60]}{"…" if len(cell) > 60 else ""}", which is no list of spans.',
             'A span is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
         )
-    spans = sorted(_checked(records, text, row))
+    if examples.column_starts is None:
+        spans = sorted(_checked(records, text, row))
+    else:
+        spans = sorted(_checked_in_columns(records, examples, i, row))
     for before, after in pairwise(dict.fromkeys(spans)):
         if after.start < before.end:
             raise DataError(
@@ -396,6 +405,26 @@ def _spans(examples: Examples, i: int) -> list[Span]:
                 "A word can be in one span alone: keep one of the two.",
             )
     return list(dict.fromkeys(spans))  # two annotators may agree
+
+
+def _checked_in_columns(records: Sequence[Mapping[str, Any]], examples: Examples, i: int, row: str) -> Iterator[Span]:
+    """The spans of a text that is made of columns, in characters of the whole text. Raises DataError for one that names none of
+    them."""
+    names = examples.text_columns
+    starts = [] if examples.column_starts is None else examples.column_starts[i].tolist()
+    for record in records:
+        column = record.get("column")
+        if column not in names:
+            raise DataError(
+                f"{row}: the span from {record['start']} to {record['end']} ({record['label']}) does not say in which column it "
+                f"stands, of {', '.join(names)}.",
+                'Write it: {"column": …, "start": …, "end": …, "label": …}, or name the one column with --text.',
+            )
+        start = starts[names.index(column)]
+        later = [other for other in starts if other > start]
+        cell = examples.text[i][start : min(later) - 1 if later else None] if start >= 0 else ""
+        for span in _checked([record], cell, f"{row}, column {column}"):
+            yield Span(span.start + start, span.end + start, span.label)
 
 
 def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Iterator[Span]:
