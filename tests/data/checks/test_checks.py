@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from superfine.data.checks.inspection import Inspection, Reading, run_checks
+from superfine.data.checks.tokens import truncation
 from superfine.data.columns import ColumnChoice
 from superfine.data.encoded import Encoded
 from superfine.records import Examples
@@ -27,6 +28,14 @@ SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
 
 def found(inspection):
     return {finding.name: finding for finding in run_checks(inspection)}
+
+
+def test_texts_that_are_read_in_windows_are_not_cut():
+    cut, owner = np.array([True, False]), np.array([0, 0, 1])
+    tokens = Encoded(np.zeros(6, dtype=np.int32), np.arange(4) * 2, cut, 0.0, owner=owner)
+    rows = Examples.of_texts(["a", "b"])
+    assert truncation(Inspection(train=rows, encoded=tokens, max_length=2)) == []
+    assert len(truncation(Inspection(train=rows, encoded=replace(tokens, owner=None), max_length=2))) == 1
 
 
 def test_sound_data_gives_no_finding():

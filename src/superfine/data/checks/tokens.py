@@ -31,8 +31,8 @@ def unknown_tokens(inspection: Inspection) -> list[Finding]:
 
 
 def truncation(inspection: Inspection) -> list[Finding]:
-    """Texts longer than the model reads."""
-    if inspection.encoded is None:
+    """Texts longer than the model reads. In windows it reads all of them, in prediction at least."""
+    if inspection.encoded is None or inspection.encoded.owner is not None:
         return []
     cut = np.flatnonzero(inspection.encoded.truncated).tolist()
     share = len(cut) / max(1, len(inspection.train))
