@@ -62,13 +62,13 @@ MUTATIONS = {
         "test_all_gradients_are_clipped_together_those_of_the_word_embeddings_too",
     ),
     "the rows come in the same order each epoch": (
-        "training/loop.py",
-        [("default_rng([seed, epoch])", "default_rng([seed, 0])")],
+        "training/stages.py",
+        [("default_rng([self.seed, epoch])", "default_rng([self.seed, 0])")],
         "test_each_epoch_reads_every_row_once_in_an_order_of_its_own",
     ),
     "the rate is deaf to the time limit": (
         "training/loop.py",
-        [("share = max(progress.step / state.n_steps, clock.spent_share())", "share = progress.step / state.n_steps")],
+        [("clock.spent_share() if state.is_in_last_stage else 0.0", "0.0")],
         "test_a_time_limit_keeps_time_for_scoring_free_and_the_rate_follows_the_time",
     ),
     "the time for scoring is not kept free": (
