@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -19,30 +17,21 @@ from superfine.records import IGNORED, Examples, FloatArray, Head, IntArray, Rag
 from superfine.records.answers import place_in_columns
 from superfine.tasks.classification import different_names, notes_on
 from superfine.tasks.multilabel import SCORES as SCORES_OF_SETS
+from superfine.tasks.span_labels import Span, all_spans, span_records
 from superfine.tasks.tag_sequences import spans_of, tags_of
-from superfine.tasks.task import Shown, Task, labels_of
+from superfine.tasks.task import Shown, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from superfine.data.encoded import Encoded
 
-STARTS, ENDS, TYPES = ("start", "start_offset"), ("end", "end_offset"), ("label", "labels", "type", "entity")
-"""How tools name what a span has: Label Studio, doccano, spaCy and others."""
 MOST_SHOWN = 12
 FEWEST_CELLS = 0.9
 """So many of the cells that are not empty must be lists of spans, for labels to be taken for them."""
 SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name != "log_loss"}
 """By the names that `metrics.json` uses; the last four are by type. A span is right where start, end and type are, as the
 scorer of CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
-
-
-class Span(NamedTuple):
-    """A span of a text: start and end in its characters, the end excluded, and its type."""
-
-    start: int
-    end: int
-    label: str
 
 
 class Tokens(Task):
@@ -70,7 +59,7 @@ class Tokens(Task):
     def suits(cls, labels: Sequence[str], n_columns: int) -> str:
         """Cells that are lists of spans with start, end and type."""
         cells = [label for label in labels if label and label != "[]"][:1000]
-        n_lists = sum(bool(_records(cell)) for cell in cells)
+        n_lists = sum(bool(span_records(cell)) for cell in cells)
         return "spans of the texts, with start, end and type" if cells and n_lists >= FEWEST_CELLS * len(cells) else ""
 
     @classmethod
@@ -78,7 +67,7 @@ class Tokens(Task):
         """The types that occur. Raises DataError where there is none, for pairs, and for cells that cannot be read."""
         if examples.text_pair is not None:
             raise DataError("Spans are marked in one text, and pairs of texts are read here.", "Leave out --text-pair.")
-        spans = _all_spans(examples)
+        spans = all_spans(examples)
         every = [span.label for row in spans for span in row]
         if not every:
             raise DataError(
@@ -152,7 +141,7 @@ class Tokens(Task):
             return examples
         cells = [
             json.dumps([self._written(span, examples, i) for span in spans], ensure_ascii=False) if cell else ""
-            for i, (spans, cell) in enumerate(zip(_all_spans(examples), examples.label, strict=True))
+            for i, (spans, cell) in enumerate(zip(all_spans(examples), examples.label, strict=True))
         ]
         return replace(examples, label=cells)
 
@@ -163,7 +152,7 @@ class Tokens(Task):
         return written | place_in_columns(examples.text_columns, examples.column_starts[i], span.start, span.end)
 
     def in_words(self, value: Any) -> str:
-        return ", ".join(f"{one.get('text')} ({one.get('label')})" for one in _records(value) or []) or "—"
+        return ", ".join(f"{one.get('text')} ({one.get('label')})" for one in span_records(value) or []) or "—"
 
     def notes(self) -> tuple[str, ...]:
         if not self.n_inside:
@@ -174,17 +163,17 @@ class Tokens(Task):
         return (*notes_on(self.spelling), inside)
 
     def why_not_scored(self, examples: Examples) -> str:
-        return "" if any(_all_spans(examples)) else "none of its rows has a marked span"
+        return "" if any(all_spans(examples)) else "none of its rows has a marked span"
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
         return np.array(
-            [all(self.spelling.of(span.label) in self._ids for span in spans) for spans in _all_spans(examples)], dtype=bool
+            [all(self.spelling.of(span.label) in self._ids for span in spans) for spans in all_spans(examples)], dtype=bool
         )
 
     def gold(self, examples: Examples) -> Any:
         """The (m, 3) int64 spans of each text: start, end and the number of the type. Raises DataError for types that training
         never saw, and for cells that cannot be read."""
-        spans = _all_spans(examples)
+        spans = all_spans(examples)
         ids = {span.label: self._ids.get(self.spelling.of(span.label)) for row in spans for span in row}
         unknown = {span.label: int(examples.row[i]) for i, row in enumerate(spans) for span in row if ids[span.label] is None}
         if unknown:
@@ -333,131 +322,3 @@ def _is_right(gold: Ragged, answers: Spans) -> NDArray[np.bool_]:
     true = {(i, *span) for i, span in zip(gold.row_of_value.tolist(), map(tuple, gold.values.tolist()), strict=True)}
     said = zip(answers.places.row_of_value.tolist(), map(tuple, answers.places.values.tolist()), strict=True)
     return np.array([(i, *span) in true for i, span in said], dtype=bool)
-
-
-def _records(cell: Any) -> list[Mapping[str, Any]] | None:
-    """The spans that a cell lists, as mappings with `start`, `end` and `label`; None for a cell that is no list of spans."""
-    if not isinstance(cell, str):
-        return None
-    if not cell:
-        return []
-    if cell[0] not in "[{":
-        return None
-    found = _as_value(cell)
-    if not isinstance(found, list | dict):
-        return None
-    # A list of one span is read as that span.
-    if isinstance(found, dict) or (isinstance(found, list) and len(found) == 3 and not isinstance(found[0], list | tuple | dict)):
-        found = [found]
-    records = [_record(one) for one in found]
-    return None if any(record is None for record in records) else [record for record in records if record is not None]
-
-
-def _as_value(cell: str) -> Any:
-    """A cell as JSON or as Python writes it, which is how frames are exported; None for anything else."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(cell)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-    return None
-
-
-def _record(value: Any) -> Mapping[str, Any] | None:
-    """One span in any of its usual forms: `[start, end, type]`, or a mapping under the names of some tool."""
-    if isinstance(value, list | tuple) and len(value) == 3:
-        start, end, label = value
-        return _record({"start": start, "end": end, "label": label})
-    if not isinstance(value, dict):
-        return None
-    start, end, label = (next((value[name] for name in names if name in value), None) for names in (STARTS, ENDS, TYPES))
-    if isinstance(label, list) and len(label) == 1:
-        label = label[0]
-    start, end = (int(place) if isinstance(place, float) and place.is_integer() else place for place in (start, end))
-    if not all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end)) or not isinstance(label, str):
-        return None
-    more = {name: value[name] for name in ("text", "column") if name in value}
-    return {"start": start, "end": end, "label": label.strip(), **more}
-
-
-def _all_spans(examples: Examples) -> list[list[Span]]:
-    """The spans of each row, in the order of the text. Raises DataError that names the row of what cannot be read."""
-    return [_spans(examples, i) for i in range(len(labels_of(examples)))]
-
-
-def _spans(examples: Examples, i: int) -> list[Span]:
-    cell, text, row = labels_of(examples)[i], examples.text[i], f"{examples.source}: row {int(examples.row[i])}"
-    records = _records(cell)
-    if records is None:
-        raise DataError(
-            f'{row} has "{cell[:60]}{"…" if len(cell) > 60 else ""}", which is no list of spans.',
-            'A span is [start, end, "type"], or {"start": …, "end": …, "label": …}, in characters of the text.',
-        )
-    if examples.column_starts is None:
-        spans = sorted(_checked(records, text, row))
-    else:
-        spans = sorted(_checked_in_columns(records, examples, i, row))
-    for before, after in pairwise(dict.fromkeys(spans)):
-        if after.start < before.end:
-            raise DataError(
-                f"{row}: the spans {before.start} to {before.end} ({before.label}) and {after.start} to {after.end} "
-                f"({after.label}) overlap.",
-                "A word can be in one span alone: keep one of the two.",
-            )
-    return list(dict.fromkeys(spans))  # two annotators may agree
-
-
-def _checked_in_columns(records: Sequence[Mapping[str, Any]], examples: Examples, i: int, row: str) -> Iterator[Span]:
-    """The spans of a text that is made of columns, in characters of the whole text. Raises DataError for one that names none of
-    them."""
-    names = examples.text_columns
-    starts = [] if examples.column_starts is None else examples.column_starts[i].tolist()
-    for record in records:
-        column = record.get("column")
-        if column not in names:
-            raise DataError(
-                f"{row}: the span from {record['start']} to {record['end']} ({record['label']}) does not say in which column it "
-                f"stands, of {', '.join(names)}.",
-                'Write it: {"column": …, "start": …, "end": …, "label": …}, or name the one column with --text.',
-            )
-        start = starts[names.index(column)]
-        later = [other for other in starts if other > start]
-        cell = examples.text[i][start : min(later) - 1 if later else None] if start >= 0 else ""
-        for span in _checked([record], cell, f"{row}, column {column}"):
-            yield Span(span.start + start, span.end + start, span.label)
-
-
-def _checked(records: Sequence[Mapping[str, Any]], text: str, row: str) -> Iterator[Span]:
-    """The spans without the blanks at their ends. Raises DataError for one that is out of the text or not what it should be."""
-    places = _places_of_code_units(text) if any(ord(character) > 0xFFFF for character in text) else None
-    for record in records:
-        start, end, label = record["start"], record["end"], record["label"]
-        written = record.get("text")
-        if places is not None and isinstance(written, str) and text[start:end] != written:
-            # Tools that run in a browser count UTF-16 code units, of which an emoji has two.
-            units = places.get(start), places.get(end)
-            if None not in units and text[units[0] : units[1]] == written:
-                start, end = units
-        if not 0 <= start < end <= len(text):
-            raise DataError(
-                f"{row}: a span from {start} to {end} ({label}) does not fit its text, which has {len(text)} characters.",
-                "Start and end count characters from 0, and the end is excluded.",
-            )
-        if not label:
-            raise DataError(f"{row}: the span from {start} to {end} has no type.", "Name what it is.")
-        if isinstance(written, str) and text[start:end].strip() != written.strip():
-            raise DataError(
-                f'{row}: the span from {start} to {end} should be "{written[:40]}", and there stands "{text[start:end][:40]}".',
-                "Start and end count characters of the text from 0. Is the text column the one that was marked?",
-            )
-        span = text[start:end]
-        if not span.strip():
-            raise DataError(f"{row}: the span from {start} to {end} ({label}) holds blanks alone.", "Leave it out.")
-        begin = start + len(span) - len(span.lstrip())
-        yield Span(begin, begin + len(span.strip()), label)
-
-
-def _places_of_code_units(text: str) -> dict[int, int]:
-    """Place in UTF-16 code units → place in characters."""
-    units = np.concatenate([[0], np.cumsum([1 + (ord(character) > 0xFFFF) for character in text])])
-    return {int(unit): i for i, unit in enumerate(units)}
