@@ -531,18 +531,17 @@ def test_a_stage_has_its_own_sampler_objective_head_and_optimiser(tiny_model):
     body = state.model.backbone.network.base_model.encoder.layer[0].output.dense.weight
     assert not torch.equal(body, start["bert.encoder.layer.0.output.dense.weight"])
     assert len(state.progress.history) == 1, "the last stage alone is validated"
-    assert not any("head" in name and name not in start for name in state.kept)
+    assert state.kept.keys() == start.keys(), "the head of the first stage is not kept"
 
 
 def test_the_rate_of_each_stage_rises_and_falls_within_it(tiny_model):
     state, _, _ = with_a_stage_before(tiny_model("bert"))
-    rates, step = [], Optimiser.step
+    rates = []
     listener = Reporter()
     listener.on_step = lambda *_: rates.append(
         max(group["lr"] / group["peak_rate"] for group in state.optimiser.dense.param_groups)
     )
     fit(state, Clock(), listener)
-    assert step is Optimiser.step
     expected = [rate_factor((i + 0.5) / 6, 0.1) for i in range(6)]
     assert rates == pytest.approx(expected * 2)
 

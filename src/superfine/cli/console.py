@@ -191,7 +191,8 @@ class ConsoleReporter(Reporter):
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         self.leaked(metrics)
         training = metrics["training"]
-        self.note(training["kept_because"])
+        if "kept_because" in training:  # runs of earlier versions do not say
+            self.note(training["kept_because"])
         self.note(
             f"Trained {duration(training['seconds'])} at {training['examples_per_second']:.0f} texts/s in {training['precision']}"
         )
