@@ -86,3 +86,34 @@ def test_a_score_does_not_depend_on_the_order_of_rows(pairs, random):
         true, said = map(np.array, zip(*rows, strict=True))
         found.append(values(true, np.eye(4)[said]))
     assert found[0] == pytest.approx(found[1])
+
+
+def test_the_histogram_of_confidences_counts_right_and_wrong_answers_from_the_lowest_that_occurs():
+    histogram = metrics.confidence_histogram(np.array([0.5, 0.62, 0.64, 1.0]), np.array([True, False, True, True]))
+    assert [round(low, 2) for low, _, _ in histogram] == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+    assert {round(low, 2): (right, wrong) for low, right, wrong in histogram if right + wrong} == {
+        0.5: (1, 0),
+        0.6: (1, 1),
+        0.95: (1, 0),
+    }
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=2, max_size=60))
+def test_operating_points_are_those_of_scikit_learn(rows):
+    probabilities, positive = np.array([p for p, _ in rows]), np.array([y for _, y in rows])
+    if positive.all() or not positive.any():
+        return
+    points = np.array(metrics.operating_points(probabilities, positive))
+    false, recall, thresholds = reference.roc_curve(positive, probabilities, drop_intermediate=False)
+    np.testing.assert_allclose(points[:, 0], thresholds[1:])
+    np.testing.assert_allclose(points[:, 1], recall[1:])
+    np.testing.assert_allclose(points[:, 2], false[1:])
+    for threshold, _, _, precision in points:
+        assert precision == pytest.approx(positive[probabilities >= threshold].mean())
+
+
+def test_of_many_rows_some_operating_points_are_kept_the_last_among_them():
+    rng = np.random.default_rng(0)
+    points = metrics.operating_points(rng.random(5000), rng.random(5000) < 0.3)
+    assert len(points) == 80
+    assert points[-1][1:3] == [1.0, 1.0]

@@ -201,3 +201,30 @@ def calibration_groups(confidence: FloatArray, right: NDArray[np.bool_], n_group
         for some in np.array_split(order, min(n_groups, len(order)))
         if len(some)
     ]
+
+
+CONFIDENCE_STEP = 0.05
+
+
+def confidence_histogram(confidence: FloatArray, right: NDArray[np.bool_]) -> list[list[float]]:
+    """[lower end, right answers, wrong answers] of each twentieth of the confidences, from the lowest that occurs to 1."""
+    n_bins = round(1 / CONFIDENCE_STEP)
+    bins = np.minimum((confidence / CONFIDENCE_STEP + 1e-9).astype(np.int64), n_bins - 1)
+    counts = [np.bincount(bins[some], minlength=n_bins) for some in (right, ~right)]
+    first = int(bins.min(initial=n_bins - 1))
+    return [[i * CONFIDENCE_STEP, int(counts[0][i]), int(counts[1][i])] for i in range(first, n_bins)]
+
+
+def operating_points(probabilities: FloatArray, positive: NDArray[np.bool_], most: int = 80) -> list[list[float]]:
+    """[threshold, recall, false positive rate, precision] where rows of at least that probability are called positive, from the
+    highest threshold to the lowest: about `most`, evenly spread over the rows. probabilities, positive: (n,), both kinds among
+    them."""
+    order = np.argsort(-probabilities, kind="stable")
+    sorted_probabilities, hits = probabilities[order], np.cumsum(positive[order])
+    ends = np.flatnonzero(np.append(np.diff(sorted_probabilities) != 0, True))  # equal probabilities are called alike
+    ends = ends[np.unique(np.linspace(0, len(ends) - 1, min(most, len(ends))).round().astype(np.int64))]
+    n_positive = int(positive.sum())
+    n_negative, found = len(positive) - n_positive, hits[ends]
+    columns = (sorted_probabilities[ends], found / n_positive, (ends + 1 - found) / n_negative, found / (ends + 1))
+    points: list[list[float]] = np.stack(columns, axis=1).tolist()
+    return points

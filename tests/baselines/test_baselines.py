@@ -173,3 +173,32 @@ def test_short_texts_that_share_nothing_are_counted_all_the_same(texts):
 def test_texts_with_nothing_to_count_are_one_message():
     with pytest.raises(DataError, match="nothing to count"):
         fit(Tfidf, Examples.of_texts(["", " ", "", " "]), np.array([0, 1, 0, 1]), ("a", "b"))
+
+
+def test_the_words_that_speak_for_a_class_are_named_in_english_in_chinese_and_of_pairs():
+    rows = make_rows(300)
+    texts, targets = [t for t, _ in rows], np.array([label == "good" for _, label in rows]).astype(np.int64)
+    model = fit(Tfidf, Examples.of_texts(texts), targets, ("bad", "good"))
+    one = Examples.of_texts(["the lovely kettle was awful ."])
+    (for_good,), (for_bad,) = (model.words_for(one, np.array([said]), np.array([1 - said])) for said in (1, 0))
+    assert any("lovely" in word for word in for_good)
+    assert not any("awful" in word for word in for_good)
+    assert any("awful" in word for word in for_bad)
+    assert "." not in for_good + for_bad, "a full stop tells a reader nothing"
+    pair = Examples.of_texts(texts, ["something else"] * len(texts))
+    of_pairs = fit(Tfidf, pair, targets, ("bad", "good"))
+    (words,) = of_pairs.words_for(Examples.of_texts(["the kettle"], ["it was superb"]), np.array([1]), np.array([0]))
+    assert all(word for word in words), "differences of the two texts are no words"
+
+
+def test_the_words_of_chinese_are_its_characters():
+    good, bad = ["质量很好"] * 20, ["太差了"] * 20
+    model = fit(Tfidf, Examples.of_texts(good + bad), np.array([1] * 20 + [0] * 20), ("bad", "good"))
+    (words,) = model.words_for(Examples.of_texts(["质量太差"]), np.array([0]), np.array([1]))
+    assert words
+    assert all(set(word) <= set("太差") for word in words)
+
+
+def test_no_word_speaks_for_a_class_that_no_training_row_had():
+    model = fit(Tfidf, Examples.of_texts(["one two", "three four"] * 5), np.array([0, 2] * 5), ("a", "b", "c"))
+    assert model.words_for(Examples.of_texts(["one"]), np.array([0]), np.array([1])) == [[]]

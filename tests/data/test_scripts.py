@@ -2,7 +2,7 @@
 
 import pytest
 
-from superfine.data.scripts import letter_share, script_of, script_shares
+from superfine.data.scripts import han_kind, letter_share, script_of, script_shares
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,13 @@ def test_emoji_with_their_invisible_parts_are_no_language():
     assert letter_share(["❤️", "👍🏽", "👨‍👩‍👧"]) == 0
     assert script_shares(["I ❤️ this ❤️❤️❤️"]) == {"Latin": 1.0}
     assert letter_share([]) == 0
+
+
+def test_simplified_and_traditional_chinese_are_told_apart_by_characters_that_only_one_has():
+    simplified, traditional = "这个东西质量很好，发货速度也很快，下次还会来买", "這個東西質量很好，發貨速度也很快，下次還會來買"
+    assert han_kind([simplified] * 5) == "simplified"
+    assert han_kind([traditional] * 5) == "traditional"
+    assert han_kind([simplified, traditional] * 5) == "", "both"
+    assert han_kind(["中文字"] * 50) == "", "characters that both have"
+    assert han_kind([simplified]) == "", "too few to tell"
+    assert han_kind(["plain English"] * 50) == ""

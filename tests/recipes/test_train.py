@@ -662,4 +662,4 @@ def test_errors_show_the_probability_of_the_true_class_beside_that_of_the_one_th
     page = (trained.folder / "report.html").read_text(encoding="utf-8")
     said = f"<b>{wrong['label']}</b> ({100 * float(wrong['p:' + wrong['label']]):.1f} %)"
     assert said in page
-    assert "Beside the label stands the probability that the model gives it." in page
+    assert "In brackets stands the probability that the model gives." in page

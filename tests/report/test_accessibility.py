@@ -1,5 +1,7 @@
-"""The report in a real browser: no barrier that axe finds, at desk and phone width, in both languages."""
+"""The report in a real browser: no barrier that axe finds, at desk and phone width, in both languages; and what its script does."""
 
+import copy
+import csv
 import importlib.util
 import json
 import re
@@ -31,11 +33,11 @@ NARROWEST = 500
 """Chromium's windows are no narrower; a phone's width takes a frame."""
 
 
-def examine(page, tmp_path, width, *options):
+def examine(page, tmp_path, width, *options, run=None):
     """What axe finds, and whether the page is wider than the window."""
-    script = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    script = "" if run else (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
     path = tmp_path / "page.html"
-    path.write_text(page.replace("</body>", f"<script>{script}</script>{RUN}</body>"), encoding="utf-8")
+    path.write_text(page.replace("</body>", f"<script>{script}</script>{run or RUN}</body>"), encoding="utf-8")
     shown = path
     if width < NARROWEST:
         shown = tmp_path / "phone.html"
@@ -66,3 +68,45 @@ def test_axe_finds_no_barrier_and_nothing_overflows(trained, tmp_path, language,
     assert found["violations"] == []
     assert found["passes"] > 15
     assert not found["wide"]
+
+
+USE = """
+<script>(async () => {
+  const out = {}, rows = () => [...document.querySelectorAll("table.classes tbody tr")].map(row => row.cells[0].textContent);
+  const heads = document.querySelectorAll("table.classes thead th button");
+  out.before = rows(); heads[0].click(); out.by_name = rows(); heads[0].click(); out.reversed = rows();
+  out.sorted = document.querySelector("table.classes thead th").getAttribute("aria-sort");
+  const shown = () => [...document.querySelectorAll("article.error")].filter(one => !one.hidden).map(one => one.dataset.pair);
+  out.every = shown(); document.querySelector("a[data-pair='0-1']").click(); out.of_pair = shown();
+  const saved = []; URL.createObjectURL = blob => { saved.push(blob); return "#"; };
+  [...document.querySelectorAll("button")].filter(one => ["CSV", "SVG"].includes(one.textContent)).forEach(one => one.click());
+  out.saved = [...new Set(saved.map(blob => blob.type))]; out.csv = await saved.find(blob => blob.type === "text/csv").text();
+  out.svg = await saved.find(blob => blob.type === "image/svg+xml").text();
+  const input = document.getElementById("every-error"), files = new DataTransfer();
+  files.items.add(new File([TABLE], "predictions.csv")); input.files = files.files; await input.onchange();
+  out.from_table = [...document.querySelectorAll("article.error")].map(one => [one.dataset.pair, one.textContent]);
+  const result = document.createElement("pre"); result.id = "axe"; result.textContent = JSON.stringify(out); document.body.append(result);
+})();</script>
+"""
+
+
+def test_the_script_sorts_filters_saves_and_reads_all_errors_from_the_table_of_predictions(trained, tmp_path):
+    metrics = copy.deepcopy(trained.metrics)
+    metrics["test"]["confusion"] = [[0, 0, 3], [0, 1, 2], [1, 0, 1]]
+    bad, good = metrics["labels"]
+    pairs = [(bad, good), (bad, good), (good, bad)]
+    errors = [{"row": 2, "text": "t", "label": a, "prediction": b, "confidence": 0.9, "words": []} for a, b in pairs]
+    table = (trained.folder / "predictions.csv").read_text(encoding="utf-8")
+    found = examine(render_page(metrics, errors), tmp_path, 1100, run=USE.replace("TABLE", json.dumps(table)))
+    assert (found["by_name"], found["reversed"], found["sorted"]) == ([bad, good], [good, bad], "descending")
+    assert found["every"] == ["0-1", "0-1", "1-0"]
+    assert found["of_pair"] == ["0-1", "0-1"]
+    assert found["saved"] == ["text/csv", "image/svg+xml"]
+    assert found["csv"].lstrip("\ufeff").startswith("class,F1,")
+    assert 'xmlns="http://www.w3.org/2000/svg"' in found["svg"]
+    rows = [row for row in csv.DictReader(table.splitlines()) if row["label"] != row["prediction"]]
+    assert len(found["from_table"]) == len(rows)
+    ids = {name: i for i, name in enumerate(metrics["labels"])}
+    assert sorted(pair for pair, _ in found["from_table"]) == sorted(f"{ids[r['label']]}-{ids[r['prediction']]}" for r in rows)
+    surest = max(rows, key=lambda row: float(row["confidence"]))
+    assert surest["text"] in found["from_table"][0][1]

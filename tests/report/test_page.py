@@ -9,8 +9,10 @@ from huggingface_hub import ModelCard
 
 from superfine.report.card import render_card
 from superfine.report.page import render_page, round_ticks, signed, worst_comparison
+from superfine.report.panel import BOTTOM, LEFT
 from superfine.report.sections.classes import classes
 from superfine.report.sections.confidence import confidence
+from superfine.report.sections.confusion import confusion
 
 
 def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(trained):
@@ -29,23 +31,26 @@ def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(traine
 
 def test_the_page_is_self_contained(trained):
     page = (trained.folder / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"(src|href)\s*=|url\(|@import|<script", page)
+    markup, script, rest = re.fullmatch(r"(.*)<script>(.*)</script>(.*)", page, re.DOTALL).groups()
+    assert not re.search(r"src\s*=|href\s*=\s*\"?[^#\"]|url\(|@import|<script|https?:", markup + rest)
+    assert not re.search(r"https?:|fetch|XMLHttpRequest|import|WebSocket|sendBeacon", script)
+    assert "default-src 'none'" in markup, "the browser itself lets nothing in"
 
 
 def test_what_data_holds_is_escaped(trained):
     metrics = copy.deepcopy(trained.metrics)
     error = {"row": 2, "text": "<script>alert(1)</script>", "label": "<b>", "prediction": "x", "confidence": 0.9}
     page = render_page(metrics, [error])
-    assert "<script" not in page
+    assert page.count("<script") == 1, "the page's own"
     assert "&lt;script&gt;" in page
 
 
 def test_many_classes_show_the_most_frequent_confusions_instead_of_the_matrix(trained):
     metrics = copy.deepcopy(trained.metrics)
-    metrics["labels"] = [f"class {i}" for i in range(30)]
-    metrics["test"]["confusion"] = [*([i, i, 5] for i in range(30)), [3, 4, 7]]
+    metrics["labels"] = [f"class {i}" for i in range(60)]
+    metrics["test"]["confusion"] = [*([i, i, 5] for i in range(60)), [3, 4, 7]]
     page = render_page(metrics, [])
-    assert 'class="matrix"' not in page
+    assert 'class="matrix' not in page
     assert '<td>class 3</td><td>class 4</td><td class="n">7</td>' in page
 
 
@@ -75,7 +80,7 @@ def test_the_verdict_is_shown_as_the_comparison_says_and_a_better_baseline_with_
 def test_the_page_speaks_chinese(trained):
     page = render_page(trained.metrics, [], "zh")
     assert '<html lang="zh-Hans">' in page
-    text = re.sub(r"<style>.*?</style>|<pre.*?</pre>|<[^>]+>", " ", page, flags=re.DOTALL)
+    text = re.sub(r"<(style|script|pre).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
     english = set(re.findall(r"[a-z]{4,}", text))
     assert english <= {
         "superfine",
@@ -93,6 +98,8 @@ def test_the_page_speaks_chinese(trained):
         "training",
         "epochs",
         "reviews",
+        "dropout",
+        "predictions",
     }, english
 
 
@@ -206,17 +213,105 @@ def test_classes_are_listed_the_worst_first_and_those_without_texts_last(trained
     assert content["rows"]["none"]["bar"] is None
 
 
+def with_confidence(groups, histogram=((0.9, 5, 1),), thresholds=None):
+    test = {"calibration": groups, "confidence": [list(bar) for bar in histogram]}
+    return {"test": test if thresholds is None else test | {"thresholds": thresholds}}
+
+
 def test_what_a_confidence_is_worth_is_drawn_from_the_groups(trained):
     groups = [[0.5, 0.4, 10], [0.75, 0.8, 10], [1.0, 1.0, 20]]
-    content = confidence({"test": {"calibration": groups}})
-    answered = [y for _, y in content["answered"]["points"]]
-    assert [x for x, _ in content["answered"]["points"]] == [174.0, 239.0, 304.0], "a half, three quarters, all"
-    assert answered == sorted(answered), "fewer are right when more are answered"
-    xs, ys = zip(*content["calibration"]["points"], strict=True)
-    ticks = {text: (x, y) for x, y, text in content["calibration"]["ticks"]}
-    assert (xs[-1], ys[-1]) == ticks["100"]
-    assert (ticks["40"][0] < xs[0] < ticks["60"][0], ys[0]) == (True, ticks["40"][1])
+    calibration, _, answered = confidence(with_confidence(groups))["panels"]
+    points = answered.lines[0].points
+    assert [x for x, _ in points] == [answered.x(share) for share in (0.5, 0.75, 1.0)]
+    assert [y for _, y in points] == sorted(y for _, y in points), "fewer are right when more are answered"
+    assert calibration.lines[0].points == [(calibration.x(sure), calibration.y(right)) for sure, right, _ in groups]
+    x, y, _, _ = calibration.even
+    assert (x, y) == (LEFT, BOTTOM), "the diagonal begins where both axes do"
     page = render_page(trained.metrics, [])
     assert 'id="confidence"' in page
     without = {**trained.metrics, "test": {k: v for k, v in trained.metrics["test"].items() if k != "calibration"}}
     assert 'id="confidence"' not in render_page(without, [])
+
+
+def test_the_histogram_of_confidences_stacks_right_answers_on_wrong_ones():
+    panel = confidence(with_confidence([[0.8, 0.5, 4]], [(0.85, 1, 1), (0.9, 2, 0)]))["panels"][1]
+    wrong, *right = panel.stacks
+    assert wrong.kind == "miss"
+    assert [bar.kind for bar in right] == ["hit", "hit"]
+    assert wrong.y + wrong.height == BOTTOM
+    assert right[0].y + right[0].height == pytest.approx(wrong.y, abs=0.1)
+    assert right[1].height == pytest.approx(2 * wrong.height, abs=0.2)
+
+
+def test_two_classes_have_a_roc_curve_and_more_have_none(trained):
+    points = [[0.9, 0.5, 0.0, 1.0], [0.2, 1.0, 1.0, 0.5]]
+    groups = [[0.8, 0.5, 4]]
+    panels = confidence(with_confidence(groups, thresholds={"label": "spam", "points": points}))["panels"]
+    assert [panel.title for panel in panels[3:]] == ["ROC curve", "Precision by recall"]
+    roc = panels[3]
+    assert roc.lines[0].points == [(roc.x(0), roc.y(0)), (roc.x(0), roc.y(0.5)), (roc.x(1), roc.y(1))]
+    assert len(confidence(with_confidence(groups))["panels"]) == 3
+    assert trained.metrics["test"]["thresholds"]["label"] in ("good", "bad")
+    assert "ROC curve" in render_page(trained.metrics, [])
+
+
+def test_classes_that_are_taken_for_each_other_stand_side_by_side_unless_they_have_an_order():
+    labels = list("abcdef")
+    cells = [*([i, i, 8] for i in range(6)), [0, 5, 6], [5, 0, 6], [1, 3, 6], [3, 1, 6]]
+    metrics = {"labels": labels, "test": {"confusion": cells}, "shown": {"ordered": False}}
+    order = "".join(confusion(metrics)["matrix"]["labels"])
+    assert "af" in order or "fa" in order
+    assert "bd" in order or "db" in order
+    assert sorted(order) == labels
+    row = next(row for label, _, row in confusion(metrics)["matrix"]["rows"] if label == "a")
+    assert sorted(count for count, _, _, _ in row) == [0, 0, 0, 0, 6, 8]
+    assert confusion(metrics | {"shown": {"ordered": True}})["matrix"]["labels"] == labels
+
+
+def test_a_cell_leads_to_the_first_text_of_its_pair(trained):
+    metrics = copy.deepcopy(trained.metrics)
+    metrics["test"]["confusion"] = [[0, 0, 3], [0, 1, 2], [1, 0, 1]]
+    bad, good = metrics["labels"]
+    errors = [error_of(bad, good, row=2), error_of(bad, good, row=3)]
+    page = render_page(metrics, errors)
+    assert '<a href="#p0-1" data-pair="0-1">40</a>' in page
+    assert page.count('id="p0-1"') == 1
+    assert "#p1-0" not in page, "no text of that pair is on the page"
+
+
+def error_of(label, prediction, row=2, **known):
+    return {"row": row, "text": "some words", "label": label, "prediction": prediction, "confidence": 0.9, **known}
+
+
+def test_an_error_tells_the_words_that_speak_for_it_and_a_finding_shows_its_texts(trained):
+    bad, good = trained.metrics["labels"]
+    found = {"name": "leak", "severity": "warning", "count": 1, "share": 0.1, "rows": [4], "texts": ["a <b> lamp"], "message": "m", "advice": "a"}  # fmt: skip
+    metrics = trained.metrics | {"findings": [found]}
+    page = render_page(metrics, [error_of(bad, good, words=["lovely", "great"], label_confidence=0.04)])
+    assert "words that speak for it (TF-IDF): lovely, great" in page
+    assert "<q>a &lt;b&gt; lamp</q>" in page
+
+
+def test_the_page_of_a_hundred_classes_is_under_200_kilobytes(trained):
+    metrics = copy.deepcopy(trained.metrics)
+    labels = [f"class number {i}" for i in range(100)]
+    score = {"value": 0.5, "low": 0.25, "high": 0.75}
+    scores = {"precision": score, "recall": score, "f1": score, "support": 30}
+    metrics |= {"labels": labels}
+    metrics["test"]["per_class"] = dict.fromkeys(labels, scores)
+    metrics["test"]["confusion"] = [[i, j, 1 + (i == j)] for i in range(100) for j in range(100)]
+    metrics["data"]["class_sizes"] = dict.fromkeys(labels, 100)
+    metrics["training"]["curve"] = [[i, 1.234567, 1.2e-5] for i in range(200)]
+    errors = [
+        error_of(labels[i], labels[99 - i], text="many words " * 60, words=["several", "words"], label_confidence=0.1)
+        for i in range(100)
+    ]
+    assert len(render_page(metrics, errors).encode()) < 200_000
+
+
+def test_fifty_classes_have_a_matrix_and_more_a_list_of_pairs(trained):
+    metrics = copy.deepcopy(trained.metrics)
+    for n, has_matrix in ((50, True), (51, False)):
+        metrics["labels"] = [f"class {i}" for i in range(n)]
+        metrics["test"]["confusion"] = [*([i, i, 5] for i in range(n)), [3, 4, 7]]
+        assert ('<table class="matrix' in render_page(metrics, [])) == has_matrix

@@ -19,6 +19,7 @@ from superfine.errors import ModelError
 from superfine.evaluation.evaluate import with_standard_error
 from superfine.model import Model
 from superfine.recipes.reporter import Reporter
+from superfine.recipes.validate import mean_loss
 from superfine.records import Examples
 from superfine.tasks.tokens import Tokens
 from superfine.training import loop
@@ -453,7 +454,7 @@ def test_parts_of_a_batch_give_the_gradients_of_the_whole(tiny_model, precision,
         if weighted:
             run.stages = [replace(run.stage, train=replace(run.stage.train, weights=np.linspace(0, 2, 90)))]
         run.model.backbone.network.eval()
-        loss, tokens = loop.batch_gradients(run, np.arange(16))
+        loss, _, tokens = loop.batch_gradients(run, np.arange(16))
         gradients = [p.grad.to_dense() if p.grad.is_sparse else p.grad for p in run.weights.masters if p.grad is not None]
         gradients += [gradient.clone() for _, gradient in run.weights._spans]
         found.append((float(loss), tokens, [gradient.clone() for gradient in gradients]))
@@ -481,11 +482,25 @@ def test_parts_of_a_batch_count_by_the_tokens_that_have_a_target(tiny_model):
         part = Part(encoded, task.targets(examples, encoded), np.linspace(0, 2, len(texts)))
         settings = TrainingConfig(**{**SETTINGS, "gradient_accumulation": parts})
         run = TrainingState(model, part, lambda model: Validation(0.0, 0.0, 0.0), settings, 0)
-        loss, _ = loop.batch_gradients(run, np.arange(16))
+        loss, _, _ = loop.batch_gradients(run, np.arange(16))
         found.append((float(loss), [gradient.clone() for _, gradient in run.weights._spans]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     for whole, in_parts in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(in_parts, whole, atol=1e-5 * float(whole.abs().max()) + 1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_training_loss_is_of_the_kind_of_validation_loss_whatever_is_minimised(tiny_model, parts):
+    """Smoothing and weights change what is minimised; what is told beside validation loss is the task's own loss."""
+    run = new_run(tiny_model("bert"), gradient_accumulation=parts, regularisers={"label_smoothing": {"amount": 0.3}})
+    run.stages = [replace(run.stage, train=replace(run.stage.train, weights=np.linspace(0.5, 2, 90)))]
+    run.model.backbone.network.eval()
+    minimised, told, _ = loop.batch_gradients(run, np.arange(16))
+    part = run.stage.train
+    same = Part(part.encoded.take(np.arange(16)), part.targets[:16])
+    as_validated = mean_loss(run.model.task, run.model.pooled_outputs(same.encoded), same)
+    assert float(told) == pytest.approx(as_validated, rel=1e-4)
+    assert abs(float(minimised) - as_validated) > 1e-3
 
 
 class Halves:
@@ -615,7 +630,7 @@ def test_texts_in_windows_are_learned_from_in_parts_of_bounded_size_with_the_gra
         parts = loop.micro_batches(run, np.arange(16))
         assert np.concatenate(parts).tolist() == list(range(16))
         sizes.append([int(run.stage.train.tokens_per_text[part].sum()) for part in parts])
-        loss, tokens = loop.batch_gradients(run, np.arange(16))
+        loss, _, tokens = loop.batch_gradients(run, np.arange(16))
         assert tokens == len(run.stage.train.encoded.ids)
         found.append((float(loss), [gradient.clone() for _, gradient in run.weights._spans]))
     longest = int(run.stage.train.tokens_per_text.max())

@@ -92,6 +92,20 @@ class Features:
         similarity = csr_matrix(np.asarray(shared.sum(axis=1)).reshape(-1, 1) / len(self.vectorisers))
         return hstack([first, second, shared, abs(first - second), similarity], format="csr", dtype=np.float32)
 
+    def words_of(self, examples: Examples) -> tuple[csr_matrix, list[str]]:
+        """`transform` with zeros wherever a column is no word of one of the texts (characters, for scripts without spaces), and
+        the names of the columns, "" for those."""
+        matrix = self.transform(examples)
+        of_a_text: list[str] = []
+        for name, vectoriser in self.vectorisers.items():
+            words = vectoriser.get_feature_names_out().tolist()
+            of_a_text += words if name != "pieces" else [""] * len(words)
+        names = of_a_text if examples.text_pair is None else of_a_text * 2
+        names = [*names, *[""] * (matrix.shape[1] - len(names))]
+        matrix.data[~np.array([bool(name) for name in names])[matrix.indices]] = 0.0
+        matrix.eliminate_zeros()
+        return matrix, names
+
     def _of_texts(self, texts: Sequence[str]) -> csr_matrix:
         from scipy.sparse import hstack
 

@@ -8,6 +8,7 @@ is the mean of its texts instead, a sparse table.
 from __future__ import annotations
 
 import json
+import unicodedata
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ USUAL_STRENGTH = 25.0
 SELECTION_ROWS = 5_000
 """The strength is chosen on at most so many training rows, so that choosing costs less than fitting."""
 SELECTION_SHARE = 0.2
+LEAST_TOLD = 0.3
+"""Words that speak for a class by less than this share of what the strongest does are not told."""
 MOST_WEIGHTS = 20_000_000
 """A regression with more weights (classes times features) takes gigabytes and hours: it reads the most frequent features."""
 FEWEST_FEATURES = 20_000
@@ -113,6 +116,26 @@ class Tfidf(TextPredictor):
             on_batch(len(examples))
         return self.task.decode(examples, outputs)
 
+    def words_for(self, examples: Examples, said: IntArray, other: IntArray, most: int = 4) -> list[list[str]]:
+        """Of each example the words (characters for scripts without spaces) that speak most for the class `said` (n,) against the
+        class `other`: those of which weight times TF-IDF differs most; none where a class had no training row."""
+        place = {int(of): at for at, of in enumerate(self.classes)}
+        known = [i for i in range(len(examples)) if int(said[i]) in place and int(other[i]) in place]
+        rows = _cleaned(examples) if self.cleans else examples
+        words: list[list[str]] = [[] for _ in range(len(examples))]
+        if not known:
+            return words
+        matrix, names = self.features.words_of(rows.take(known))
+        for i, row in zip(known, matrix, strict=True):
+            columns = row.indices
+            weights = self.linear.weights[[place[int(said[i])], place[int(other[i])]]][:, columns]
+            dense = weights.toarray() if hasattr(weights, "toarray") else weights
+            speaks = (dense[0] - dense[1]) * row.data
+            least = LEAST_TOLD * max(0.0, float(speaks.max(initial=0.0)))
+            best = [k for k in np.argsort(-speaks, kind="stable") if speaks[k] > least]
+            words[i] = _apart([names[columns[k]] for k in best], most)
+        return words
+
     def save(self, folder: Path, manifest: Manifest) -> None:
         """Write the bundle: the terms as JSON, everything else as safetensors."""
         from safetensors.numpy import save_file
@@ -156,6 +179,23 @@ class Tfidf(TextPredictor):
         manifest = bundle.manifest
         task = manifest.open_task()
         return cls(task, Features(vectorisers), linear, classes, manifest.cleaning, takes_pairs=manifest.text_pair is not None)
+
+
+def _apart(words: Sequence[str], most: int) -> list[str]:
+    """The first of them that say something by themselves, without those that lie in one that came before, or hold it."""
+    chosen: list[str] = []
+    for word in words:
+        if len(chosen) == most:
+            break
+        tells = all(any(map(_is_telling, token)) for token in word.split())
+        if word.strip() and tells and not any(word in one or one in word for one in chosen):
+            chosen.append(word)
+    return chosen
+
+
+def _is_telling(character: str) -> bool:
+    """Whether it is a letter, a digit or an emoji."""
+    return character.isalnum() or unicodedata.category(character) == "So"
 
 
 def _cleaned(examples: Examples) -> Examples:

@@ -51,3 +51,35 @@ def script_of(character: str) -> str:
         return ""
     word = unicodedata.name(character, "").split(" ")[0].split("-")[0]
     return "" if word == "MODIFIER" else NAMES.get(word, word.title())
+
+
+def han_kind(texts: Sequence[str]) -> str:
+    """`"simplified"` or `"traditional"`, where texts have ten times as many characters of one kind as of the other; else "".
+
+    A character is of one kind where only one of the two national sets has it: GB 2312 the simplified, Big5 the traditional.
+    """
+    counts: Counter[str] = Counter()
+    for character, n in _characters(texts).items():
+        counts[_kind_of(character)] += n
+    simplified, traditional = counts["simplified"], counts["traditional"]
+    if max(simplified, traditional) < FEWEST_TELLING:
+        return ""
+    return "simplified" if simplified > 10 * traditional else "traditional" if traditional > 10 * simplified else ""
+
+
+FEWEST_TELLING = 20
+"""Characters of one kind that tell of which kind texts are."""
+
+
+@cache
+def _kind_of(character: str) -> str:
+    if script_of(character) != HAN:
+        return ""
+    has = {}
+    for codec in ("gb2312", "big5"):
+        try:
+            character.encode(codec)
+            has[codec] = True
+        except UnicodeEncodeError:
+            has[codec] = False
+    return "" if has["gb2312"] == has["big5"] else "simplified" if has["gb2312"] else "traditional"

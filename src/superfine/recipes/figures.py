@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
+from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Choices, Evaluation, Examples, Finding
+from superfine.records import Answers, Choices, Evaluation, Examples, Finding, IntArray
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ def _training_facts(model: Model, n_rows: int, result: FitResult) -> dict[str, A
         "steps": progress.step,
         "batch_size": result.recipe.batch_size,
         "learning_rate": result.recipe.learning_rate,
+        "curve": progress.trace.points(),
         "kept_epoch": progress.kept_epoch + 1,
         "kept_because": why_kept(progress.history, progress.kept_epoch),
         "history": [{**vars(record), "epoch": record.epoch + 1} for record in progress.history],
@@ -206,7 +208,20 @@ def _data_facts(parts: Parts, model: Model, encoded: EncodedParts) -> dict[str, 
         "truncated_share": float(train.truncated.mean()),
         "unknown_token_share": train.unknown_share,
         "tokens_per_text": float(train.tokens_per_text.mean()),
+        "lengths": _lengths(train.tokens_per_text),
+        "class_sizes": dict(Tally(parts.task.spelled(parts.train).label or [])) if parts.task.reads_classes else {},
     }
+
+
+N_LENGTHS = 20
+
+
+def _lengths(tokens: IntArray) -> list[list[int]]:
+    """[fewest tokens, number of texts] of up to twenty classes of equal width; the last holds the hundredth that is longest."""
+    most = max(1, int(np.quantile(tokens, 0.99)))
+    width = max(1, -(-most // N_LENGTHS))
+    counts = np.bincount(np.minimum(tokens // width, N_LENGTHS))
+    return [[i * width, int(count)] for i, count in enumerate(counts)]
 
 
 def sizes(parts: Parts) -> dict[str, int]:
@@ -246,9 +261,42 @@ def _probability(answers: Answers, place: int, label: str) -> float | None:
     return float(answers.probabilities[place, answers.labels.index(label)])
 
 
-def worst_errors(task: Task, examples: Examples, answers: Answers, limit: int = 12) -> list[dict[str, Any]]:
-    """The wrong answers that tell most, as the task sees it."""
-    worst = task.worst(examples, answers)[:limit]
+MOST_ERRORS, ERRORS_OF_A_PAIR, ERRORS_IN_ALL = 12, 3, 100
+"""The errors that the report shows: those that tell most, and some more of each pair of true class and prediction."""
+
+
+def shown_errors(task: Task, examples: Examples, answers: Answers, tfidf: Any = None) -> list[dict[str, Any]]:
+    """The wrong answers that tell most, as the task sees it, and after them some of each pair of classes.
+
+    tfidf: a fitted `Tfidf`, which names the words that speak for what was said, or None.
+    """
+    worst = task.worst(examples, answers)
+    if isinstance(answers, Choices) and len(worst):
+        labels = np.array(task.spelled(examples).label)[worst]
+        pairs = list(zip(labels.tolist(), answers.class_ids[worst].tolist(), strict=True))
+        seen: Tally[Any] = Tally()
+        chosen = []
+        for i, pair in enumerate(pairs):
+            seen[pair] += 1
+            if i < MOST_ERRORS or seen[pair] <= ERRORS_OF_A_PAIR:
+                chosen.append(i)
+        worst = worst[chosen[:ERRORS_IN_ALL]]
+    else:
+        worst = worst[:MOST_ERRORS]
+    words = _words(task, examples.take(worst), answers.take(worst), tfidf)
+    return [error | {"words": own} for error, own in zip(_told(task, examples, answers, worst), words, strict=True)]
+
+
+def _words(task: Task, examples: Examples, answers: Answers, tfidf: Any) -> list[list[str]]:
+    """What TF-IDF counts for the class that was said of each, against the true one; nothing where answers are no classes."""
+    if tfidf is None or not isinstance(answers, Choices) or not len(examples):
+        return [[] for _ in range(len(examples))]
+    true = np.array([answers.labels.index(label) for label in task.spelled(examples).label or []])
+    words: list[list[str]] = tfidf.words_for(examples, answers.class_ids, true)
+    return words
+
+
+def _told(task: Task, examples: Examples, answers: Answers, worst: IntArray) -> list[dict[str, Any]]:
     labels = (examples.take(worst).label or []) if len(worst) else []
     chosen = answers.take(worst)
     confidence = chosen.confidence

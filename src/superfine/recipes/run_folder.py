@@ -21,11 +21,11 @@ from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.learned import LEARNED, LearnedTexts
 from superfine.data.table import BadRow
-from superfine.data.write import write_bad_rows, write_predictions
+from superfine.data.write import unused_names, write_bad_rows, write_predictions
 from superfine.errors import OutputError
 from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
 from superfine.recipes.baselines import FittedBaseline
-from superfine.recipes.figures import Scores, worst_errors
+from superfine.recipes.figures import Scores, shown_errors
 from superfine.recipes.prepare import Parts
 from superfine.recipes.request import MARKER, Request, command_of, data_names
 
@@ -257,7 +257,13 @@ def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts:
 
 
 def write_outputs(
-    request: Request, parts: Parts, model: Model, result: FitResult, metrics: dict[str, Any], scores: Scores
+    request: Request,
+    parts: Parts,
+    model: Model,
+    result: FitResult,
+    metrics: dict[str, Any],
+    scores: Scores,
+    baselines: Mapping[str, FittedBaseline],
 ) -> None:
     """Write everything but the models, which are there already."""
     from superfine.report.card import render_card
@@ -268,17 +274,34 @@ def write_outputs(
         "data": data_names(request.data),
         "date": f"{datetime.now():%Y-%m-%dT%H:%M}",
         "command": command_of(request),
+        "columns": _columns_of_predictions(parts, scores),
     }
     with _written(request.folder, "Free some space, then go on with --resume."):
         LearnedTexts.of_examples([parts.train, parts.validation]).save(part / LEARNED)
         write_predictions(part / PREDICTIONS, parts.test, scores.answers)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))
-        errors = worst_errors(model.task, parts.scored_test, scores.answers.take(parts.scored))
+        tfidf = baselines["tfidf"].predictor if "tfidf" in baselines else None
+        errors = shown_errors(model.task, parts.scored_test, scores.answers.take(parts.scored), tfidf)
         write_text(part / "report.html", render_page(metrics, errors, request.language))
         write_text(part / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         write_run_file(request, parts.config, _choices(parts, model, result))
         write_text(part / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+
+
+def _columns_of_predictions(parts: Parts, scores: Scores) -> dict[str, Any]:
+    """Which columns of the table of predictions hold the text, the label, the prediction and its confidence, and the labels of
+    the test part that are read as others."""
+    columns, own = parts.columns, list(scores.answers.to_columns())
+    names = dict(zip(own, unused_names(list(parts.test.columns), own), strict=True))
+    raw, read = (parts.test.label or [], parts.task.spelled(parts.test).label or []) if parts.task.reads_classes else ([], [])
+    return {
+        "text": [*columns.text, *filter(None, [columns.text_pair])],
+        "label": columns.label[0] if len(columns.label) == 1 else "",
+        "prediction": names.get("prediction", ""),
+        "confidence": names.get("confidence", ""),
+        "spelled": {given: name for given, name in zip(raw, read, strict=True) if given != name},
+    }
 
 
 def _choices(parts: Parts, model: Model, result: FitResult) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
         metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
         metrics["parity"] = parity.to_json()
-        write_outputs(request, parts, model, result, metrics, scores)
+        write_outputs(request, parts, model, result, metrics, scores, baselines.fitted)
         finish_run(request.folder)
         telling.result(metrics, str(request.folder))
     return Outcome(request.folder, metrics, result.stopped == "interrupted", next(iter(parity.problems), None))

@@ -12,7 +12,7 @@ Severity = Literal["blocking", "warning", "note"]
 class Finding:
     """One thing an audit of data or of a model has to say.
 
-    `share` is `count` over the number of rows looked at; `rows` point into the user's file.
+    `share` is `count` over the number of rows looked at; `rows` point into the user's file, and `texts` are some of theirs.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Finding:
     rows: tuple[int, ...]
     message: str
     advice: str = ""
+    texts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -30,6 +31,7 @@ class Finding:
             "count": self.count,
             "share": self.share,
             "rows": list(self.rows),
+            "texts": list(self.texts),
             "message": self.message,
             "advice": self.advice,
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -43,17 +44,21 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
             about_model=[found for found in metrics["findings"] if found["name"] in ABOUT_MODEL],
             about_data=[found for found in metrics["findings"] if found["name"] not in ABOUT_MODEL],
             in_windows=any(step["step"] == "windows" for step in metrics["data"]["preparation"]),
-            errors=errors,
+            errors=_with_pairs(errors, metrics["labels"]),
+            pairs=_pairs(errors, metrics),
+            linked={_pair(error, metrics["labels"]) for error in errors},
+            columns=_columns(metrics),
             language=language,
             t=partial(phrase, language=language),
             title=title_of,
             shown=shown,
             difference=difference,
             sections={name: SECTIONS.load(name)(metrics) for name in _sections(metrics)},
+            learning=SECTIONS.load("learning")(metrics),
+            sizes=SECTIONS.load("sizes")(metrics),
             verdict=worst_comparison(metrics),
             scores=[(title_of(name).long, score) for name, score in metrics["test"].items() if _is_score(score)],
             bars=_bars(metrics),
-            curve=_curve(metrics),
             facts=_facts(metrics, language),
         )
     )
@@ -62,6 +67,42 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
 def _sections(metrics: dict[str, Any]) -> list[str]:
     """Those of the task, and that on its confidence where answers have one."""
     return [*metrics["shown"]["sections"], *(["confidence"] if metrics["test"].get("calibration") else [])]
+
+
+def _pair(error: dict[str, Any], labels: list[str]) -> str:
+    """The places of the true class and of the prediction, `"3-5"`; "" where they are no classes."""
+    place = {label: i for i, label in enumerate(labels)}
+    true, said = place.get(error["label"]), place.get(error["prediction"])
+    return "" if true is None or said is None else f"{true}-{said}"
+
+
+def _with_pairs(errors: list[dict[str, Any]], labels: list[str]) -> list[dict[str, Any]]:
+    """Each with its pair of classes, and whether it is the first of it."""
+    seen: set[str] = set()
+    found = []
+    for error in errors:
+        pair = _pair(error, labels)
+        found.append(error | {"pair": pair, "is_first": pair not in seen})
+        seen.add(pair)
+    return found
+
+
+def _pairs(errors: list[dict[str, Any]], metrics: dict[str, Any]) -> list[tuple[str, str, str, int]]:
+    """(pair, true class, prediction, errors of that kind on the page), the most frequent first."""
+    labels = metrics["labels"]
+    counts = Counter(filter(None, (_pair(error, labels) for error in errors)))
+    return [(pair, *(labels[int(i)] for i in pair.split("-")), n) for pair, n in counts.most_common()]
+
+
+def _columns(metrics: dict[str, Any]) -> str:
+    """JSON for the page's script: which columns of `predictions.csv` hold what, and the classes."""
+    about = metrics.get("run", {}).get("columns", {})
+    return json.dumps({**about, "labels": metrics["labels"]}, ensure_ascii=False)
+
+
+def _cells(rows: list[list[Any]], *formats: str) -> list[list[str]]:
+    """Each cell of a table as its column's format writes it."""
+    return [[form % cell for form, cell in zip(formats, row, strict=True)] for row in rows]
 
 
 def worst_comparison(metrics: dict[str, Any]) -> dict[str, Any] | None:
@@ -110,6 +151,7 @@ def jinja_environment() -> Environment:
     env.filters["signed"] = signed
     env.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
     env.filters["number"] = number
+    env.filters["cells"] = _cells
     return env
 
 
@@ -135,63 +177,6 @@ def _bars(metrics: dict[str, Any]) -> dict[str, Any]:
         ],
         "ticks": [(at(tick, 0), percent(tick, 0) if title_of(main).unit == "percent" else f"{tick:g}") for tick in ticks],
     }  # fmt: skip
-
-
-LEFT, RIGHT, TOP, BOTTOM = 40, 312, 10, 165
-"""The drawing area of a panel of the learning curve, in units of its view box."""
-
-
-def _curve(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Two panels, score and loss by epoch, with the coordinates of their points, ticks and labels."""
-    history, name = metrics["training"]["history"], metrics["chosen_by"]
-    values = [record["score"] for record in history]
-    losses = [record["loss"] for record in history]
-    training = [record["train_loss"] for record in history]
-    title = title_of(name)
-    is_share = title.unit != "number"
-    low, high = (max(0.0, min([*values, 1.0]) - 0.1), 1.0) if is_share else (min(values) - 0.05, max(values) + 0.05)
-    return {
-        "records": history,
-        "panels": [
-            _panel(
-                title.long,
-                low,
-                high,
-                [("on the validation part", "validation", values)],
-                lambda value: percent(value, 0) if title.unit == "percent" else f"{value:.2f}",
-            ),
-            _panel(
-                "Loss",
-                0.0,
-                max([*losses, *training, 0.1]) * 1.05,
-                [("validation loss", "validation", losses), ("training loss", "training", training)],
-                lambda value: f"{value:.2f}",
-            ),
-        ],
-    }
-
-
-def _panel(
-    title: str, low: float, high: float, lines: list[tuple[str, str, list[float]]], show: Callable[[float], str]
-) -> dict[str, Any]:
-    n = max(len(values) for _, _, values in lines)
-    ticks = round_ticks(low, high)
-    low, high = ticks[0], ticks[-1]
-    xs = [round(LEFT + (RIGHT - LEFT) * (i + 0.5) / max(1, n), 1) for i in range(n)]
-
-    def y(value: float) -> float:
-        return round(BOTTOM - (BOTTOM - TOP) * (min(max(value, low), high) - low) / (high - low), 1)
-
-    every = max(1, -(-n // 12))
-    return {
-        "title": title,
-        "ticks": [{"y": y(tick), "text": show(tick)} for tick in ticks],
-        "epochs": [(x, i + 1) for i, x in enumerate(xs) if i % every == 0],
-        "lines": [
-            {"title": name, "kind": kind, "points": [(x, y(v)) for x, v in zip(xs, values, strict=True)]}
-            for name, kind, values in lines
-        ],
-    }
 
 
 def number(value: float, digits: int = 3) -> str:

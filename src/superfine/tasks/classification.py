@@ -266,12 +266,19 @@ class Classification(Task):
 
     def details(self, examples: Examples, answers: Choices) -> dict[str, Any]:
         """confusion: [true class, predicted class, count] for every pair that occurs. calibration: of groups of texts of similar
-        confidence the mean confidence, the share that is right, and how many they are."""
+        confidence the mean confidence, the share that is right, and how many they are. confidence: how often answers of which
+        confidence are right and wrong. Of two classes also thresholds: see `operating_points`."""
         true, said = self.gold(examples), answers.class_ids
-        return {
+        details: dict[str, Any] = {
             "confusion": metrics.confusion_cells(true, said, len(self.labels)).tolist(),
             "calibration": metrics.calibration_groups(answers.confidence, true == said),
+            "confidence": metrics.confidence_histogram(answers.confidence, true == said),
         }
+        if len(self.labels) == 2 and len(set(true.tolist())) == 2:
+            rarer = int(np.mean(true) <= 0.5)
+            points = metrics.operating_points(answers.probabilities[:, rarer], true == rarer)
+            details["thresholds"] = {"label": self.labels[rarer], "points": points}
+        return details
 
     def worst(self, examples: Examples, answers: Choices) -> IntArray:
         """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""

@@ -135,6 +135,7 @@ class Ordinal(Classification):
                 "summary": summary,
                 "purpose": f"Gives a text one of {len(self.labels)} grades, from {self.labels[0]} to {self.labels[-1]}.",
                 "headline": ("quadratic_kappa", "mae", "accuracy"),
+                "ordered": True,
                 "sections": ("confusion", "classes"),
             }
         )

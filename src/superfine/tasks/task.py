@@ -52,8 +52,8 @@ class Shown(BaseModel):
     """How the task is spoken of, in the report, the card and on screen.
 
     title: what the model is. noun: what it tells apart. summary: how many, in two or three words. purpose, limits: sentences.
-    headline: the scores of the tables. sections: of the report beside those that every task has. pipeline: of transformers, with
-    the arguments that it needs for all answers.
+    headline: the scores of the tables. ordered: whether its labels stand in an order of their own. sections: of the report beside
+    those that every task has. pipeline: of transformers, with the arguments that it needs for all answers.
     """
 
     title: str
@@ -62,6 +62,7 @@ class Shown(BaseModel):
     purpose: str
     limits: tuple[str, ...] = ()
     headline: tuple[str, ...]
+    ordered: bool = False
     sections: tuple[str, ...] = ()
     pipeline: str = "text-classification"
     arguments: str = ", truncation=True"

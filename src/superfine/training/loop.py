@@ -30,6 +30,7 @@ from superfine.training.placement import Placement
 from superfine.training.precision import name_of
 from superfine.training.recipe import Recipe
 from superfine.training.stages import Part, Stage, supervised_stage
+from superfine.training.trace import Trace
 from superfine.training.weights import MasterWeights
 
 
@@ -51,7 +52,8 @@ Validate = Callable[[Model], Validation]
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to: `train_loss` over its steps, the others of `Validation`."""
+    """What one epoch came to: `train_loss` over its steps, the task's own, so that it is of the same kind as `loss`; the others
+    of `Validation`."""
 
     epoch: int
     train_loss: float
@@ -83,6 +85,7 @@ class Progress:
     step_seconds: float = 0.0
     total_seconds: float = 0.0
     epoch_loss: float = 0.0
+    trace: Trace = field(default_factory=Trace)
     history: list[EpochRecord] = field(default_factory=list)
     kept_epoch: int = -1
     finished: bool = False
@@ -93,7 +96,8 @@ class Progress:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Progress:
-        return cls(**{**data, "history": [EpochRecord(**record) for record in data["history"]]})
+        history = [EpochRecord(**record) for record in data["history"]]
+        return cls(**{**data, "history": history, "trace": Trace(**data["trace"])})
 
 
 @dataclass(frozen=True)
@@ -252,8 +256,9 @@ def _train_step(
     progress, stage = state.progress, state.stage
     # What is left of the time decides how the last stage's rate falls.
     share = max(state.share_of_stage, clock.spent_share() if state.is_in_last_stage else 0.0)
-    whole, tokens = batch_gradients(state, indices, listener)
-    state.optimiser.step(rate_factor(share + 0.5 / stage.n_steps, stage.settings.warmup_ratio))
+    whole, plain, tokens = batch_gradients(state, indices, listener)
+    factor = rate_factor(share + 0.5 / stage.n_steps, stage.settings.warmup_ratio)
+    state.optimiser.step(factor)
     state.weights.publish()
     progress.step += 1
     progress.step_in_epoch += 1
@@ -263,22 +268,25 @@ def _train_step(
             f"The loss is {loss} at step {progress.step}: training has diverged.",
             f"Lower training.learning_rate (it is {stage.recipe.learning_rate:g}), or use --set training.precision=float32.",
         )
-    progress.epoch_loss += loss
+    progress.epoch_loss += float(plain)
+    progress.trace.add(float(plain), factor * stage.recipe.learning_rate)
     progress.texts += len(indices)
     progress.tokens += tokens
     progress.step_seconds += time.perf_counter() - started
     return loss, len(indices), tokens
 
 
-def batch_gradients(state: TrainingState, indices: IntArray, listener: Listener | None = None) -> tuple[Tensor, int]:
-    """The gradients of the texts at `indices`, in as many parts as memory needs, with their loss and their tokens."""
+def batch_gradients(state: TrainingState, indices: IntArray, listener: Listener | None = None) -> tuple[Tensor, Tensor, int]:
+    """The gradients of the texts at `indices`, in as many parts as memory needs, with what is minimised, the task's own loss, and
+    their tokens."""
     while (found := _in_parts(state, indices)) is None:
         _halve_parts(state, listener)
     return found
 
 
-def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | None:
-    """The gradients of a batch, part by part, with its loss and its tokens; None where memory ran out and smaller parts remain.
+def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, Tensor, int] | None:
+    """The gradients of a batch, part by part, with both losses and its tokens; None where memory ran out and smaller parts
+    remain.
 
     A part counts as its texts do, so the parts together give what the whole batch gives, within rounding and but for dropout.
     """
@@ -286,6 +294,7 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
     train = state.stage.train
     counts = [float(train.amounts[part].sum()) for part in parts]
     losses: list[Tensor] = []
+    plain: list[Tensor] = []
     tokens = 0
     try:
         for part, count in zip(parts, counts, strict=True):
@@ -294,11 +303,15 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, int] | N
             if count:  # rows without weight or targets teach nothing
                 outcome = obtain_gradients(state, batch, count / sum(counts), add=bool(losses))
                 losses.append(outcome.loss.detach() * (count / sum(counts)))
+                plain.append(outcome.plain)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or len(parts) >= len(indices):
             raise
         return None
-    return torch.stack(losses).sum() if losses else torch.zeros(()), tokens
+    if not losses:
+        return torch.zeros(()), torch.zeros(()), tokens
+    total, n = torch.stack(plain).sum(dim=0)
+    return torch.stack(losses).sum(), total / n.clamp_min(1.0), tokens
 
 
 def micro_batches(state: TrainingState, indices: IntArray) -> list[IntArray]:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:  # names and options are checked where torch is not loaded yet
 class Outcome:
     """losses: (n,) of each row of outputs, in the graph. logits: (n, n_outputs) float32, in the batch's order.
 
-    weights: (n,) of the rows, or None: all alike.
+    weights: (n,) of the rows, or None: all alike. own_losses: (n,) the task's own, without what regularisers make of them.
     """
 
     losses: Tensor
     logits: Tensor
     weights: Tensor | None = None
+    own_losses: Tensor | None = None
 
     @property
     def loss(self) -> Tensor:
@@ -38,6 +39,15 @@ class Outcome:
         if self.weights is None:
             return self.losses.mean()
         return (self.losses * self.weights).sum() / self.weights.sum()
+
+    @property
+    def plain(self) -> Tensor:
+        """(2,) without gradient: the sum of the task's own losses, without regularisers and weights, and how many they are."""
+        import torch
+
+        losses = (self.losses if self.own_losses is None else self.own_losses).detach()
+        counts = torch.ones_like(losses) if self.weights is None else (self.weights > 0).to(losses.dtype)
+        return torch.stack([(losses * counts).sum(), counts.sum()])
 
 
 Objective: TypeAlias = "Callable[[Model, Batch], Outcome]"
@@ -66,7 +76,8 @@ def supervised(model: Model, batch: Batch) -> Outcome:
     if batch.targets is None:
         raise ValueError("the batch has no targets")
     logits = model.logits(batch)
-    return Outcome(model.task.loss(logits, batch.targets), logits, batch.weights)
+    losses = model.task.loss(logits, batch.targets)
+    return Outcome(losses, logits, batch.weights, losses.detach())
 
 
 def plain_step(model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:

@@ -31,7 +31,7 @@ def measure_speed(state: TrainingState) -> Speed:
         for i in range(1 + PROBE_BATCHES):
             indices = whole[i % len(whole)]
             started = place.now()
-            _, n_tokens = batch_gradients(state, indices)
+            _, _, n_tokens = batch_gradients(state, indices)
             if i:  # the first one warms up
                 trained += place.now() - started
                 tokens += n_tokens

@@ -171,3 +171,21 @@ def test_one_label_of_twenty_thousand_characters_costs_no_more_than_itself():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50_000_000
+
+
+def test_a_test_part_in_the_other_kind_of_chinese_characters_is_a_finding():
+    simplified, traditional = "这个东西质量很好，发货速度也很快", "這個東西質量很好，發貨速度也很快"
+    train = examples(*[(f"{simplified}{i}", "ab"[i % 2]) for i in range(20)])
+    other = examples(*[(f"{traditional}{i}", "ab"[i % 2]) for i in range(20)])
+    told = found(Inspection(train, test=other))["chinese_script"]
+    assert "from simplified Chinese characters, and the test texts are in traditional ones" in told.message
+    assert told.count == 20
+    assert "chinese_script" not in found(Inspection(train, test=train))
+
+
+def test_a_finding_shows_the_beginnings_of_its_first_texts():
+    rows = examples(*[("the same long text " * 20, "a")] * 6, ("another", "b"))
+    told = found(Inspection(rows))["duplicate"]
+    assert len(told.texts) == 3
+    assert all(text.startswith("the same long text the") and len(text) == 120 and text.endswith("…") for text in told.texts)
+    assert told.to_json()["texts"] == list(told.texts)

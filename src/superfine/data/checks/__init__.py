@@ -20,6 +20,7 @@ CHECKS = NameTable(
         "imbalance": "superfine.data.checks.balance:imbalance",
         "label_spelling": "superfine.data.checks.labels:label_spelling",
         "removed_by_cleaning": "superfine.data.checks.cleaning:removed_by_cleaning",
+        "chinese_script": "superfine.data.checks.scripts:chinese_script",
         "unknown_tokens": "superfine.data.checks.tokens:unknown_tokens",
         "truncation": "superfine.data.checks.tokens:truncation",
     },

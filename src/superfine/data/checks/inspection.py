@@ -14,6 +14,8 @@ from superfine.records import Examples, Finding
 
 MAX_ROWS = 50
 """A finding lists at most so many row numbers."""
+MAX_TEXTS, MAX_CHARACTERS = 3, 120
+"""It shows the beginnings of so many texts, of so many characters each."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,15 @@ def finding(name: str, severity: str, positions: list[int], examples: Examples, 
     if not positions:
         return []
     rows = tuple(int(examples.row[i]) for i in positions[:MAX_ROWS])
+    texts = tuple(_beginning(examples.text[i]) for i in positions[:MAX_TEXTS])
     share = len(positions) / max(1, len(examples))
-    return [Finding(name, severity, len(positions), share, rows, message, advice)]  # type: ignore[arg-type]
+    return [Finding(name, severity, len(positions), share, rows, message, advice, texts)]  # type: ignore[arg-type]
+
+
+def _beginning(text: str) -> str:
+    """Its first words, in one line."""
+    line = " ".join(text[: 2 * MAX_CHARACTERS].split())
+    return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1] + "…"
 
 
 def run_checks(inspection: Inspection) -> list[Finding]:

@@ -10,7 +10,9 @@ SECTIONS = NameTable(
         "confusion": "superfine.report.sections.confusion:confusion",
         "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
         "entities": "superfine.report.sections.entities:entities",
+        "learning": "superfine.report.sections.learning:learning",
         "numbers": "superfine.report.sections.numbers:numbers",
+        "sizes": "superfine.report.sections.sizes:sizes",
     },
 )
 """A section is a function from the content of `metrics.json` to what its template shows, under the name `content`."""

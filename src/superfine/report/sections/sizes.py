@@ -1,0 +1,30 @@
+"""How long the training texts are, and how many each class has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from superfine.report.panel import Panel
+
+
+def sizes(metrics: dict[str, Any]) -> dict[str, Any]:
+    """panels: training texts by their tokens, and the classes by their training texts, the largest first. lengths: [fewest
+    tokens, fewest of the next, texts]. classes: (name, texts)."""
+    lengths = metrics["data"]["lengths"]
+    width = lengths[1][0] - lengths[0][0] if len(lengths) > 1 else max(1, lengths[0][0])
+    panels = [_bars("Training texts by their length", "tokens that are read", [low for low, _ in lengths], width, lengths)]
+    classes = sorted(metrics["data"]["class_sizes"].items(), key=lambda item: -item[1])
+    if classes:
+        places = [i + 0.5 for i in range(len(classes))]
+        ranked = list(enumerate(count for _, count in classes))
+        panels.append(_bars("Training texts of each class", "classes, the largest first", places, 1, ranked))
+    return {"panels": panels, "lengths": [(low, low + width, count) for low, count in lengths], "classes": classes}
+
+
+def _bars(title: str, across: str, starts: list[float], width: float, counts: list[Any]) -> Panel:
+    heights = [count for _, count in counts]
+    panel = Panel.empty(
+        title, across, (starts[0], starts[-1] + width), (0.0, max([1, *heights])), show_x=lambda tick: f"{tick:.6g}"
+    )
+    panel.bars(starts, width, [("", "hit", heights)])
+    return panel
