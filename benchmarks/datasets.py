@@ -19,9 +19,9 @@ class Rows(NamedTuple):
     labels: list[str]
 
 
-def read(path: Path) -> Rows:
+def read(path: Path, label: str = "label") -> Rows:
     with open(path, encoding="utf-8", newline="") as file:
-        pairs = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+        pairs = [(row["text"], row[label]) for row in csv.DictReader(file)]
     return Rows([text for text, _ in pairs], [label for _, label in pairs])
 
 
