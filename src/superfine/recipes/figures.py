@@ -291,7 +291,8 @@ def _words(task: Task, examples: Examples, answers: Answers, tfidf: Any) -> list
     """What TF-IDF counts for the class that was said of each, against the true one; nothing where answers are no classes."""
     if tfidf is None or not isinstance(answers, Choices) or not len(examples):
         return [[] for _ in range(len(examples))]
-    true = np.array([answers.labels.index(label) for label in task.spelled(examples).label or []])
+    places = {label: i for i, label in enumerate(answers.labels)}
+    true = np.array([places.get(label, -1) for label in task.spelled(examples).label or []])
     words: list[list[str]] = tfidf.words_for(examples, answers.class_ids, true)
     return words
 
