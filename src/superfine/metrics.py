@@ -35,6 +35,7 @@ TITLES = {
     "cross_entropy": Title("Cross-entropy", "cross-entropy", "number"),
     "total_variation": Title("Total variation distance", "total variation", "number"),
     "exact_match": Title("Exact match", "exact match", "percent"),
+    "f1": Title("F1", "F1", "percent"),
     "micro_f1": Title("Micro F1", "micro F1"),
     "micro_precision": Title("Micro precision", "micro precision"),
     "micro_recall": Title("Micro recall", "micro recall"),
@@ -83,6 +84,8 @@ def sigmoid(logits: FloatArray) -> FloatArray:
 
 def activated(outputs: FloatArray, activation: Activation) -> FloatArray:
     """(n, n_outputs) probabilities, or the outputs themselves where they are none."""
+    if activation == "exp":
+        return np.asarray(np.exp(outputs))
     return {"softmax": softmax, "sigmoid": sigmoid}.get(activation, np.asarray)(outputs)
 
 
@@ -228,3 +231,13 @@ def operating_points(probabilities: FloatArray, positive: NDArray[np.bool_], mos
     columns = (sorted_probabilities[ends], found / n_positive, (ends + 1 - found) / n_negative, found / (ends + 1))
     points: list[list[float]] = np.stack(columns, axis=1).tolist()
     return points
+
+
+def log_softmax_of_sequences(outputs: FloatArray, starts: IntArray) -> FloatArray:
+    """(tokens, n_outputs) the logarithms of each column's softmax over the tokens of each sequence. starts: (s + 1,)."""
+    if not len(outputs):
+        return outputs
+    lengths = np.diff(starts)
+    shifted = outputs - np.repeat(np.maximum.reduceat(outputs, starts[:-1], axis=0), lengths, axis=0)
+    totals = np.log(np.add.reduceat(np.exp(shifted), starts[:-1], axis=0))
+    return np.asarray(shifted - np.repeat(totals, lengths, axis=0))

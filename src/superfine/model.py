@@ -14,6 +14,7 @@ from superfine.backbones.backbone import Backbone
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.memory import reuse_freed_memory
+from superfine.backbones.packed.layout import Layout
 from superfine.data.clean import STEPS
 from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoder
@@ -42,8 +43,11 @@ class Model(TextModel):
         return self.backbone.embed(batch)
 
     def logits(self, batch: Batch) -> Tensor:
-        """(n, n_outputs) float32 of the texts, in the batch's order; (T, n_outputs) where tokens answer."""
+        """(n, n_outputs) float32 of the texts, in the batch's order; (T, n_outputs) where tokens answer. Where an answer is
+        extracted, they are log-probabilities over the tokens of each sequence."""
         logits = self.backbone.logits(batch)
+        if self.task.head.extractive:
+            return log_softmax_of_sequences(logits, batch.layout)
         if batch.owner is None or self.task.head.by_token:
             return logits
         totals = logits.new_zeros(len(batch.indices), logits.shape[1]).index_add_(0, batch.owner, logits)
@@ -117,6 +121,16 @@ class Model(TextModel):
             pretrained.encoder(manifest.max_length, with_offsets=task.head.by_token, windows=windows_in(manifest.preparation)),
             takes_pairs=manifest.text_pair is not None,
         )
+
+
+def log_softmax_of_sequences(logits: Tensor, layout: Layout) -> Tensor:
+    """(T, n_outputs) the logarithms of each column's softmax over the tokens of its sequence."""
+    sequence, n = layout.sequence_of_token, layout.n_sequences
+    index = sequence[:, None].expand_as(logits)
+    highest = logits.new_full((n, logits.shape[1]), -torch.inf).scatter_reduce_(0, index, logits.detach(), "amax")
+    shifted = logits - highest[sequence]
+    totals = logits.new_zeros(n, logits.shape[1]).index_add_(0, sequence, shifted.exp())
+    return shifted - totals.log()[sequence]
 
 
 def device_of(setting: str = "auto") -> torch.device:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
-from superfine.backbones.heads import above_body, head_modules, token_logits
+from superfine.backbones.heads import above_body, head_modules, logits_of, token_logits
 from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
@@ -256,7 +256,7 @@ class Backbone:
             if body_alone:
                 return torch.cat([_of_tokens(self.network.base_model(**inputs).last_hidden_state, inputs) for inputs in parts])
             if self.by_token:
-                return torch.cat([_of_tokens(self.network(**inputs).logits, inputs) for inputs in parts])
+                return torch.cat([_of_tokens(logits_of(self.network(**inputs)), inputs) for inputs in parts])
             return torch.cat([self.network(**inputs).logits for inputs in parts])
 
     def _settle_padding(self) -> None:

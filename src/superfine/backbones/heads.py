@@ -43,6 +43,13 @@ def token_logits(network: Any, states: Tensor) -> Tensor:
     return cast(Tensor, layer(states if dropout is None else dropout(states)))
 
 
+def logits_of(output: Any) -> Tensor:
+    """(n, ..., n_outputs) of what a network of transformers gives; of a head for question answering the two columns side by
+    side."""
+    logits = getattr(output, "logits", None)
+    return cast(Tensor, torch.stack([output.start_logits, output.end_logits], dim=-1) if logits is None else logits)
+
+
 def is_of_body(key: str, network: Any) -> bool:
     """Whether a parameter of that name is of the pretrained body, which no checkpoint may lack."""
     prefix = f"{network.base_model_prefix}."

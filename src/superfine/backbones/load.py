@@ -89,7 +89,7 @@ class Pretrained:
         config.num_labels = len(head)
         config.id2label = dict(enumerate(head.outputs))
         config.label2id = {name: i for i, name in enumerate(head.outputs)}
-        config.problem_type = head.problem_type
+        config.problem_type = None if head.extractive else head.problem_type
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
             network, missing, reshaped = _load_network(self.location, config, head.auto_class, fresh_head=True)
@@ -103,6 +103,8 @@ class Pretrained:
         # The numbers of a regression have a scale of their own, which its head holds.
         classes = head.activation != "none"
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)] if classes else []
+        if head.extractive:  # every head of this kind says where an answer starts and ends
+            earlier = list(head.outputs)
         settled = settle_head(network, missing, reshaped, earlier, head.outputs)
         notes = _head_notes(self.location.name, settled.found)
         return Backbone(network, self.tokenizer, self.wrapper, family, by_token=head.by_token, fresh=settled.fresh, notes=notes)

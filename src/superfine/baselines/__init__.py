@@ -9,6 +9,7 @@ BASELINES = NameTable(
         "majority": "superfine.baselines.majority:Majority",
         "tfidf": "superfine.baselines.tfidf:Tfidf",
         "most_frequent_tag": "superfine.baselines.most_frequent_tag:MostFrequentTag",
+        "similar_sentence": "superfine.baselines.similar_sentence:SimilarSentence",
     },
 )
 """A baseline is a predictor with a `title` for tables and sentences, `fit(examples, task, cleaning=...)`,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from superfine.data.clean import clean_all, split_cleaning
+from superfine.data.contexts import encode_contexts
 from superfine.data.encoded import Encoded
 from superfine.data.offsets import settled_offsets
 from superfine.data.preparation import Windows
@@ -50,8 +51,9 @@ class Encoder:
         windows: Windows | None = None,
     ) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens. windows: how texts
-        longer than `max_length` are read; without, they are cut. Pairs of texts are always cut."""
-        self.tokenizer, self._cleans = split_cleaning(tokenizer)
+        longer than `max_length` are read; without, they are cut, and so are pairs unless the windows are of their second
+        texts."""
+        self.tokenizer, self.cleans = split_cleaning(tokenizer)
         self._whole = sharing(tokenizer)
         self._added = _pattern_of_added_tokens(tokenizer)
         self._marks_start = re.search(r'"prepend_scheme":\s*"first"', json.dumps(settings_of(tokenizer))) is not None
@@ -61,12 +63,15 @@ class Encoder:
         self.windows = windows
         for part in (self.tokenizer, self._whole):
             part.no_padding()
-            part.enable_truncation(max_length, stride=0 if windows is None else windows.stride)
-        self._unknown_id = unknown_id(self.tokenizer)
+            if windows is not None and windows.of == "text_pair":
+                part.no_truncation()  # the parts of a pair are put together from their tokens
+            else:
+                part.enable_truncation(max_length, stride=0 if windows is None else windows.stride)
+        self.unknown_id = unknown_id(self.tokenizer)
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
-        made_of = f"{self._whole.to_str()} {self._cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.windows}"
+        made_of = f"{self._whole.to_str()} {self.cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.windows}"
         return hashlib.sha256(made_of.encode()).hexdigest()
 
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
@@ -74,6 +79,8 @@ class Encoder:
 
         `on_chunk` is called with how many more texts are done.
         """
+        if self.windows is not None and self.windows.of == "text_pair":
+            return encode_contexts(self, examples, self.windows.stride, on_chunk)
         in_windows = self.windows is not None and examples.text_pair is None
         parts = []
         for batch in self._in_pieces(examples) if in_windows else self._in_chunks(examples):
@@ -117,7 +124,11 @@ class Encoder:
         if pieces:
             yield _Batch.of_pieces(pieces, finished)
 
-    def _tokenise(self, texts: list[str], pairs: list[str] | None) -> list[Encoding]:
+    def encode_alone(self, texts: list[str]) -> list[Encoding]:
+        """Each text by itself, whole and without special tokens, to be put together with others."""
+        return self._tokenise(texts, None, specials=False)
+
+    def _tokenise(self, texts: list[str], pairs: list[str] | None, *, specials: bool = True) -> list[Encoding]:
         """Clean, then tokenise: as the saved tokenizer does, but texts that need no cleaning pass at once.
 
         The saved tokenizer takes added tokens out of the raw text first, and then cleans each piece between them; and where it
@@ -126,10 +137,10 @@ class Encoder:
         cleaning changes where offsets are wanted: it knows where in the raw text its tokens come from.
         """
         encode = self.tokenizer.encode_batch if self.with_offsets else self.tokenizer.encode_batch_fast
-        if not self._cleans:
-            return encode(_inputs(texts, pairs))
+        if not self.cleans:
+            return encode(_inputs(texts, pairs), add_special_tokens=specials)
         cleaned, cleaned_pairs = clean_all(texts), None if pairs is None else clean_all(pairs)
-        encodings = encode(_inputs(cleaned, cleaned_pairs))
+        encodings = encode(_inputs(cleaned, cleaned_pairs), add_special_tokens=specials)
         odd = {*self._read_otherwise(texts, cleaned)}
         if pairs is not None and cleaned_pairs is not None:
             odd |= {*self._read_otherwise(pairs, cleaned_pairs)}
@@ -140,7 +151,7 @@ class Encoder:
             which = sorted(odd)
             raw = _inputs([texts[i] for i in which], None if pairs is None else [pairs[i] for i in which])
             whole = self._whole.encode_batch if self.with_offsets else self._whole.encode_batch_fast
-            for i, encoding in zip(which, whole(raw), strict=True):
+            for i, encoding in zip(which, whole(raw, add_special_tokens=specials), strict=True):
                 encodings[i] = encoding
         return encodings
 
@@ -167,7 +178,7 @@ class Encoder:
     def _count(self, text: str) -> int:
         """How many tokens a text has, to within one for each piece that it is counted in."""
         pieces = [text[start : start + COUNTED] for start in range(0, len(text), COUNTED)]
-        return sum(self._count_tokens(clean_all([piece])[0] if self._cleans else piece) for piece in pieces)
+        return sum(self._count_tokens(clean_all([piece])[0] if self.cleans else piece) for piece in pieces)
 
     def _count_tokens(self, text: str) -> int:
         encoding = self.tokenizer.encode(text)
@@ -177,9 +188,9 @@ class Encoder:
         """A text up to where its first tokens, more than the model reads, no longer depend on what follows."""
         size = CHARACTERS_PER_TOKEN * self.max_length
         while size < len(text):
-            opened = text.find("<", max(0, size - UNSETTLED), size) if self._cleans else -1
+            opened = text.find("<", max(0, size - UNSETTLED), size) if self.cleans else -1
             settled = text[: size - SLACK] if opened < 0 else text[:opened]
-            if self._cleans:
+            if self.cleans:
                 settled = clean_all([settled])[0]
             if self._count_tokens(settled) >= self.max_length + (SLACK if opened < 0 else OPEN_COMMENT):
                 return text[:size]
@@ -206,7 +217,7 @@ class Encoder:
         # Only pairs (and families that mark their special tokens, which the first text shows) have types other than 0.
         typed = batch.pairs is not None or any(encodings[0].type_ids)
         n_special = sum(sum(e.special_tokens_mask) for e in encodings[:1]) * len(encodings)
-        unknown = int((ids == self._unknown_id).sum()) if self._unknown_id is not None else 0
+        unknown = int((ids == self.unknown_id).sum()) if self.unknown_id is not None else 0
         return _Chunk(
             ids,
             lengths,
@@ -233,7 +244,7 @@ class Encoder:
             sides = [side for e in windows for side in (e.sequence_ids or [None])]
             for side, texts in enumerate([batch.texts] if batch.pairs is None else [batch.texts, batch.pairs]):
                 of_text = np.array([found_side == side for found_side in sides])
-                offsets = settled_offsets(texts[i], offsets, of_text, cleans=self._cleans)
+                offsets = settled_offsets(texts[i], offsets, of_text, cleans=self.cleans)
                 offsets[of_text] += batch.places[i]
             found.append(offsets)
         return np.concatenate(found).astype(np.int32)

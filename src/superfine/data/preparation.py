@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from superfine.config import ModelConfig
 from superfine.errors import ConfigError
-from superfine.records import IntArray
+from superfine.records import Head, IntArray
 
 SEPARATOR = " "
 
@@ -46,33 +46,35 @@ class Join(_Step):
 class Windows(_Step):
     """A text longer than the model reads is read in windows, neighbours of which share `stride` tokens.
 
-    pooling: what the answer for the text is made of, where texts answer: the mean of the outputs for its windows.
+    pooling: what the answer for the text is made of, where texts answer: the mean of the outputs for its windows. of: what is
+    cut into windows; of a pair it is the second text, and the first one stands before each.
     """
 
     step: Literal["windows"] = "windows"
     stride: int = Field(ge=0)
     pooling: Literal["mean"] = "mean"
+    of: Literal["text", "text_pair"] = "text"
 
 
 Step = Annotated[Join | Windows, Field(discriminator="step")]
 
 
-def chosen_windows(settings: ModelConfig, max_length: int, *, by_token: bool) -> Windows | None:
-    """In which windows texts are read that have more than `max_length` tokens; None where they are cut. by_token: whether tokens
-    answer, which need what stands around them.
+def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Windows | None:
+    """In which windows texts are read that have more than `max_length` tokens; None where they are cut. Where tokens answer, they
+    share more, because a token needs what stands around it; texts in which an answer is looked for are always read whole.
 
     Raises ConfigError for windows that share half of their tokens or more.
     """
-    if settings.long_texts == "cut":
+    if settings.long_texts == "cut" and not head.extractive:
         return None
     most = max_length // 2 - 2  # some are special tokens
-    stride = max_length // (4 if by_token else 8) if settings.stride is None else settings.stride
+    stride = max_length // (4 if head.by_token else 8) if settings.stride is None else settings.stride
     if not 0 <= stride <= most:
         raise ConfigError(
             f"model.stride {stride} is too much for windows of {max_length} tokens: neighbours share less than half of them.",
             f"At most {most}." if most >= 0 else "Raise model.max_length.",
         )
-    return Windows(stride=stride)
+    return Windows(stride=stride, of="text_pair" if head.extractive else "text")
 
 
 def separator_in(steps: Sequence[Step]) -> str:

@@ -12,6 +12,7 @@ PREDICTORS = NameTable(
         "majority": "superfine.baselines.majority:Majority",
         "tfidf": "superfine.baselines.tfidf:Tfidf",
         "most_frequent_tag": "superfine.baselines.most_frequent_tag:MostFrequentTag",
+        "similar_sentence": "superfine.baselines.similar_sentence:SimilarSentence",
     },
 )
 """A predictor provides `load(bundle) -> Predictor`; the bundle's manifest names it under `predictor`."""

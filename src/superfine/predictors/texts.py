@@ -22,6 +22,8 @@ CHUNK_TEXTS = 50_000
 
 CHUNK_CHARACTERS = 1 << 26
 """Or when they have so many characters, where they are read in windows."""
+PAIR_COSTS = 4
+"""So many times what a text takes of memory a second text does, in which an answer is looked for."""
 
 OnBatch = Callable[[int], None]
 """Is called with how many more texts are done."""
@@ -79,6 +81,17 @@ class TextPredictor(ABC):
             raise TypeError(f"a {self.task.shown.title.lower()} gives no probabilities of labels: use predict")
         return answers.probabilities
 
+    def answer(self, question: str, context: str) -> dict[str, Any]:
+        """The answer to a question about a text: `prediction`, its text ("" for none), `confidence`, `start` and `end` in
+        characters of the context (None for none), and `answers`, the best spans. Many at once: `predict(questions, contexts)`.
+
+        Raises TypeError for a model that answers no questions.
+        """
+        if not self.task.head.extractive:
+            raise TypeError(f"a {self.task.shown.title.lower()} answers no questions: use predict")
+        found: dict[str, Any] = self.predict([question], [context])[0]  # type: ignore[index]
+        return found
+
     def evaluate(self, texts: Sequence[str], labels: Sequence[Any], text_pairs: Sequence[str] | None = None) -> Evaluation:
         """The scores of n texts with their true labels, with 95 % intervals.
 
@@ -135,7 +148,10 @@ class TextModel(TextPredictor):
 
 def chunks_of(examples: Examples) -> list[range]:
     """The positions of examples that are predicted together, one range after the other; one without any where there are none."""
-    ends = np.cumsum([len(text) for text in examples.text], dtype=np.int64)
+    pairs = examples.text_pair or [""] * len(examples)
+    ends = np.cumsum(
+        [len(text) + PAIR_COSTS * len(pair) for text, pair in zip(examples.text, pairs, strict=True)], dtype=np.int64
+    )
     chunks, start = [], 0
     while start < len(examples):
         read = int(ends[start - 1]) if start else 0

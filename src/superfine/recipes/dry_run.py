@@ -42,7 +42,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         resolve(config.model.name),
         config.model.max_length,
         cleaning=cleans,
-        windows=lambda longest: chosen_windows(config.model, longest, by_token=parts.task.head.by_token),
+        windows=lambda longest: chosen_windows(config.model, longest, parts.task.head),
     )
     if encoder is None:
         reporter.note(f"Tokens are not counted: {config.model.name} has no tokenizer.json here.")

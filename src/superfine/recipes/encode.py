@@ -14,7 +14,7 @@ from superfine.data.preparation import chosen_windows
 from superfine.data.token_cache import encode_cached
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Examples
+from superfine.records import Examples, Head
 from superfine.training.stages import Part
 
 LEARNED_WINDOWS = 16
@@ -31,18 +31,18 @@ class EncodedParts:
     seconds: float
 
 
-def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, *, by_token: bool = False) -> Encoder:
+def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, head: Head) -> Encoder:
     """From texts to tokens as this model reads them, at most as many at a time as it can; what the user should know of it is
-    said. by_token: whether tokens answer.
+    said. head: what is computed of the tokens.
     """
     for note in pretrained.notes:
         reporter.note(note)
     max_length = _max_length(pretrained, config, reporter)
-    windows = chosen_windows(config.model, max_length, by_token=by_token)
-    if windows is not None and config.data.text_pair is not None:
+    windows = chosen_windows(config.model, max_length, head)
+    if windows is not None and windows.of == "text" and config.data.text_pair is not None:
         reporter.note("Pairs of texts are cut, not read in windows.")
         windows = None
-    return pretrained.encoder(max_length, with_offsets=by_token, windows=windows)
+    return pretrained.encoder(max_length, with_offsets=head.by_token, windows=windows)
 
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:

@@ -70,6 +70,11 @@ def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], l
     if leaked and len(clean):
         without = evaluate(statistics.take(clean), task.scores, test.take(clean).group)
     theirs = {name: task.statistics(test, baseline.answers.take(parts.scored)) for name, baseline in baselines.items()}
+    of_baselines = {name: evaluate(other, task.scores, test.group) for name, other in theirs.items()}
+    if (blind := _blind(task, test)) is not None:
+        asked, blinded = blind
+        own = task.statistics(asked, model.predict_examples(blinded))
+        of_baselines[BLINDED] = evaluate(own, task.scores, asked.group)
     of_validation = task.statistics(parts.validation, model.predict_examples(parts.validation, counter))
     return Scores(
         answers=every,
@@ -77,10 +82,22 @@ def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], l
         details=task.details(test, answers),
         test_without_leaks=without,
         validation=evaluate(of_validation, task.scores, parts.validation.group),
-        baselines={name: evaluate(other, task.scores, test.group) for name, other in theirs.items()},
+        baselines=of_baselines,
         comparisons={name: compare(statistics, other, task.scores, test.group, main=task.main) for name, other in theirs.items()},
         seconds=time.perf_counter() - started,
     )
+
+
+BLINDED, BLINDED_TITLE = "without_question", "this model without the questions"
+MOST_BLINDED = 1000
+"""Test texts, evenly spread, are enough to tell what the texts alone give away."""
+
+
+def _blind(task: Task, test: Examples) -> tuple[Examples, Examples] | None:
+    """Some of the examples, and the same without what they are asked about; None where the task asks nothing."""
+    some = test.take(np.unique(np.linspace(0, len(test) - 1, min(MOST_BLINDED, len(test))).astype(np.int64)))
+    blinded = task.blinded(some)
+    return None if blinded is None else (some, blinded)
 
 
 def _shown_model(name: str) -> str:
@@ -120,7 +137,10 @@ def collect_metrics(
         "test": {**scores.test.to_json(), **scores.details},
         "validation": scores.validation.to_json(by_label=False),
         "baselines": {
-            name: {"title": baselines[name].predictor.title, **evaluation.to_json(by_label=False)}
+            name: {
+                "title": BLINDED_TITLE if name == BLINDED else baselines[name].predictor.title,
+                **evaluation.to_json(by_label=False),
+            }
             for name, evaluation in scores.baselines.items()
         },
         "comparison": {

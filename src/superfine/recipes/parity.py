@@ -15,7 +15,7 @@ import numpy as np
 from superfine.data.clean import clean_all, is_clean
 from superfine.data.preparation import Windows
 from superfine.errors import first_line
-from superfine.metrics import activated
+from superfine.metrics import activated, log_softmax_of_sequences
 from superfine.model import Model
 from superfine.records import Activation, Examples, Finding, FloatArray, Head, IntArray, Ragged
 
@@ -68,7 +68,8 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     windows = model.encoder.windows
     if windows is not None:
         most = model.max_length * CHARACTERS_PER_TOKEN
-        examples = examples.take([i for i, text in enumerate(examples.text) if len(text) <= most])
+        read = examples.text if windows.of == "text" else examples.text_pair or []
+        examples = examples.take([i for i, text in enumerate(read) if len(text) <= most])
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
     activation = model.task.head.activation
@@ -138,12 +139,15 @@ class _Plain:
         self.inputs: list[dict[str, list[int]]] = []
         self.owner: list[int] = []
         self.in_windows = windows is not None
+        self.extractive = head.extractive
         for i, (text, pair) in enumerate(zip(examples.text, examples.text_pair or [""] * len(examples), strict=True)):
             if windows is None:
                 read = {name: [column] for name, column in self.tokenizer(text, pair, truncation=True).items()}
+            elif windows.of == "text_pair":
+                read = self._in_context(text, pair, windows.stride)
             else:
                 read = self.tokenizer(text, truncation=True, stride=windows.stride, return_overflowing_tokens=True)
-                read.pop("overflow_to_sample_mapping", None)
+            read.pop("overflow_to_sample_mapping", None)
             n = len(read["input_ids"])
             self.inputs += [{name: column[k] for name, column in read.items()} for k in range(n)]
             self.owner += [i] * n
@@ -164,6 +168,8 @@ class _Plain:
         """(m, n_outputs), or of all tokens where these answer."""
         import torch
 
+        from superfine.backbones.heads import logits_of
+
         padding = len(sequences) > 1
         if self.in_windows:
             columns = {name: [self.inputs[k][name] for k in sequences] for name in self.inputs[0]}
@@ -173,8 +179,23 @@ class _Plain:
             second = None if pairs is None else [pairs[i] for i in sequences]
             inputs = self.tokenizer(texts, second, return_tensors="pt", padding=padding, truncation=True)
         with torch.inference_mode():
-            logits = self.network(**inputs).logits.double().numpy()
-        return np.asarray(logits[inputs["attention_mask"].numpy() > 0] if self.by_token else logits)
+            logits = logits_of(self.network(**inputs)).double().numpy()
+        if not self.by_token:
+            return np.asarray(logits)
+        is_read = inputs["attention_mask"].numpy() > 0
+        starts = np.concatenate([[0], np.cumsum(is_read.sum(axis=1))])
+        return log_softmax_of_sequences(logits[is_read], starts) if self.extractive else np.asarray(logits[is_read])
+
+    def _in_context(self, text: str, pair: str, stride: int) -> Any:
+        """As the model's users write it: the question whole, the context in windows. Of a question that is longer than half of
+        what the model reads the beginning is asked."""
+        longest = self.tokenizer.model_max_length
+        n_special = self.tokenizer.num_special_tokens_to_add(pair=True)
+        asked = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        most = max(1, longest // 2 - n_special)
+        text = text if len(asked) <= most else text[: asked[most - 1][1]]
+        room = longest - min(len(asked), most) - n_special
+        return self.tokenizer(text, pair, truncation="only_second", stride=min(stride, room // 2), return_overflowing_tokens=True)
 
 
 def _special_tokens(model: Model) -> list[str]:

@@ -24,7 +24,7 @@ from superfine.errors import DataError
 from superfine.paths import same_file
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
-from superfine.tasks.choose import choose_task
+from superfine.tasks.choose import choose_task, columns_by_name
 from superfine.tasks.task import Task
 from superfine.training.regularisers import refuse_unsuited
 
@@ -154,8 +154,19 @@ def _read(source: DataSource, options: ReadOptions, reporter: Reporter | None) -
 def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
     """The rows of every table and what they are for, by the columns that are named or found in the training table."""
     settings = config.data
-    columns = choose_columns(tables["train"], settings.text, settings.text_pair, settings.label, settings.group, settings.weight)
-    task, line = choose_task(config.task.name, label_values(tables["train"], columns), len(columns.label))
+    name, found = columns_by_name(config.task.name, list(tables["train"].columns))
+    columns = choose_columns(
+        tables["train"],
+        settings.text or found.get("text"),
+        settings.text_pair or found.get("text_pair"),
+        settings.label or found.get("label"),
+        settings.group,
+        settings.weight,
+    )
+    task, line = choose_task(name, label_values(tables["train"], columns), len(columns.label))
+    if name != config.task.name:
+        named = ", ".join([*columns.text, str(columns.text_pair), *columns.label])
+        line = f"Task: {name}, because of the columns {named} (another one: --task NAME)"
     rows, dropped = to_examples(tables["train"], columns, keep_unlabelled=task.reads_empty, lists=task.reads_lists)
     _refuse_unusable(rows, columns)
     notes = _texts_left_out(tables["train"], columns)
@@ -232,7 +243,7 @@ def _labelled(
     """
     kept, lost = dict(given), dict(dropped)
     for name in ("train", "validation"):
-        if name in given and not (has_label := task.is_labelled(given[name])).all():
+        if name in given and not (has_label := task.is_learnable(given[name])).all():
             kept[name] = given[name].take(np.flatnonzero(has_label))
             more = tuple(int(row) for row in given[name].row[~has_label])
             lost[name] = replace(lost[name], without_label=tuple(sorted((*lost[name].without_label, *more))))

@@ -6,6 +6,7 @@ examples → answers → statistics → evaluations; findings; what the rooms ex
 from superfine.records.answers import NONE, Answers, Choices, Sets, Spans, Values
 from superfine.records.arrays import FloatArray, IntArray
 from superfine.records.examples import Examples
+from superfine.records.extractive import Extracted
 from superfine.records.findings import Finding, Severity
 from superfine.records.heads import Activation, Head, ProblemType, Read
 from superfine.records.protocols import Predictor
@@ -30,6 +31,7 @@ from superfine.records.statistics import (
 
 __all__ = [
     "IGNORED", "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples",
-    "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType", "Ragged",
-    "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans", "Statistics", "Terms", "Totals", "Values", "weighted_sum",
+    "Extracted", "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType",
+    "Ragged", "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans", "Statistics", "Terms", "Totals", "Values",
+    "weighted_sum",
 ]  # fmt: skip

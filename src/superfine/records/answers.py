@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from superfine.records.ragged import Ragged
 
 SHOWN, MOST_ROWS = 3, 10
 """Answers in a line, and rows of the table in a notebook."""
-A = TypeVar("A", bound="Choices | Sets | Values | Spans")
+A = TypeVar("A")
 
 
 class Answers(Protocol):
@@ -399,4 +399,4 @@ def as_json(spans: Sequence[dict[str, Any]]) -> str:
 def _joined(parts: Sequence[A], *names: str) -> A:
     """The first part with these arrays of all parts, one after the other."""
     arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return replace(parts[0], **arrays)
+    return replace(cast(Any, parts[0]), **arrays)  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ TASKS = NameTable(
     {
         "classification": "superfine.tasks.classification:Classification",
         "tokens": "superfine.tasks.tokens:Tokens",
+        "questions": "superfine.tasks.questions:Questions",
         "label_distribution": "superfine.tasks.label_distribution:LabelDistribution",
         "multilabel": "superfine.tasks.multilabel:MultiLabel",
         "hierarchical": "superfine.tasks.hierarchical:Hierarchical",

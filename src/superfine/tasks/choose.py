@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from superfine.config import AUTO
 from superfine.tasks import TASKS
@@ -15,6 +15,16 @@ class Choice(NamedTuple):
 
     task: type[Task]
     line: str
+
+
+def columns_by_name(name: str, columns: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """The columns that a task finds by their names, and which task that is: that of this name, or with "auto" the first one that
+    finds any. The name stays, and no column is found, where none does."""
+    for one in TASKS if name == AUTO else [name]:
+        found = TASKS.load(one).columns_of(columns)
+        if found is not None:
+            return one, found
+    return name, {}
 
 
 def choose_task(name: str, labels: Sequence[str], n_columns: int) -> Choice:

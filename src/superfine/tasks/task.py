@@ -53,7 +53,8 @@ class Shown(BaseModel):
 
     title: what the model is. noun: what it tells apart. summary: how many, in two or three words. purpose, limits: sentences.
     headline: the scores of the tables. ordered: whether its labels stand in an order of their own. sections: of the report beside
-    those that every task has. pipeline: of transformers, with the arguments that it needs for all answers.
+    those that every task has. pipeline: of transformers, with the arguments that it needs for all answers; snippet: what stands
+    for it where transformers has none, with `{folder}` for the model's. call: how an opened model is asked.
     """
 
     title: str
@@ -66,6 +67,8 @@ class Shown(BaseModel):
     sections: tuple[str, ...] = ()
     pipeline: str = "text-classification"
     arguments: str = ", truncation=True"
+    snippet: str = ""
+    call: str = 'predict(["..."]).label'
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,12 @@ class Task(ABC):
     def is_possible(cls, labels: Sequence[str], n_columns: int) -> bool:
         """Whether the task could be learned from these labels, though they speak for another."""
         return False
+
+    @classmethod
+    def columns_of(cls, names: Sequence[str]) -> Mapping[str, Any] | None:
+        """Which of the columns of a table are `text` (a list), `text_pair` and `label` (a list), where their names tell that the
+        table is for this task; None where they do not."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -192,6 +201,10 @@ class Task(ABC):
     def is_labelled(self, examples: Examples) -> NDArray[np.bool_]:
         """(n,) which rows have a label at all."""
         return np.array([bool(label) for label in examples.label or [""] * len(examples)], dtype=bool)
+
+    def is_learnable(self, examples: Examples) -> NDArray[np.bool_]:
+        """(n,) which rows can be learned from; others with a label are scored all the same."""
+        return self.is_labelled(examples)
 
     def is_known(self, examples: Examples) -> NDArray[np.bool_]:
         """(n,) which rows have a label that training rows had; asked of rows that have one."""
@@ -282,6 +295,10 @@ class Task(ABC):
     @abstractmethod
     def worst(self, examples: Examples, answers: Any) -> IntArray:
         """Positions of the answers that are wrong, those first that tell most."""
+
+    def blinded(self, examples: Examples) -> Examples | None:
+        """The examples without what they are asked about, where an answer to that is worth comparing with; else None."""
+        return None
 
     def answer_columns(self) -> list[str]:
         """The columns of every answer, known before there is one."""

@@ -11,6 +11,7 @@ import numpy as np
 from superfine.data.encodings import holds_broken_bytes
 from superfine.data.files import File
 from superfine.data.formats.delimited import NOT_UTF8, encoding_notes
+from superfine.data.formats.squad import is_squad, squad_records
 from superfine.data.nested import columns_of
 from superfine.data.table import BadRow, BadRows, ReadOptions, Table
 from superfine.errors import DataError
@@ -74,6 +75,11 @@ def read_json(file: File, options: ReadOptions) -> Table:
             return read_json_lines(file, options)
         raise DataError(f"{file.source} is not JSON: {_reason(error)}.", "It is read as a list of objects.") from None
     del text
+    if is_squad(document):
+        questions = squad_records(file.source, document)
+        return _table(
+            file.source, questions, list(range(1, len(questions) + 1)), tuple(encoding_notes(encoding, file.source, options))
+        )
     content, note = _part(file.source, _unwrapped(document), options)
     records = _records(content)
     if records is None:

@@ -10,6 +10,7 @@ SECTIONS = NameTable(
         "confusion": "superfine.report.sections.confusion:confusion",
         "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
         "entities": "superfine.report.sections.entities:entities",
+        "extracts": "superfine.report.sections.extracts:extracts",
         "learning": "superfine.report.sections.learning:learning",
         "numbers": "superfine.report.sections.numbers:numbers",
         "sizes": "superfine.report.sections.sizes:sizes",

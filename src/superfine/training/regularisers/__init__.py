@@ -19,7 +19,8 @@ OF_PROBABILITIES = frozenset({"label_smoothing", "focal"})
 
 
 def refuse_unsuited(names: Iterable[str], head: Head) -> None:
-    """Raises ConfigError for regularisers of probabilities where the outputs are none."""
-    unsuited = sorted(OF_PROBABILITIES.intersection(names)) if head.activation == "none" else []
+    """Raises ConfigError for regularisers of the probabilities of classes where the outputs are none."""
+    of_classes = OF_PROBABILITIES | {"r_drop"} if head.extractive else OF_PROBABILITIES
+    unsuited = sorted(of_classes.intersection(names)) if head.activation in ("none", "exp") else []
     if unsuited:
         raise ConfigError(f"The regulariser {unsuited[0]} is of probabilities, and this task has none.", "Leave it out.")
