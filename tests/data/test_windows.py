@@ -11,11 +11,12 @@ from superfine.data import windows
 from superfine.data.preparation import Windows, chosen_windows
 from superfine.data.windows import PIECE, answering, pieces_of
 from superfine.errors import ConfigError
-from superfine.records import Examples
+from superfine.records import Examples, Head
 from tests.conftest import make_rows
 
 TEXTS = [text for text, _ in make_rows(20)] + ["lovely kettle, " * 60, "", "?", "<b>awful</b> &amp; broken " * 20]
 SHARED = 3
+OF_TEXT, OF_TOKENS = Head(("a", "b")), Head(("a", "b"), by_token=True)
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +147,12 @@ def test_pairs_are_cut(encoder):
 
 def test_how_much_windows_share_follows_what_answers_and_half_of_them_is_refused():
     settings = ModelConfig(long_texts="windows")
-    assert chosen_windows(settings, 256, by_token=False) == Windows(stride=32)
-    assert chosen_windows(settings, 256, by_token=True) == Windows(stride=64)
-    assert chosen_windows(ModelConfig(), 256, by_token=True) is None
+    assert chosen_windows(settings, 256, OF_TEXT) == Windows(stride=32)
+    assert chosen_windows(settings, 256, OF_TOKENS) == Windows(stride=64)
+    assert chosen_windows(ModelConfig(), 256, OF_TOKENS) is None
+    extractive = Head(("start", "end"), by_token=True, extractive=True)
+    assert chosen_windows(ModelConfig(), 256, extractive) == Windows(stride=64, of="text_pair"), "contexts are never cut"
     with pytest.raises(ConfigError, match="stride 127 is too much"):
-        chosen_windows(ModelConfig(long_texts="windows", stride=127), 256, by_token=False)
+        chosen_windows(ModelConfig(long_texts="windows", stride=127), 256, OF_TEXT)
     with pytest.raises(ConfigError, match=r"Raise model\.max_length"):
-        chosen_windows(settings, 3, by_token=False)
+        chosen_windows(settings, 3, OF_TEXT)

@@ -52,6 +52,8 @@ def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Re
     encoded, was_cached = encode_cached(encoder, parts.train, counter, keep=config.data.cache_tokens)
     if was_cached:
         reporter.note("The same texts were encoded before: their tokens are read from disk.")
+    if encoder.windows is not None and encoder.windows.of == "text_pair" and (n_cut := int(encoded.truncated.sum())):
+        reporter.note(f"{n_cut} questions are longer than half of what the model reads at a time, and are cut.")
     n_longer = int((np.diff(encoded.first_sequences) > LEARNED_WINDOWS).sum())
     if n_longer:
         encoded = encoded.with_at_most(LEARNED_WINDOWS)

@@ -147,10 +147,11 @@ class Questions(Task):
     @property
     def shown(self) -> Shown:
         can_decline = self.threshold is not None
+        summary = "questions, some without an answer" if can_decline else "questions with an answer in their context"
         return Shown(
             title="Question answering model",
             noun="label",
-            summary="questions, some without an answer" if can_decline else "questions with an answer in their context",
+            summary=summary,
             purpose="Finds the answer to a question in a text, with its place there"
             + (", or says that the text has none." if can_decline else "."),
             limits=(
@@ -345,20 +346,14 @@ def _notes_on(examples: Examples, found: Sequence[Sequence[Found]]) -> tuple[str
     ]
     without = sum(not answers for answers in found)
     blank = [row for row, context in zip(rows, examples.text_pair or [], strict=True) if not context.strip()]
-    notes = []
-    if gone:
-        notes.append(f"{len(gone)} answers do not stand in their contexts, and are not learned from: rows {_named(gone)}")
-    if moved:
-        notes.append(f"{len(moved)} answers do not begin where the table says: they are looked for, rows {_named(moved)}")
-    if several:
-        notes.append(
-            f"{len(several)} answers stand several times in their contexts: the first place is taken, rows {_named(several)}"
-        )
-    if blank:
-        notes.append(f"{len(blank)} questions have no context, and are not learned from: rows {_named(blank)}")
-    if without:
-        notes.append(f"{without} questions have no answer in their context: the model learns to say so")
-    return tuple(notes)
+    notes = {
+        f"{len(gone)} answers do not stand in their contexts, and are not learned from: rows {_named(gone)}": gone,
+        f"{len(moved)} answers do not begin where the table says: they are looked for, rows {_named(moved)}": moved,
+        f"{len(several)} answers stand several times in their contexts: the first is taken, rows {_named(several)}": several,
+        f"{len(blank)} questions have no context, and are not learned from: rows {_named(blank)}": blank,
+        f"{without} questions have no answer in their context: the model learns to say so": without,
+    }
+    return tuple(note for note, occurs in notes.items() if occurs)
 
 
 def _named(rows: Sequence[int]) -> str:

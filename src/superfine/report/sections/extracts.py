@@ -7,10 +7,10 @@ from typing import Any
 
 
 def extracts(metrics: dict[str, Any]) -> dict[str, Any]:
-    """questions: each with its text cut into runs (text, "" or "true" or "said" or "both"). slices: by what they are of."""
-    questions = [one | {"runs": _runs(one)} for one in metrics["test"]["extracts"]]
+    """asked: questions, each with its text cut into runs (text, "" or "true" or "said" or "both"). slices: by their kind."""
+    asked = [one | {"runs": _runs(one)} for one in metrics["test"]["extracts"]]
     slices = [(by, list(of)) for by, of in groupby(metrics["test"]["slices"], key=lambda one: one["by"])]
-    return {"questions": questions, "slices": slices}
+    return {"asked": asked, "slices": slices}
 
 
 def _runs(one: dict[str, Any]) -> list[tuple[str, str]]:
