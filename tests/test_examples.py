@@ -50,6 +50,7 @@ SAYS = {
     "sentiment.py": ["accuracy 0.", "tfidf: ", "; transformers: ", "Stopped working after a week."],
     "spam.py": ["spam: precision", "good mails taken for spam"],
     "topics.py": ["model: multilingual-e5-small-q4", "unknown tokens: 0.", "against TF-IDF: "],
+    "questions.py": ["this model: F1", "similar_sentence: F1", "without_question: F1", "What is the licence?", "confidence"],
     "search.py": ["TF-IDF: 0.", "Superfine: 0."],
     "command_line.sh": ["prediction,confidence,p:negative"],
 }
