@@ -106,7 +106,7 @@ def train(
     task: what is learned; by the labels when absent. model: name of the hub or folder; by the language when absent.
     epochs: passes over the training rows at most. batch_size: texts per step. learning_rate: peak rate of AdamW. All three by the
         data when absent.
-    max_length: tokens that are read at a time; 256 when absent.
+    max_length: tokens that are read at a time; when absent 256, or up to 512 where the texts have them.
     device: "cpu", "cuda", "cuda:1" or "mps"; the GPU where there is one when absent.
     out: folder for everything that is written; `runs/NAME-DATE-TIME` when absent. force: replace the run that it holds.
     strict: refuse data with a blocking finding.

@@ -80,7 +80,7 @@ Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
-LongTexts = Literal["cut", "windows"]
+LongTexts = Literal["auto", "cut", "windows"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -130,10 +130,16 @@ class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
     name: str = Field(AUTO, description="hub name or local folder; auto: by the language of the texts")
-    max_length: int = Field(256, gt=2, le=1 << 20, description="tokens that are read at a time; for longer texts see long_texts")
+    max_length: int | None = Field(
+        None,
+        gt=2,
+        le=1 << 20,
+        description="tokens that are read at a time; absent: 256, or up to 512 where texts are so long; see long_texts",
+    )
     long_texts: LongTexts = Field(
-        "cut",
-        description="cut: the beginning of a text that is longer than max_length; windows: all of it, one piece after the other",
+        "auto",
+        description="cut: the beginning of a text that is longer than max_length; windows: all of it, one piece after the other; "
+        "auto: windows where more than 5 % of the training texts are longer",
     )
     stride: int | None = Field(
         None,

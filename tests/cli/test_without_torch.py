@@ -113,7 +113,7 @@ def test_a_dry_run_counts_tokens_by_the_tokenizer_alone(tiny_model, tmp_path):
     rows = [(f"{text} " * 10 if i < 30 else text, label) for i, (text, label) in enumerate(make_rows(60))]
     request = make_request(
         write_csv(tmp_path / "long.csv", rows), validation=None, test=None, out=tmp_path / "run", config=None,
-        overrides={"model.name": str(tiny_model("bert")), "model.max_length": 32}, force=False, resume=None, strict=False, started=0.0,
+        overrides={"model.name": str(tiny_model("bert")), "model.max_length": 32, "model.long_texts": "cut"}, force=False, resume=None, strict=False, started=0.0,
     )  # fmt: skip
     findings = {finding["name"]: finding for finding in dry_run(request, Reporter())["findings"]}
     assert "are longer than 32 tokens and are cut" in findings["truncation"]["message"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from superfine.backbones.load import open_pretrained
 from superfine.config import ModelConfig
 from superfine.data import windows
-from superfine.data.preparation import Windows, chosen_windows
+from superfine.data.preparation import Windows, chosen_reading, chosen_windows
 from superfine.data.windows import PIECE, answering, pieces_of
 from superfine.errors import ConfigError
 from superfine.records import Examples, Head
@@ -156,3 +156,66 @@ def test_how_much_windows_share_follows_what_answers_and_half_of_them_is_refused
         chosen_windows(ModelConfig(long_texts="windows", stride=127), 256, OF_TEXT)
     with pytest.raises(ConfigError, match=r"Raise model\.max_length"):
         chosen_windows(settings, 3, OF_TEXT)
+
+
+def reading(lengths, bound=512, head=OF_TEXT, **settings):
+    pairs = settings.pop("pairs", False)
+    return chosen_reading(ModelConfig(**settings), head, bound, lambda: np.array(lengths), pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "bound", "max_length"),
+    [
+        ([20] * 100, 512, 256),  # shorter would save nothing
+        ([300] * 100, 512, 304),  # what nearly all have, in eights
+        ([300] * 100, 288, 288),  # what the model reads
+        ([300] * 100, None, 304),  # a model without bound
+        ([9000] * 100, 8192, 512),  # windows read the rest
+        ([20] * 995 + [4000] * 5, 512, 256),  # one in two hundred is not nearly all
+        ([20] * 100, 64, 64),
+    ],
+)
+def test_what_is_read_at_a_time_follows_the_texts_between_256_and_512(lengths, bound, max_length):
+    found = reading(lengths, bound)
+    assert found.max_length == max_length
+    said = f"{max_length} tokens are read at a time"
+    assert any(said in note for note in found.notes) == (max_length > 256)
+
+
+@pytest.mark.parametrize(("n_longer", "in_windows"), [(0, False), (5, False), (6, True), (100, True)])
+def test_windows_are_chosen_where_more_than_one_text_in_twenty_is_longer_and_their_price_is_said(n_longer, in_windows):
+    found = reading([100] * (100 - n_longer) + [1024] * n_longer, max_length=512)
+    assert (found.windows == Windows(stride=64)) == in_windows
+    assert (found.windows is None) == (not in_windows)
+    assert len(found.notes) == in_windows
+    if n_longer == 100:
+        assert "100% of the texts are longer than 512 tokens" in found.notes[0]
+        assert "about 2.3 times as long" in found.notes[0], "1024 tokens in steps of 448 beside 512"
+
+
+def test_a_setting_is_kept_and_texts_are_counted_only_where_they_decide():
+    def never():
+        raise AssertionError("nobody asked")
+
+    settings = ModelConfig(max_length=100, long_texts="cut")
+    assert chosen_reading(settings, OF_TEXT, 512, never) == (100, None, ())
+    settings = ModelConfig(max_length=100, long_texts="windows")
+    assert chosen_reading(settings, OF_TEXT, 64, never) == (64, Windows(stride=8), ())
+    assert reading([1000] * 9, long_texts="cut").windows is None
+
+
+def test_pairs_are_cut_and_that_is_said_where_windows_were_asked_for():
+    assert reading([1000] * 9, pairs=True).windows is None
+    found = reading([1000] * 9, pairs=True, long_texts="windows")
+    assert found.windows is None
+    assert "Pairs of texts are cut, not read in windows." in found.notes
+
+
+def test_tokens_are_counted_of_texts_of_any_length_and_of_pairs(encoder):
+    texts = ["lovely kettle", "lovely kettle, " * 60]
+    counts = encoder.count_tokens(Examples.of_texts(texts))
+    assert counts[0] == 4
+    assert counts[1] == 2 + 60 * 3, "whatever is read at a time"
+    both = encoder.count_tokens(Examples.of_texts(texts, texts[::-1]))
+    assert both.tolist() == [counts.sum()] * 2
+    assert len(encoder.count_tokens(Examples.of_texts(["a"] * 95), most=10)) == 10

@@ -13,7 +13,7 @@ from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
-from superfine.data.preparation import Windows
+from superfine.data.preparation import MOST_TOKENS, Reading
 from superfine.errors import ModelError
 
 TOKENIZER_FILES = (
@@ -89,21 +89,27 @@ def _check_hub(name: str) -> None:
 
 
 def encoder_without_loading(
-    location: ModelLocation, max_length: int, *, cleaning: bool, windows: Callable[[int], Windows | None] = lambda _: None
+    location: ModelLocation, *, cleaning: bool, choose: Callable[[Encoder, int | None], Reading] | None = None
 ) -> Encoder | None:
     """From texts to tokens by the model's tokenizer.json alone; None where there is none here that can be read.
 
-    windows: in which texts are read that are longer than what the model reads at a time, which it is called with.
+    choose: how texts are read, of an encoder to count their tokens with and of what the model can read at most.
     """
     paths = [file_here(location, name) for name in ("tokenizer.json", "config.json")]
     try:
         tokenizer = Tokenizer.from_str(Path(paths[0] or "").read_text(encoding="utf-8"))
         config = json.loads(Path(paths[1] or "").read_text(encoding="utf-8"))
-        bound = config.get("max_position_embeddings") or config.get("n_positions") or max_length
-        max_length = min(max_length, int(bound))
+        positions = config.get("max_position_embeddings") or config.get("n_positions")
+        bound = None if positions is None else int(positions)
     except Exception:  # tokenizers raises its own kinds; loading the model will tell what is wrong
         return None
-    return Encoder(with_cleaning(tokenizer) if cleaning else tokenizer, max_length, windows=windows(max_length))
+    tokenizer = with_cleaning(tokenizer) if cleaning else tokenizer
+    encoder = Encoder(tokenizer, min(bound or MOST_TOKENS, MOST_TOKENS))
+    if choose is None:
+        return encoder
+    reading = choose(encoder, bound)
+    extracts = reading.windows is not None and reading.windows.of == "text_pair"
+    return Encoder(tokenizer, reading.max_length, with_offsets=extracts, windows=reading.windows)
 
 
 def file_here(location: ModelLocation, name: str) -> str | None:

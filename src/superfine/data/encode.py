@@ -175,6 +175,15 @@ class Encoder:
                 b = second[: 2 * len(b)] if 2 * len(b) < len(second) else second
         return a, b
 
+    def count_tokens(self, examples: Examples, most: int = 1000) -> IntArray:
+        """(m,) about how many tokens texts have, of at most so many of them, evenly spread; of pairs both texts together."""
+        step = max(1, -(-len(examples) // most))
+        texts = examples.text[::step]
+        counts = np.array([self._count(text) for text in texts], dtype=np.int64)
+        if examples.text_pair is not None:
+            counts += np.array([self._count(text) for text in examples.text_pair[::step]], dtype=np.int64)
+        return counts
+
     def _count(self, text: str) -> int:
         """How many tokens a text has, to within one for each piece that it is counted in."""
         pieces = [text[start : start + COUNTED] for start in range(0, len(text), COUNTED)]
@@ -182,7 +191,8 @@ class Encoder:
 
     def _count_tokens(self, text: str) -> int:
         encoding = self.tokenizer.encode(text)
-        return len(encoding) + sum(map(len, encoding.overflowing))
+        repeated = sum(encoding.special_tokens_mask) + (0 if self.windows is None else self.windows.stride)
+        return len(encoding) + sum(len(more) - repeated for more in encoding.overflowing)
 
     def _beginning(self, text: str) -> str:
         """A text up to where its first tokens, more than the model reads, no longer depend on what follows."""

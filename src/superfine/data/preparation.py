@@ -6,8 +6,8 @@ and the card tells it: plain transformers knows of no such step, so what it give
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,13 +59,66 @@ class Windows(_Step):
 Step = Annotated[Join | Windows, Field(discriminator="step")]
 
 
+FEWEST_TOKENS, MOST_TOKENS = 256, 512
+"""Between these the tokens that are read at a time follow the texts. Fewer would save nothing, because padding costs nothing, and
+cut the longest texts of later; more take memory with each step, and windows read longer texts."""
+LONGER_SHARE = 0.05
+"""Where more of the texts are longer than what is read at a time, they are read in windows."""
+
+
+class Reading(NamedTuple):
+    """How texts are read: at most so many tokens at a time, in windows or cut, and what the user should know of that."""
+
+    max_length: int
+    windows: Windows | None
+    notes: tuple[str, ...] = ()
+
+
+def chosen_reading(
+    settings: ModelConfig, head: Head, bound: int | None, counts: Callable[[], IntArray], *, pairs: bool = False
+) -> Reading:
+    """What the settings say, and what the texts need where they leave it open.
+
+    bound: what the model can read at most. counts: gives the tokens of texts to learn from. Pairs are cut, unless an answer is
+    looked for in the second text. Raises ConfigError as `chosen_windows` does.
+    """
+    most = MOST_TOKENS if bound is None else bound
+    asks = not pairs and not head.extractive and settings.long_texts == "auto"
+    tokens = counts() if settings.max_length is None or asks else np.zeros(0, dtype=np.int64)
+    nearly_all = int(np.quantile(tokens, 0.99)) if len(tokens) else 0
+    max_length, notes = settings.max_length or 0, []
+    if settings.max_length is None:
+        max_length = min(most, MOST_TOKENS, max(FEWEST_TOKENS, -(-nearly_all // 8) * 8))
+        if max_length > FEWEST_TOKENS:
+            said = f"{max_length} tokens are read at a time, because of the lengths of the texts (model.max_length)"
+            notes.append(said)
+    elif bound is not None and bound < settings.max_length:
+        max_length = bound
+    long_texts = settings.long_texts
+    share = float((tokens > max_length).mean()) if len(tokens) else 0.0
+    if long_texts == "auto":
+        long_texts = "windows" if asks and share > LONGER_SHARE else "cut"
+    windows = chosen_windows(settings.model_copy(update={"long_texts": long_texts}), max_length, head)
+    if pairs and windows is not None and windows.of == "text":
+        said = "Pairs of texts are cut, not read in windows."
+        return Reading(max_length, None, (*notes, said))
+    if windows is not None and asks:
+        more = tokens.sum() / np.minimum(tokens, max_length).sum() * max_length / (max_length - windows.stride)
+        said = (
+            f"{share:.0%} of the texts are longer than {max_length} tokens and are read in windows, which takes about {more:.1f} "
+            "times as long (--set model.long_texts=cut reads their beginnings)"
+        )
+        notes.append(said)
+    return Reading(max_length, windows, tuple(notes))
+
+
 def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Windows | None:
     """In which windows texts are read that have more than `max_length` tokens; None where they are cut. Where tokens answer, they
     share more, because a token needs what stands around it; texts in which an answer is looked for are always read whole.
 
     Raises ConfigError for windows that share half of their tokens or more.
     """
-    if settings.long_texts == "cut" and not head.extractive:
+    if settings.long_texts != "windows" and not head.extractive:
         return None
     most = max_length // 2 - 2  # some are special tokens
     stride = max_length // (4 if head.by_token else 8) if settings.stride is None else settings.stride

@@ -9,10 +9,10 @@ import numpy as np
 from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, label_counts, run_checks
-from superfine.data.preparation import chosen_windows
 from superfine.recipes.figures import sizes
 from superfine.recipes.models import Fit, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare
+from superfine.recipes.reading import reading_of
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import check_folder
@@ -39,10 +39,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     config = parts.config
     cleans = config.data.cleaning
     encoder = encoder_without_loading(
-        resolve(config.model.name),
-        config.model.max_length,
-        cleaning=cleans,
-        windows=lambda longest: chosen_windows(config.model, longest, parts.task.head),
+        resolve(config.model.name), cleaning=cleans, choose=lambda counter, bound: reading_of(parts, counter, bound, reporter)
     )
     if encoder is None:
         reporter.note(f"Tokens are not counted: {config.model.name} has no tokenizer.json here.")

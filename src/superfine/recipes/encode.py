@@ -10,11 +10,12 @@ import numpy as np
 from superfine.backbones.load import Pretrained
 from superfine.config import RunConfig
 from superfine.data.encode import Encoder
-from superfine.data.preparation import chosen_windows
+from superfine.data.preparation import MOST_TOKENS
 from superfine.data.token_cache import encode_cached
 from superfine.recipes.prepare import Parts
+from superfine.recipes.reading import reading_of, unread_share
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Examples, Head
+from superfine.records import Examples
 from superfine.training.stages import Part
 
 LEARNED_WINDOWS = 16
@@ -23,26 +24,25 @@ LEARNED_WINDOWS = 16
 
 @dataclass(frozen=True)
 class EncodedParts:
-    """What is learned from and what chooses the epoch, as tokens. n_test_tokens: about how many the test part has."""
+    """What is learned from and what chooses the epoch, as tokens. n_test_tokens: about how many the test part has.
+    unread_share: of the tokens of the training texts, those that are never read in prediction either."""
 
     train: Part
     validation: Part
     n_test_tokens: int
     seconds: float
+    unread_share: float
 
 
-def choose_encoder(pretrained: Pretrained, config: RunConfig, reporter: Reporter, head: Head) -> Encoder:
+def choose_encoder(pretrained: Pretrained, parts: Parts, reporter: Reporter) -> Encoder:
     """From texts to tokens as this model reads them, at most as many at a time as it can; what the user should know of it is
-    said. head: what is computed of the tokens.
-    """
+    said."""
     for note in pretrained.notes:
         reporter.note(note)
-    max_length = _max_length(pretrained, config, reporter)
-    windows = chosen_windows(config.model, max_length, head)
-    if windows is not None and windows.of == "text" and config.data.text_pair is not None:
-        reporter.note("Pairs of texts are cut, not read in windows.")
-        windows = None
-    return pretrained.encoder(max_length, with_offsets=head.by_token, windows=windows)
+    bound = pretrained.max_positions
+    counter = pretrained.encoder(min(bound or MOST_TOKENS, MOST_TOKENS))
+    reading = reading_of(parts, counter, bound, reporter)
+    return pretrained.encoder(reading.max_length, with_offsets=parts.task.head.by_token, windows=reading.windows)
 
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:
@@ -67,16 +67,8 @@ def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Re
         Part(validation, task.targets(parts.validation, validation)),
         _count_tokens(encoder, parts.test),
         time.perf_counter() - started,
+        unread_share(encoder, parts.train) if encoded.truncated.any() else 0.0,
     )
-
-
-def _max_length(pretrained: Pretrained, config: RunConfig, reporter: Reporter) -> int:
-    """The configured length, or what the model can read where that is less."""
-    wanted, bound = config.model.max_length, pretrained.max_positions
-    if bound is None or bound >= wanted:
-        return wanted
-    reporter.note(f"{config.model.name} reads at most {bound} tokens; model.max_length {wanted} is lowered to that.")
-    return bound
 
 
 def _count_tokens(encoder: Encoder, examples: Examples, sample: int = 2000) -> int:

@@ -52,7 +52,7 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
         parts = without_cleaning(parts)
     if config.model.prune_vocabulary is not None:
         pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
-    encoder = choose_encoder(pretrained, config, reporter, parts.task.head)
+    encoder = choose_encoder(pretrained, parts, reporter)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)

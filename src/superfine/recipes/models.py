@@ -113,7 +113,7 @@ def _fit(entry: Entry, place: Place, language: str, parts: Parts, texts: list[st
 def _encoded(entry: Entry, parts: Parts, texts: list[str]) -> Encoded | None:
     config = parts.config
     try:
-        encoder = encoder_without_loading(resolve(entry.name), config.model.max_length, cleaning=config.data.cleaning)
+        encoder = encoder_without_loading(resolve(entry.name), cleaning=config.data.cleaning)
     except SuperfineError:
         return None
     return None if encoder is None else encoder.encode(Examples.of_texts(texts))
@@ -155,6 +155,7 @@ def _estimated_seconds(fit: Fit, reference: Fit, seconds: float) -> float:
 def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float | None:
     """Of all epochs, from two steps of this model; None where it cannot be opened."""
     from superfine.backbones.load import open_pretrained
+    from superfine.recipes.encode import choose_encoder
     from superfine.recipes.fine_tune import build_model
     from superfine.recipes.validate import validation_of
     from superfine.training.loop import TrainingState
@@ -165,8 +166,7 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     config = parts.config
     try:
         pretrained = open_pretrained(entry.name, cleaning=config.data.cleaning, say=reporter.note)
-        longest = min(config.model.max_length, pretrained.max_positions or config.model.max_length)
-        encoder = pretrained.encoder(longest, with_offsets=parts.task.head.by_token)
+        encoder = choose_encoder(pretrained, parts, Reporter())
         model = build_model(pretrained, parts, encoder)
     except ModelError:
         return None

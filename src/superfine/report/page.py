@@ -203,6 +203,7 @@ def _facts(metrics: dict[str, Any], language: str) -> list[tuple[str, str]]:
         ("Rows to train, validate, test", f"{data['train']}, {data['validation']}, {data['test']}"),
         ("Tokens per text", f"{data['tokens_per_text']:.1f}"),
         ("Texts cut", percent(data["truncated_share"])),
+        ("Tokens never read", percent(data["unread_share"])),
         *([("Windows per text", f"{data['windows_per_text']:.1f}")] if data["windows_per_text"] > 1 else []),
         ("Unknown tokens", percent(data["unknown_token_share"])),
         ("Training", speed),
