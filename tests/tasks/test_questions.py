@@ -267,3 +267,14 @@ def test_chinese_questions_are_learned_and_counted_by_characters(tiny_model, tmp
     run = superfine.train(file, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
     assert run.metrics["task"] == "questions"
     assert any(one["name"] == "什么" for one in run.metrics["test"]["slices"])
+
+
+def test_the_baseline_learns_below_which_similarity_a_text_has_no_answer(tmp_path):
+    from superfine.baselines.similar_sentence import SimilarSentence
+
+    context = "The kettle was lovely. The lamp was broken!"
+    rows = examples(*[("was the lamp broken", context, "The lamp was broken!")] * 4, *[("who is the queen", context, "")] * 4)
+    able = SimilarSentence.fit(rows, Questions.learn(rows))
+    assert able.predict_examples(rows).label == ["The lamp was broken!"] * 4 + [""] * 4
+    always = SimilarSentence.fit(rows.take(range(4)), Questions(40))
+    assert "" not in always.predict_examples(rows).label, "where every question has an answer each gets the best sentence"

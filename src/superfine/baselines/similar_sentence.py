@@ -19,8 +19,9 @@ from superfine.records import Answers, Examples, Ragged
 from superfine.tasks.answer_search import Candidates
 
 FILE = "sentences.json"
-LEAST_ALIKE = 0.1
-"""A text whose best sentence is less like the question has no answer, where that can be."""
+LEVELS = (1e-9, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+"""Candidates for the similarity below which a text has no answer, where that can be."""
+SELECTION_ROWS = 1000
 SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?!\s)[^.!?。！？\n]*)*[.!?。！？]*")
 """A run up to a sign that ends a sentence; a full stop within a word or a number does not."""
 
@@ -28,14 +29,15 @@ SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?!\s)[^.!?。！？\n]*)*[.!?
 class SimilarSentence(TextPredictor):
     """The whole sentence is the answer.
 
-    task: one that extracts answers. terms, idf: of the contexts that it was fitted on.
+    task: one that extracts answers. terms, idf: of the contexts that it was fitted on. level: a text whose best sentence is less
+    like the question has no answer.
     """
 
     task: Any
     takes_pairs = True
 
-    def __init__(self, task: Any, analyser: str, terms: list[str], idf: Sequence[float]) -> None:
-        self.task, self.analyser, self.terms, self.idf = task, analyser, terms, idf
+    def __init__(self, task: Any, analyser: str, terms: list[str], idf: Sequence[float], level: float = LEVELS[0]) -> None:
+        self.task, self.analyser, self.terms, self.idf, self.level = task, analyser, terms, idf, level
         self._vectoriser = vectoriser_of(analyser, terms, np.asarray(idf, dtype=np.float32))
 
     @property
@@ -51,7 +53,14 @@ class SimilarSentence(TextPredictor):
             fitted = vectoriser_of(analyser).fit([*contexts, *examples.text])
         except ValueError:
             raise DataError("TF-IDF finds nothing to count in these texts.", "Are they empty, or the wrong column?") from None
-        return cls(task, analyser, fitted.get_feature_names_out().tolist(), fitted.idf_.tolist())
+        terms, idf = fitted.get_feature_names_out().tolist(), fitted.idf_.tolist()
+        some = examples.take(range(0, len(examples), max(1, len(examples) // SELECTION_ROWS)))
+
+        def f1_of(level: float) -> float:
+            answers = cls(task, analyser, terms, idf, level).predict_examples(some)
+            return float(task.statistics(some, answers).sums["f1"].mean())
+
+        return cls(task, analyser, terms, idf, LEVELS[0] if task.threshold is None else max(LEVELS, key=f1_of))
 
     def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         contexts = list(dict.fromkeys(examples.text_pair or []))
@@ -73,21 +82,22 @@ class SimilarSentence(TextPredictor):
         if on_batch is not None:
             on_batch(len(examples))
         found = Ragged.of_lengths(np.array(places, dtype=np.int64).reshape(-1, 2), lengths)
-        none = np.full(len(examples), np.log(LEAST_ALIKE))
+        none = np.full(len(examples), np.log(self.level))
         answers: Answers = self.task.extracted(examples, Candidates(found, np.array(scores), none))
         return answers
 
     def save(self, folder: Path, manifest: Manifest) -> None:
         """Write the bundle."""
         folder.mkdir(parents=True, exist_ok=True)
-        content = {"analyser": self.analyser, "terms": self.terms, "idf": [round(float(value), 5) for value in self.idf]}
+        content: dict[str, Any] = {"analyser": self.analyser, "terms": self.terms, "idf": [round(float(value), 5) for value in self.idf]}
+        content["level"] = self.level
         write_text(folder / FILE, json.dumps(content, ensure_ascii=False))
         write_manifest(folder, manifest)
 
     @classmethod
     def load(cls, bundle: Bundle) -> Self:
         content = json.loads((bundle.folder / FILE).read_text(encoding="utf-8"))
-        return cls(bundle.manifest.open_task(), content["analyser"], content["terms"], content["idf"])
+        return cls(bundle.manifest.open_task(), content["analyser"], content["terms"], content["idf"], content["level"])
 
 
 def _sentences(context: str) -> list[tuple[int, int]]:
