@@ -80,7 +80,7 @@ Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
-LongTexts = Literal["auto", "cut", "windows"]
+LongTexts = Literal["auto", "cut", "head_tail", "windows"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -138,8 +138,9 @@ class ModelConfig(_Section):
     )
     long_texts: LongTexts = Field(
         "auto",
-        description="cut: the beginning of a text that is longer than max_length; windows: all of it, one piece after the other; "
-        "auto: windows where more than 5 % of the training texts are longer",
+        description="cut: the beginning of a text that is longer than max_length; head_tail: its beginning, and three times as "
+        "much from its end; windows: all of it, one piece after the other; auto: windows where more than 5 % of the training "
+        "texts are longer",
     )
     stride: int | None = Field(
         None,

@@ -19,7 +19,7 @@ from superfine.data.clean import STEPS
 from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
-from superfine.data.preparation import windows_in
+from superfine.data.preparation import head_tail_in, windows_in
 from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.texts import OnBatch, TextModel
@@ -86,7 +86,7 @@ class Model(TextModel):
             predictor="torch",
             cleaning=list(STEPS) if cleaned else [],
             max_length=self.max_length,
-            windows=self.encoder.windows,
+            steps=self.encoder.steps,
         )
         write_manifest(folder, manifest)
 
@@ -118,7 +118,12 @@ class Model(TextModel):
         return cls(
             backbone,
             task,
-            pretrained.encoder(manifest.max_length, with_offsets=task.head.by_token, windows=windows_in(manifest.preparation)),
+            pretrained.encoder(
+                manifest.max_length,
+                with_offsets=task.head.by_token,
+                windows=windows_in(manifest.preparation),
+                head_tail=head_tail_in(manifest.preparation),
+            ),
             takes_pairs=manifest.text_pair is not None,
         )
 

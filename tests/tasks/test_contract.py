@@ -156,14 +156,20 @@ IN_WINDOWS = ("classification", "multilabel", "regression", "tokens")
 """A task of each shape of answer."""
 
 
-@pytest.fixture(scope="module", params=[*MAKERS, "evens", *(f"{task}-in-windows" for task in IN_WINDOWS)])
+WITHOUT_MIDDLE = {"model.long_texts": "head_tail", "model.max_length": 7}
+
+
+@pytest.fixture(
+    scope="module", params=[*MAKERS, "evens", *(f"{task}-in-windows" for task in IN_WINDOWS), "classification-without-middle"]
+)
 def run(request, tiny_model, tmp_path_factory):
     """A run of the whole recipe with a tiny model, for each task, and for some with texts that are read in windows. Where labels
     tell it, nobody names the task."""
     named, _, windows = request.param.partition("-")
     folder = tmp_path_factory.mktemp(request.param)
     task = named if named in NAMED else None
-    model, settings = str(tiny_model("bert")), LONGER | (WINDOWS if windows else {})
+    model = str(tiny_model("bert"))
+    settings = LONGER | {"": {}, "in-windows": WINDOWS, "without-middle": WITHOUT_MIDDLE}[windows]
     return superfine.train(table(named, folder), task=task, model=model, out=folder / "run", settings=settings, progress=False)
 
 
@@ -252,7 +258,10 @@ def test_windows_are_read_where_they_are_asked_for_and_the_manifest_and_the_card
     steps = open_bundle(run.folder).manifest.preparation
     in_windows = "windows" in run.folder.parent.name
     always = run.metrics["task"] in COLUMNS
-    assert [step.step for step in steps] == (["windows"] if in_windows or always else [])
+    without_middle = "without-middle" in run.folder.parent.name
+    assert [step.step for step in steps] == (["windows"] if in_windows or always else ["head_tail"] if without_middle else [])
+    assert ("without the middle" in card) == without_middle
+    assert (run.metrics["data"]["unread_share"] > 0.1) == without_middle
     assert ("is read in windows" in card) == (in_windows or always)
     assert (run.metrics["data"]["windows_per_text"] > 1.5) == in_windows
     assert not in_windows or run.metrics["data"]["truncated_share"] == 0.0

@@ -24,7 +24,7 @@ from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
-from superfine.data.preparation import Windows
+from superfine.data.preparation import HeadTail, Windows
 from superfine.data.vocabulary import largest_id, sharing
 from superfine.errors import ModelError, first_line
 from superfine.records import Head, IntArray
@@ -66,11 +66,13 @@ class Pretrained:
         """What the user should know of the model."""
         return [_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else []
 
-    def encoder(self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None) -> Encoder:
-        """From texts to sequences of at most so many tokens. with_offsets: say where in the texts they stand. windows: how
-        longer texts are read; they are cut without."""
+    def encoder(
+        self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None, head_tail: HeadTail | None = None
+    ) -> Encoder:
+        """From texts to sequences of at most so many tokens. with_offsets: say where in the texts they stand. windows, head_tail:
+        how longer texts are read; they are cut without."""
         empty_id = self.config.pad_token_id or 0
-        return Encoder(self.tokenizer, max_length, empty_id, with_offsets=with_offsets, windows=windows)
+        return Encoder(self.tokenizer, max_length, empty_id, with_offsets=with_offsets, windows=windows, head_tail=head_tail)
 
     def backbone(
         self,

@@ -109,7 +109,7 @@ def encoder_without_loading(
         return encoder
     reading = choose(encoder, bound)
     extracts = reading.windows is not None and reading.windows.of == "text_pair"
-    return Encoder(tokenizer, reading.max_length, with_offsets=extracts, windows=reading.windows)
+    return Encoder(tokenizer, reading.max_length, with_offsets=extracts, windows=reading.windows, head_tail=reading.head_tail)
 
 
 def file_here(location: ModelLocation, name: str) -> str | None:

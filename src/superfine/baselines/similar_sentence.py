@@ -89,7 +89,11 @@ class SimilarSentence(TextPredictor):
     def save(self, folder: Path, manifest: Manifest) -> None:
         """Write the bundle."""
         folder.mkdir(parents=True, exist_ok=True)
-        content: dict[str, Any] = {"analyser": self.analyser, "terms": self.terms, "idf": [round(float(value), 5) for value in self.idf]}
+        content: dict[str, Any] = {
+            "analyser": self.analyser,
+            "terms": self.terms,
+            "idf": [round(float(value), 5) for value in self.idf],
+        }
         content["level"] = self.level
         write_text(folder / FILE, json.dumps(content, ensure_ascii=False))
         write_manifest(folder, manifest)

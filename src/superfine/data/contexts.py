@@ -62,9 +62,9 @@ def encode_contexts(encoder: Encoder, examples: Examples, stride: int, on_chunk:
     questions, which_question = _different(examples.text)
     contexts, which_context = _different(examples.text_pair or [])
     most = max(1, encoder.max_length // 2 - template.n_special)
-    first, is_cut = _cut(_tokenised(encoder, questions)[0], most)
+    first, is_cut = _cut(tokenised(encoder, questions)[0], most)
     uses = np.bincount(which_context, minlength=len(contexts))
-    second, offsets = _tokenised(encoder, contexts, uses, on_chunk)
+    second, offsets = tokenised(encoder, contexts, uses, on_chunk)
     room = np.maximum(FEWEST_READ, encoder.max_length - first.lengths[which_question] - template.n_special)
     windows = _Windows.of(second.lengths[which_context], room, stride)
 
@@ -75,8 +75,8 @@ def encode_contexts(encoder: Encoder, examples: Examples, stride: int, on_chunk:
     question, context = which_question[windows.owner], which_context[windows.owner]
     before, between, behind = map(len, template.around)
     context_at = at_second + second.starts[context]
-    runs = _columns(0, len(special) + first.starts[question], before, context_at + windows.start, before + between)
-    lengths = _columns(before, first.lengths[question], between, windows.read, behind)
+    runs = side_by_side(0, len(special) + first.starts[question], before, context_at + windows.start, before + between)
+    lengths = side_by_side(before, first.lengths[question], between, windows.read, behind)
     places = places_of(runs.ravel(), lengths.ravel())
     ids, of_second, per_window = source[places], places >= at_second, lengths.sum(axis=1)
     own = np.zeros((len(ids), 2), dtype=np.int32)
@@ -126,7 +126,7 @@ class _Windows:
         return (token >= np.repeat(self.low, per_window)) & (token < np.repeat(self.high, per_window))
 
 
-def _columns(*columns: IntArray | int) -> IntArray:
+def side_by_side(*columns: IntArray | int) -> IntArray:
     """(n, c) side by side; a number stands in every row."""
     return np.stack(np.broadcast_arrays(*columns), axis=1)
 
@@ -143,19 +143,20 @@ def _different(texts: Sequence[str]) -> tuple[list[str], IntArray]:
     return list(places), np.array([places[text] for text in texts], dtype=np.int64)
 
 
-def _tokenised(
+def tokenised(
     encoder: Encoder, texts: Sequence[str], uses: IntArray | None = None, on_chunk: Callable[[int], None] | None = None
 ) -> tuple[Ragged, NDArray[np.int32]]:
-    """The tokens of each text, without special ones, and their (tokens, 2) offsets. uses: (n,) for how many pairs each text
-    stands, for `on_chunk`."""
+    """The tokens of each text, without special ones, and their (tokens, 2) offsets, where the encoder tells them. uses: (n,) for
+    how many pairs each text stands, for `on_chunk`."""
     ids, offsets = [np.zeros(0, dtype=np.int32)], [np.zeros((0, 2), dtype=np.int32)]
     lengths = np.zeros(len(texts), dtype=np.int64)
     for pieces in _together(texts):
         for (text, at, piece), encoding in zip(pieces, encoder.encode_alone([piece for _, _, piece in pieces]), strict=True):
-            found = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-            settled = settled_offsets(piece, found, np.ones(len(found), dtype=bool), cleans=encoder.cleans)
             ids.append(np.array(encoding.ids, dtype=np.int32))
-            offsets.append((settled + at).astype(np.int32))
+            if encoder.with_offsets:
+                found = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+                settled = settled_offsets(piece, found, np.ones(len(found), dtype=bool), cleans=encoder.cleans)
+                offsets.append((settled + at).astype(np.int32))
             lengths[text] += len(encoding.ids)
         if on_chunk is not None and uses is not None:  # a text counts when its last piece is done
             on_chunk(sum(int(uses[text]) for text, at, piece in pieces if at + len(piece) == len(texts[text])))

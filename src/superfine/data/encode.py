@@ -16,8 +16,9 @@ from tokenizers import Encoding, Tokenizer
 from superfine.data.clean import clean_all, split_cleaning
 from superfine.data.contexts import encode_contexts
 from superfine.data.encoded import Encoded
+from superfine.data.head_tail import encode_head_tail
 from superfine.data.offsets import settled_offsets
-from superfine.data.preparation import Windows
+from superfine.data.preparation import HeadTail, Windows
 from superfine.data.vocabulary import settings_of, sharing, unknown_id
 from superfine.data.windows import answering, pieces_of
 from superfine.records import Examples, IntArray
@@ -49,10 +50,11 @@ class Encoder:
         *,
         with_offsets: bool = False,
         windows: Windows | None = None,
+        head_tail: HeadTail | None = None,
     ) -> None:
         """empty_id: the token that stands for a text without any, in families that add no special tokens. windows: how texts
         longer than `max_length` are read; without, they are cut, and so are pairs unless the windows are of their second
-        texts."""
+        texts. head_tail: or they are read without their middle."""
         self.tokenizer, self.cleans = split_cleaning(tokenizer)
         self._whole = sharing(tokenizer)
         self._added = _pattern_of_added_tokens(tokenizer)
@@ -60,25 +62,32 @@ class Encoder:
         self.max_length = max_length
         self.empty_id = empty_id
         self.with_offsets = with_offsets
-        self.windows = windows
+        self.windows, self.head_tail = windows, head_tail
         for part in (self.tokenizer, self._whole):
             part.no_padding()
-            if windows is not None and windows.of == "text_pair":
-                part.no_truncation()  # the parts of a pair are put together from their tokens
+            if head_tail is not None or (windows is not None and windows.of == "text_pair"):
+                part.no_truncation()  # sequences are put together from the tokens of whole texts
             else:
                 part.enable_truncation(max_length, stride=0 if windows is None else windows.stride)
         self.unknown_id = unknown_id(self.tokenizer)
 
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
-        made_of = f"{self._whole.to_str()} {self.cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.windows}"
+        made_of = f"{self._whole.to_str()} {self.cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.steps}"
         return hashlib.sha256(made_of.encode()).hexdigest()
+
+    @property
+    def steps(self) -> tuple[Windows | HeadTail, ...]:
+        """What is done to long texts, for the manifest."""
+        return tuple(step for step in (self.windows, self.head_tail) if step is not None)
 
     def encode(self, examples: Examples, on_chunk: Callable[[int], None] | None = None) -> Encoded:
         """Tokenise every example; texts too long are read in windows, or cut at the end (of the longer one of a pair).
 
         `on_chunk` is called with how many more texts are done.
         """
+        if self.head_tail is not None:
+            return encode_head_tail(self, examples, self.head_tail.head, on_chunk)
         if self.windows is not None and self.windows.of == "text_pair":
             return encode_contexts(self, examples, self.windows.stride, on_chunk)
         in_windows = self.windows is not None and examples.text_pair is None

@@ -56,7 +56,14 @@ class Windows(_Step):
     of: Literal["text", "text_pair"] = "text"
 
 
-Step = Annotated[Join | Windows, Field(discriminator="step")]
+class HeadTail(_Step):
+    """Of a text that is longer than the model reads, `head` tokens of the beginning, and the rest from its end."""
+
+    step: Literal["head_tail"] = "head_tail"
+    head: int = Field(ge=1)
+
+
+Step = Annotated[Join | Windows | HeadTail, Field(discriminator="step")]
 
 
 FEWEST_TOKENS, MOST_TOKENS = 256, 512
@@ -67,11 +74,13 @@ LONGER_SHARE = 0.05
 
 
 class Reading(NamedTuple):
-    """How texts are read: at most so many tokens at a time, in windows or cut, and what the user should know of that."""
+    """How texts are read: at most so many tokens at a time, in windows, without their middle, or cut at the end where neither is
+    said; and what the user should know of that."""
 
     max_length: int
     windows: Windows | None
     notes: tuple[str, ...] = ()
+    head_tail: HeadTail | None = None
 
 
 def chosen_reading(
@@ -109,7 +118,16 @@ def chosen_reading(
             "times as long (--set model.long_texts=cut reads their beginnings)"
         )
         notes.append(said)
-    return Reading(max_length, windows, tuple(notes))
+    if long_texts != "head_tail" or head.extractive:
+        return Reading(max_length, windows, tuple(notes))
+    if head.by_token:
+        raise ConfigError(
+            "model.long_texts=head_tail leaves out the middle of long texts, where tokens must answer too.", "Use windows or cut."
+        )
+    if pairs:
+        said = "Pairs of texts are cut at the end, not in the middle."
+        return Reading(max_length, None, (*notes, said))
+    return Reading(max_length, None, tuple(notes), HeadTail(head=max(1, max_length // 4)))
 
 
 def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Windows | None:
@@ -133,6 +151,11 @@ def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Window
 def separator_in(steps: Sequence[Step]) -> str:
     """What stands between the columns that are joined."""
     return next((step.separator for step in steps if isinstance(step, Join)), SEPARATOR)
+
+
+def head_tail_in(steps: Sequence[Step]) -> HeadTail | None:
+    """Which part of long texts is read, where the steps say so."""
+    return next((step for step in steps if isinstance(step, HeadTail)), None)
 
 
 def windows_in(steps: Sequence[Step]) -> Windows | None:

@@ -11,7 +11,7 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
-from superfine.data.preparation import Step, Windows
+from superfine.data.preparation import Step
 from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require_installed
@@ -106,15 +106,15 @@ class Manifest(BaseModel):
         predictor: str,
         cleaning: list[str],
         max_length: int | None = None,
-        windows: Windows | None = None,
+        steps: Sequence[Step] = (),
     ) -> Self:
-        """The manifest of a predictor that was fitted for this task on these columns. windows: in which it reads long texts."""
+        """The manifest of a predictor that was fitted for this task on these columns. steps: of what it does to long texts."""
         return cls(
             predictor=predictor,
             task=TaskFacts(name=task.name, **task.facts()),
             max_length=max_length,
             cleaning=cleaning,
-            preparation=[step for step in (columns.join, windows) if step is not None],
+            preparation=[*([] if columns.join is None else [columns.join]), *steps],
             text=list(columns.text),
             text_pair=columns.text_pair,
             label=list(columns.label),

@@ -42,7 +42,8 @@ def choose_encoder(pretrained: Pretrained, parts: Parts, reporter: Reporter) -> 
     bound = pretrained.max_positions
     counter = pretrained.encoder(min(bound or MOST_TOKENS, MOST_TOKENS))
     reading = reading_of(parts, counter, bound, reporter)
-    return pretrained.encoder(reading.max_length, with_offsets=parts.task.head.by_token, windows=reading.windows)
+    by_token = parts.task.head.by_token
+    return pretrained.encoder(reading.max_length, with_offsets=by_token, windows=reading.windows, head_tail=reading.head_tail)
 
 
 def encode_parts(parts: Parts, encoder: Encoder, config: RunConfig, reporter: Reporter) -> EncodedParts:

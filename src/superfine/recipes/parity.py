@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from superfine.data.clean import clean_all, is_clean
-from superfine.data.preparation import Windows
+from superfine.data.preparation import HeadTail, Windows
 from superfine.errors import first_line
 from superfine.metrics import activated, log_softmax_of_sequences
 from superfine.model import Model
@@ -66,9 +66,9 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     before_opening: is called when `model` has answered and is needed no more, to give its memory back.
     """
     windows = model.encoder.windows
-    if windows is not None:
+    if windows is not None or model.encoder.head_tail is not None:
         most = model.max_length * CHARACTERS_PER_TOKEN
-        read = examples.text if windows.of == "text" else examples.text_pair or []
+        read = examples.text if windows is None or windows.of == "text" else examples.text_pair or []
         examples = examples.take([i for i, text in enumerate(read) if len(text) <= most])
     chosen = examples.take(chosen_texts(examples, _special_tokens(model)))
     encoded = model.encoder.encode(chosen)
@@ -79,7 +79,7 @@ def prove_bundle(folder: Path, model: Model, examples: Examples, before_opening:
     ids = [encoded.ids[a:b].tolist() for a, b in pairwise(encoded.starts)]
     before_opening()
     try:
-        plain = _Plain(folder, model.task.head, chosen, windows)
+        plain = _Plain(folder, model.task.head, chosen, windows, model.encoder.head_tail)
         wrong = plain.read_otherwise(ids, encoded.owners)
         n_asked = len({*plain.owner}) if windows is not None else sum(map(bool, plain.ids))
         if wrong:
@@ -123,7 +123,9 @@ def _advice(parity: Parity) -> str:
 class _Plain:
     """The folder as anybody opens it, and what its tokenizer makes of the examples: ids of each sequence, and its owner."""
 
-    def __init__(self, folder: Path, head: Head, examples: Examples, windows: Windows | None) -> None:
+    def __init__(
+        self, folder: Path, head: Head, examples: Examples, windows: Windows | None, head_tail: HeadTail | None = None
+    ) -> None:
         import torch
         import transformers
 
@@ -138,10 +140,12 @@ class _Plain:
         self.network, self.by_token, self.examples = network.eval(), head.by_token, examples
         self.inputs: list[dict[str, list[int]]] = []
         self.owner: list[int] = []
-        self.in_windows = windows is not None
+        self.in_windows = windows is not None or head_tail is not None
         self.extractive = head.extractive
         for i, (text, pair) in enumerate(zip(examples.text, examples.text_pair or [""] * len(examples), strict=True)):
-            if windows is None:
+            if head_tail is not None:
+                read = self._without_middle(text, head_tail.head)
+            elif windows is None:
                 read = {name: [column] for name, column in self.tokenizer(text, pair, truncation=True).items()}
             elif windows.of == "text_pair":
                 read = self._in_context(text, pair, windows.stride)
@@ -185,6 +189,16 @@ class _Plain:
         is_read = inputs["attention_mask"].numpy() > 0
         starts = np.concatenate([[0], np.cumsum(is_read.sum(axis=1))])
         return log_softmax_of_sequences(logits[is_read], starts) if self.extractive else np.asarray(logits[is_read])
+
+    def _without_middle(self, text: str, head: int) -> dict[str, list[Any]]:
+        """The tokens of the whole text without those between its beginning and its end."""
+        read = self.tokenizer(text, return_special_tokens_mask=True)
+        special = np.array(read.pop("special_tokens_mask"), dtype=bool)
+        own, room = np.flatnonzero(~special), self.tokenizer.model_max_length - int(special.sum())
+        kept = np.ones(len(special), dtype=bool)
+        if len(own) > room:
+            kept[own[head : len(own) - (room - head)]] = False
+        return {name: [[value for value, is_kept in zip(column, kept, strict=True) if is_kept]] for name, column in read.items()}
 
     def _in_context(self, text: str, pair: str, stride: int) -> Any:
         """As the model's users write it: the question whole, the context in windows. Of a question that is longer than half of
