@@ -1,0 +1,92 @@
+"""Texts longer than the model reads: cut, without their middle, and in windows.
+
+    python -m benchmarks.long_texts imdb --rows 500 --scored 1000 --seeds 0
+    python -m benchmarks.long_texts end --rows 300 --scored 300 --seeds 0
+
+`imdb`: film reviews. `end`: an ag_news text behind about 1,000 words of other ag_news texts, so that what tells the class stands at the
+end. Differences are paired by text, with those of cutting at 128 and at 512 tokens. Seconds are of training alone, on one thread where
+OMP_NUM_THREADS says so. Needs the extras `offline` and `bench`.
+"""
+
+import argparse
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import datasets
+from benchmarks.accuracy import interval, points
+
+WAYS: dict[str, dict[str, object]] = {
+    "cut at 128": {"model.max_length": 128, "model.long_texts": "cut"},
+    "cut at 512": {"model.max_length": 512, "model.long_texts": "cut"},
+    "head and tail, 512": {"model.max_length": 512, "model.long_texts": "head_tail"},
+    "windows of 128": {"model.max_length": 128, "model.long_texts": "windows"},
+    "windows of 512": {"model.max_length": 512, "model.long_texts": "windows"},
+}
+WORDS_BEFORE = 1000
+
+
+def with_evidence_at_the_end(rows: datasets.Rows, seed: int) -> datasets.Rows:
+    """Each text behind so many words of others, drawn with the seed."""
+    rng = random.Random(seed)
+    texts = []
+    for text in rows.texts:
+        before: list[str] = []
+        while len(before) < WORDS_BEFORE:
+            before += rng.choice(rows.texts).split()
+        texts.append(" ".join([*before[:WORDS_BEFORE], text]))
+    return datasets.Rows(texts, rows.labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", choices=["imdb", "end"])
+    parser.add_argument("--rows", type=int, default=2500)
+    parser.add_argument("--scored", type=int, default=2500)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--epochs", type=int, help="the usual number when absent")
+    a = parser.parse_args()
+
+    import superfine
+
+    name = "en/imdb" if a.data == "imdb" else "en/ag_news"
+    train, test = datasets.train_and_test(name)
+    right: dict[str, list[np.ndarray]] = {way: [] for way in a.ways}
+    facts: dict[str, list[tuple[float, float, float]]] = {way: [] for way in a.ways}
+    for seed in a.seeds:
+        learned = datasets.stratified_sample(datasets.read(train), a.rows, seed)
+        scored = datasets.stratified_sample(datasets.read(test), a.scored, 0)
+        if a.data == "end":
+            learned, scored = with_evidence_at_the_end(learned, seed), with_evidence_at_the_end(scored, 1000)
+        for way in a.ways:
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch)
+                datasets.write(learned, folder / "train.csv")
+                datasets.write(scored, folder / "test.csv")
+                settings = WAYS[way] | ({} if a.epochs is None else {"training.epochs": a.epochs})
+                run = superfine.train(
+                    folder / "train.csv", test=folder / "test.csv", out=folder / "run", seed=seed, settings=settings
+                )
+                said = datasets.read(run.folder / "predictions.csv", label="prediction").labels
+            right[way].append((np.array(said) == np.array(scored.labels)).astype(float))
+            data, training = run.metrics["data"], run.metrics["training"]
+            facts[way].append((training["seconds"], training["peak_memory_mb"] or 0, data["unread_share"]))
+    print(
+        "| way | accuracy | less cut at 128, points | less cut at 512, points | training, s | peak memory, MB | tokens never read |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for way in a.ways:
+        own = np.array(right[way])
+        differences = [
+            points(interval(own - np.array(right[other]))) if other in right and other != way else "–"
+            for other in ("cut at 128", "cut at 512")
+        ]
+        seconds, memory, unread = np.mean(facts[way], axis=0)
+        print(f"| {way} | {own.mean():.2%} | {differences[0]} | {differences[1]} | {seconds:.0f} | {memory:.0f} | {unread:.0%} |")
+
+
+if __name__ == "__main__":
+    main()
