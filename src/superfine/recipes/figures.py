@@ -20,7 +20,7 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Choices, Evaluation, Examples, Finding, IntArray
+from superfine.records import Answers, Choices, Evaluation, Examples, Finding, IntArray, Statistics
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -79,13 +79,24 @@ def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], l
     return Scores(
         answers=every,
         test=evaluate(statistics, task.scores, test.group),
-        details=task.details(test, answers),
+        details={**task.details(test, answers), **_slices(task, test, statistics)},
         test_without_leaks=without,
         validation=evaluate(of_validation, task.scores, parts.validation.group),
         baselines=of_baselines,
         comparisons={name: compare(statistics, other, task.scores, test.group, main=task.main) for name, other in theirs.items()},
         seconds=time.perf_counter() - started,
     )
+
+
+def _slices(task: Task, test: Examples, statistics: Statistics) -> dict[str, Any]:
+    """The scores of each kind of rows that the task tells apart, the most frequent first; nothing where it tells none."""
+    found = []
+    for by, kinds in task.slices(test).items():
+        for name, n in Tally(kinds).most_common():
+            rows = np.flatnonzero([kind == name for kind in kinds])
+            scores = evaluate(statistics.take(rows), task.scores, test.take(rows).group).to_json(by_label=False)
+            found.append({"by": by, "name": name, **scores, "n": n})
+    return {"slices": found} if found else {}
 
 
 BLINDED, BLINDED_TITLE = "without_question", "this model without the questions"

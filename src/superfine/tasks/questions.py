@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -286,8 +286,7 @@ class Questions(Task):
         return Statistics({"exact": scored[:, 0], "f1": scored[:, 1], "rows": np.ones(len(examples))})
 
     def details(self, examples: Examples, answers: Extracted) -> dict[str, Any]:
-        """extracts: some questions, wrong ones first, with the context around their answers. slices: the scores by question word,
-        by the length of the true answer, and by whether there is one, each with 95 % intervals (normal approximation)."""
+        """extracts: some questions, wrong ones first, with the context around their answers."""
         scored = _scored(answers.label, self.gold(examples), examples.text_pair or [])
         worst = self.worst(examples, answers)
         others = np.setdiff1d(np.arange(len(examples)), worst)
@@ -295,8 +294,18 @@ class Questions(Task):
         found, best = _all_found(examples), answers.best
         return {
             "extracts": [_shown(examples, i, found[i], best[i].tolist(), float(scored[i, 1])) for i in some],
-            "slices": _slices(examples, self.gold(examples), scored),
         }
+
+    def slices(self, examples: Examples) -> Mapping[str, list[str]]:
+        """By question word, by the length of the true answer, and by whether there is one where that differs."""
+        gold = self.gold(examples)
+        found = {
+            "question word": [_question_word(text) for text in examples.text],
+            "characters of the answer": [_length_of(answers) for answers in gold],
+        }
+        if any(not answers for answers in gold):
+            found["answer in the text"] = ["yes" if answers else "no" for answers in gold]
+        return found
 
     def worst(self, examples: Examples, answers: Extracted) -> IntArray:
         """The wrong answers that the model was surest of."""
@@ -378,31 +387,15 @@ def _shown(examples: Examples, i: int, gold: Sequence[Found], said: list[int], f
     }
 
 
-def _slices(examples: Examples, gold: Sequence[Sequence[str]], scored: FloatArray) -> list[dict[str, Any]]:
-    def word(i: int) -> str:
-        found = QUESTION_WORDS.search(examples.text[i])
-        return found[0].casefold() if found else "other"
-
-    def length(i: int) -> str:
-        n = len(gold[i][0]) if gold[i] else 0
-        if not n:
-            return "none"
-        low, high = next((low, high) for low, high in LENGTHS if high is None or n < high)
-        return f"{low}+" if high is None else f"{low}–{high - 1}"
-
-    kinds: list[tuple[str, Callable[[int], str]]] = [("question word", word), ("characters of the answer", length)]
-    if any(not answers for answers in gold):
-        kinds.append(("answer in the text", lambda i: "yes" if gold[i] else "no"))
-    slices = []
-    for by, kind in kinds:
-        names = np.array([kind(i) for i in range(len(examples))])
-        for name, count in sorted(zip(*np.unique(names, return_counts=True), strict=True), key=lambda pair: -pair[1]):
-            own = scored[names == name]
-            slices.append({"by": by, "name": str(name), "n": int(count), "exact_match": _mean(own[:, 0]), "f1": _mean(own[:, 1])})
-    return slices
+def _question_word(question: str) -> str:
+    found = QUESTION_WORDS.search(question)
+    return found[0].casefold() if found else "other"
 
 
-def _mean(values: FloatArray) -> dict[str, float]:
-    mean = float(values.mean())
-    half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 1.0
-    return {"value": mean, "low": max(0.0, mean - half), "high": min(1.0, mean + half)}
+def _length_of(answers: Sequence[str]) -> str:
+    """The class of lengths that the first answer is of."""
+    n = len(answers[0]) if answers else 0
+    if not n:
+        return "none"
+    low, high = next((low, high) for low, high in LENGTHS if high is None or n < high)
+    return f"{low}+" if high is None else f"{low}–{high - 1}"

@@ -292,6 +292,10 @@ class Task(ABC):
         """What the report shows of the test part beside its scores, as plain values for JSON."""
         return {}
 
+    def slices(self, examples: Examples) -> Mapping[str, list[str]]:
+        """Kinds of rows that the scores are shown of apart: what they are of, to the kind of each row."""
+        return {}
+
     @abstractmethod
     def worst(self, examples: Examples, answers: Any) -> IntArray:
         """Positions of the answers that are wrong, those first that tell most."""
