@@ -198,9 +198,9 @@ def test_a_setting_is_kept_and_texts_are_counted_only_where_they_decide():
         raise AssertionError("nobody asked")
 
     settings = ModelConfig(max_length=100, long_texts="cut")
-    assert chosen_reading(settings, OF_TEXT, 512, never) == (100, None, ())
+    assert chosen_reading(settings, OF_TEXT, 512, never) == (100, None, (), None)
     settings = ModelConfig(max_length=100, long_texts="windows")
-    assert chosen_reading(settings, OF_TEXT, 64, never) == (64, Windows(stride=8), ())
+    assert chosen_reading(settings, OF_TEXT, 64, never) == (64, Windows(stride=8), (), None)
     assert reading([1000] * 9, long_texts="cut").windows is None
 
 

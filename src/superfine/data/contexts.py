@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from superfine.data.encoded import Encoded
 from superfine.data.offsets import settled_offsets
@@ -19,13 +19,25 @@ from superfine.data.windows import pieces_of
 from superfine.records import Examples, IntArray
 from superfine.records.ragged import Ragged, places_of
 
-if TYPE_CHECKING:
-    from superfine.data.encode import Encoder
-
 TOGETHER = 1_000_000
 """Characters that are tokenised at a time, for the memory that it takes."""
 FEWEST_READ = 8
 """A window reads so many tokens of the second text at least, however long the first one is."""
+
+
+class WholeTexts(Protocol):
+    """What is asked of an encoder where sequences are put together from the tokens of whole texts."""
+
+    tokenizer: Tokenizer
+    cleans: bool
+    max_length: int
+    empty_id: int
+    with_offsets: bool
+    unknown_id: int | None
+
+    def encode_alone(self, texts: list[str]) -> list[Encoding]:
+        """Each text by itself, whole and without special tokens."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,9 @@ class Template:
         return sum(map(len, self.around))
 
 
-def encode_contexts(encoder: Encoder, examples: Examples, stride: int, on_chunk: Callable[[int], None] | None = None) -> Encoded:
+def encode_contexts(
+    encoder: WholeTexts, examples: Examples, stride: int, on_chunk: Callable[[int], None] | None = None
+) -> Encoded:
     """See the module. stride: tokens of the second text that neighbouring windows share, or fewer where there is little room.
 
     truncated: pairs whose first text was cut, to half of what the model reads. Offsets are those of the second text alone.
@@ -144,7 +158,7 @@ def _different(texts: Sequence[str]) -> tuple[list[str], IntArray]:
 
 
 def tokenised(
-    encoder: Encoder, texts: Sequence[str], uses: IntArray | None = None, on_chunk: Callable[[int], None] | None = None
+    encoder: WholeTexts, texts: Sequence[str], uses: IntArray | None = None, on_chunk: Callable[[int], None] | None = None
 ) -> tuple[Ragged, NDArray[np.int32]]:
     """The tokens of each text, without special ones, and their (tokens, 2) offsets, where the encoder tells them. uses: (n,) for
     how many pairs each text stands, for `on_chunk`."""

@@ -188,10 +188,14 @@ class Encoder:
         """(m,) about how many tokens texts have, of at most so many of them, evenly spread; of pairs both texts together."""
         step = max(1, -(-len(examples) // most))
         texts = examples.text[::step]
-        counts = np.array([self._count(text) for text in texts], dtype=np.int64)
+        counts = np.array([self._count_about(text) for text in texts], dtype=np.int64)
         if examples.text_pair is not None:
-            counts += np.array([self._count(text) for text in examples.text_pair[::step]], dtype=np.int64)
+            counts += np.array([self._count_about(text) for text in examples.text_pair[::step]], dtype=np.int64)
         return counts
+
+    def _count_about(self, text: str) -> int:
+        """Of a text of megabytes, as many as its beginning has in its share of the characters."""
+        return int(self._count(text[:COUNTED]) * max(1.0, len(text) / COUNTED))
 
     def _count(self, text: str) -> int:
         """How many tokens a text has, to within one for each piece that it is counted in."""

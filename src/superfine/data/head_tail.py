@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from superfine.data.contexts import side_by_side, tokenised
+from superfine.data.contexts import WholeTexts, side_by_side, tokenised
 from superfine.data.encoded import Encoded
 from superfine.records import Examples
 from superfine.records.ragged import places_of
-
-if TYPE_CHECKING:
-    from superfine.data.encode import Encoder
 
 TOGETHER = 8_000_000
 """Characters of texts whose tokens are held at a time."""
 
 
-def encode_head_tail(encoder: Encoder, examples: Examples, head: int, on_chunk: Callable[[int], None] | None = None) -> Encoded:
+def encode_head_tail(
+    encoder: WholeTexts, examples: Examples, head: int, on_chunk: Callable[[int], None] | None = None
+) -> Encoded:
     """See the module. head: tokens of the beginning; of the end so many are read as there is room for then."""
     before, behind = special_tokens(encoder)
     room = max(2, encoder.max_length - len(before) - len(behind))
@@ -52,7 +50,7 @@ def encode_head_tail(encoder: Encoder, examples: Examples, head: int, on_chunk: 
     )
 
 
-def special_tokens(encoder: Encoder) -> tuple[list[int], list[int]]:
+def special_tokens(encoder: WholeTexts) -> tuple[list[int], list[int]]:
     """What the tokenizer puts before and behind a text."""
     asked = encoder.tokenizer.encode("a")
     own = [i for i, side in enumerate(asked.sequence_ids) if side is not None]
