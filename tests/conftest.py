@@ -215,6 +215,7 @@ FAST = {
     "training.epochs": 3,
     "training.batch_size": 16,
     "model.max_length": 32,
+    "model.long_texts": "cut",
 }
 
 

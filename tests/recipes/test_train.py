@@ -663,3 +663,20 @@ def test_errors_show_the_probability_of_the_true_class_beside_that_of_the_one_th
     said = f"<b>{wrong['label']}</b> ({100 * float(wrong['p:' + wrong['label']]):.1f} %)"
     assert said in page
     assert "In brackets stands the probability that the model gives." in page
+
+
+def test_many_long_texts_are_read_in_windows_and_few_are_cut_and_what_is_never_read_is_told(tiny_model, tmp_path):
+    rows = make_rows(120)
+    settings = {name: value for name, value in FAST.items() if name != "model.long_texts"} | {"training.epochs": 1}
+    found = {}
+    for name, n_long in (("many", 30), ("few", 4)):
+        data = write_csv(
+            tmp_path / f"{name}.csv", [(f"{t} " * 8 if i < n_long else t, label) for i, (t, label) in enumerate(rows)]
+        )
+        run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / name, settings=settings, progress=False)
+        found[name] = run.metrics["data"]
+    assert [step["step"] for step in found["many"]["preparation"]] == ["windows"]
+    assert found["many"]["unread_share"] == 0.0
+    assert found["few"]["preparation"] == []
+    assert 0.05 < found["few"]["unread_share"] < 0.5
+    assert found["few"]["truncated_share"] == pytest.approx(4 / 120, abs=0.02)
