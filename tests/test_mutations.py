@@ -38,7 +38,7 @@ MUTATIONS = {
     ),
     "class weights are not used by the loss": (
         "training/objective.py",
-        [("model.task.loss(logits, batch.targets), logits, batch.weights)", "model.task.loss(logits, batch.targets), logits)")],
+        [("Outcome(losses, logits, batch.weights, losses.detach())", "Outcome(losses, logits, None, losses.detach())")],
         "test_the_loss_is_weighted_by_class",
     ),
     "no warm-up": (
