@@ -13,6 +13,7 @@ from superfine.report.panel import BOTTOM, LEFT
 from superfine.report.sections.classes import classes
 from superfine.report.sections.confidence import confidence
 from superfine.report.sections.confusion import confusion
+from superfine.report.sections.sizes import sizes
 
 
 def test_the_page_shows_the_score_the_baselines_the_matrix_and_the_errors(trained):
@@ -315,3 +316,17 @@ def test_fifty_classes_have_a_matrix_and_more_a_list_of_pairs(trained):
         metrics["labels"] = [f"class {i}" for i in range(n)]
         metrics["test"]["confusion"] = [*([i, i, 5] for i in range(n)), [3, 4, 7]]
         assert ('<table class="matrix' in render_page(metrics, [])) == has_matrix
+
+
+def test_thousands_of_classes_are_a_line_and_not_thousands_of_bars():
+    data = {"lengths": [[0, 3], [8, 2]], "class_sizes": {f"c{i}": 1 + i for i in range(5000)}}
+    content = sizes({"data": data})
+    assert content["panels"][1].stacks == []
+    assert 50 <= len(content["panels"][1].lines[0].points) <= 100
+    assert len(content["classes"]) == 100
+    assert content["classes"][0] == ("c4999", 5000)
+    few = sizes({"data": data | {"class_sizes": {"a": 1, "b": 3}}})
+    assert [bar.height for bar in few["panels"][1].stacks] == sorted(
+        (bar.height for bar in few["panels"][1].stacks), reverse=True
+    )
+    assert len(few["panels"][1].stacks) == 2
