@@ -110,3 +110,10 @@ def test_where_cleaning_takes_something_out_offsets_are_those_of_the_raw_context
 def test_no_examples_are_no_tokens(tiny_model):
     encoded = encoder_of(tiny_model("bert")).encode(Examples.of_texts([], []))
     assert (len(encoded), len(encoded.ids), len(encoded.owner)) == (0, 0, 0)
+
+
+def test_a_pair_without_any_token_is_one_that_stands_for_nothing(tiny_model):
+    encoded = encoder_of(tiny_model("gpt2")).encode(Examples.of_texts(["", "the kettle", ""], ["", "a lamp", ""]))
+    assert encoded.lengths.min() == 1
+    assert (encoded.offsets[encoded.starts[:-1]][[0, 2]] == 0).all()
+    assert not encoded.answers[encoded.starts[:-1]][[0, 2]].any()

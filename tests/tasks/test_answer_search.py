@@ -27,19 +27,25 @@ def windows_of(lengths, room, stride):
 
 
 def one_by_one(outputs, encoded, n_best, longest):
-    best = [{} for _ in range(len(encoded))]
-    for w, (low, high) in enumerate(zip(encoded.starts, encoded.starts[1:], strict=False)):
+    """Each span is read where its first token is furthest from an edge if that window holds it whole, else wherever it is whole."""
+    windows = list(zip(encoded.starts[:-1].tolist(), encoded.starts[1:].tolist(), encoded.owner.tolist(), strict=True))
+    home = {}
+    for low, high, owner in windows:
         for a in range(low + 1, high):
-            if not encoded.answers[a]:
-                continue
+            if encoded.answers[a]:
+                home[owner, int(encoded.offsets[a, 0])] = int(encoded.offsets[high - 1, 1])
+    found = [[] for _ in range(len(encoded))]
+    for low, high, owner in windows:
+        for a in range(low + 1, high):
+            start, best = int(encoded.offsets[a, 0]), None
             for b in range(a, high):
-                start, end = encoded.offsets[a, 0], encoded.offsets[b, 1]
-                if end - start <= longest or a == b:
+                end = int(encoded.offsets[b, 1])
+                if (end - start <= longest or a == b) and (encoded.answers[a] or end > home[owner, start]):
                     score = outputs[a, 0] + outputs[b, 1]
-                    known = best[encoded.owner[w]]
-                    if score > known.get(start, (-np.inf,))[0]:
-                        known[start] = (score, end)
-    return [sorted(((s, e, score) for s, (score, e) in spans.items()), key=lambda one: -one[2])[:n_best] for spans in best]
+                    best = max(best or (-np.inf, 0), (score, end))
+            if best is not None:
+                found[owner].append((start, best[1], best[0]))
+    return [sorted(spans, key=lambda one: -one[2])[:n_best] for spans in found]
 
 
 @settings(max_examples=60)
@@ -98,3 +104,24 @@ def test_a_span_that_begins_inside_a_token_is_of_that_token():
 def test_offsets_are_needed():
     with pytest.raises(ValueError, match="offsets"):
         best_spans(np.zeros((1, 2)), Encoded(np.zeros(1, dtype=np.int32), np.array([0, 1]), np.zeros(1, dtype=bool), 0.0), 1, 5)
+
+
+def test_a_long_answer_at_the_edge_of_a_window_is_found_in_the_next():
+    encoded = windows_of([60], 16, 8)
+    for first in range(48):
+        outputs = np.full((len(encoded.ids), 2), -9.0)
+        start, end = 3 * first, 3 * (first + 7) + 2
+        held = np.flatnonzero(encoded.offsets[:, 1] > 0)
+        outputs[held[encoded.offsets[held, 0] == start], 0] = 0.0
+        outputs[held[encoded.offsets[held, 1] == end], 1] = 0.0
+        assert best_spans(outputs, encoded, 1, 100).places.values.tolist() == [[start, end]]
+
+
+def test_an_answer_may_hold_tokens_of_blanks_alone():
+    encoded = windows_of([5], 10, 2)
+    encoded.offsets[3] = (5, 5)  # a line break
+    outputs = np.full((6, 2), -9.0)
+    outputs[2, 0] = outputs[4, 1] = 0.0
+    assert best_spans(outputs, encoded, 1, 100).places.values.tolist() == [[3, 11]]
+    outputs[3, 1] = 5.0
+    assert best_spans(outputs, encoded, 1, 100).places.values.tolist() == [[3, 11]], "none ends in blanks"

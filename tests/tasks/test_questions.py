@@ -100,7 +100,6 @@ def test_a_context_is_needed():
         (["Question", "Passage", "Answer", "Answer_Start"], {"text": ["Question"], "text_pair": "Passage", "label": ["Answer", "Answer_Start"]}),
         (["问题", "上下文", "答案"], {"text": ["问题"], "text_pair": "上下文", "label": ["答案"]}),
         (["question", "context", "answers.text", "answers.answer_start"], {"text": ["question"], "text_pair": "context", "label": ["answers.text", "answers.answer_start"]}),
-        (["question", "context", "answer", "label"], None),
         (["question", "answer", "label"], None),
         (["text", "label"], None),
     ],
@@ -278,3 +277,43 @@ def test_the_baseline_learns_below_which_similarity_a_text_has_no_answer(tmp_pat
     assert able.predict_examples(rows).label == ["The lamp was broken!"] * 4 + [""] * 4
     always = SimilarSentence.fit(rows.take(range(4)), Questions(40))
     assert "" not in always.predict_examples(rows).label, "where every question has an answer each gets the best sentence"
+
+
+@pytest.mark.parametrize(
+    ("columns", "named", "task"),
+    [
+        (("question", "context", "answer", "topic"), {}, "questions"),
+        (("question", "context", "answer", "topic"), {"text": "question", "label": "topic"}, "classification"),
+        (("question", "context", "answer", "topic"), {"text": "question"}, "questions"),
+        (("question", "context", "answer", "label"), {}, "classification"),
+        (("question", "context", "answer", "label"), {"task": "questions"}, "questions"),
+    ],
+)
+def test_columns_that_the_user_names_and_one_that_is_called_a_label_speak_against_it(columns, named, task, tiny_model, tmp_path):
+    from superfine.recipes.dry_run import dry_run
+    from superfine.recipes.reporter import Reporter
+    from superfine.recipes.request import make_request
+
+    rows = [("which thing", text, text.split()[1], label) for text, label in make_rows(60)]
+    rows = [(f"{q} {i}", *rest) for i, (q, *rest) in enumerate(rows)]
+    settings = {"task": "task.name", "text": "data.text", "label": "data.label"}
+    request = make_request(
+        str(write_csv(tmp_path / "t.csv", rows, columns)), validation=None, test=None, out=tmp_path / "run", config=None, force=False,
+        overrides={settings[key]: value if key == "task" else [value] for key, value in named.items()}
+        | {"model.name": str(tiny_model("bert"))},
+        resume=None, strict=False, started=0.0,
+    )  # fmt: skip
+    assert dry_run(request, Reporter())["task"] == task
+
+
+def test_squad_json_without_any_answer_can_be_predicted_and_with_some_missing_is_refused(run, tmp_path):
+    document = squad(asked_rows()[:4])
+    questions = [q for text in document["data"] for paragraph in text["paragraphs"] for q in paragraph["qas"]]
+    for question in questions:
+        del question["answers"], question["is_impossible"]
+    (tmp_path / "x.json").write_text(json.dumps(document), encoding="utf-8")
+    assert list(read_table(tmp_path / "x.json").columns) == ["id", "title", "question", "context"]
+    questions[0]["answers"] = []
+    (tmp_path / "x.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(DataError, match=r"qas\[1\].answers is missing"):
+        read_table(tmp_path / "x.json")

@@ -82,20 +82,25 @@ def encode_contexts(
     room = np.maximum(FEWEST_READ, encoder.max_length - first.lengths[which_question] - template.n_special)
     windows = _Windows.of(second.lengths[which_context], room, stride)
 
-    # Each sequence is five runs of one flat source: special tokens, the first text, special tokens, a window, special tokens.
-    special = np.array([token for part in template.around for token in part], dtype=np.int32)
+    # Each sequence is runs of one flat source: special tokens, the first text, special tokens, a window, special tokens.
+    special = np.array([token for part in template.around for token in part] + [encoder.empty_id], dtype=np.int32)
     source = np.concatenate([special, first.values, second.values]).astype(np.int32)
     at_second = len(special) + len(first.values)
     question, context = which_question[windows.owner], which_context[windows.owner]
     before, between, behind = map(len, template.around)
     context_at = at_second + second.starts[context]
-    runs = side_by_side(0, len(special) + first.starts[question], before, context_at + windows.start, before + between)
-    lengths = side_by_side(before, first.lengths[question], between, windows.read, behind)
+    own = first.lengths[question], windows.read
+    # Where nothing at all is left, a token that stands for nothing.
+    is_empty = ((own[0] + own[1] == 0) & (template.n_special == 0)).astype(np.int64)
+    runs = side_by_side(
+        0, len(special) + first.starts[question], before, context_at + windows.start, before + between, len(special) - 1
+    )
+    lengths = side_by_side(before, own[0], between, own[1], behind, is_empty)
     places = places_of(runs.ravel(), lengths.ravel())
     ids, of_second, per_window = source[places], places >= at_second, lengths.sum(axis=1)
-    own = np.zeros((len(ids), 2), dtype=np.int32)
-    own[of_second] = offsets[places[of_second] - at_second]
-    types = np.repeat(np.tile(np.array(template.types, dtype=np.int8), len(lengths)), lengths.ravel())
+    own_offsets = np.zeros((len(ids), 2), dtype=np.int32)
+    own_offsets[of_second] = offsets[places[of_second] - at_second]
+    types = np.repeat(np.tile(np.array([*template.types, 0], dtype=np.int8), len(lengths)), lengths.ravel())
     unknown = 0 if encoder.unknown_id is None else int((ids == encoder.unknown_id).sum())
     return Encoded(
         ids=ids,
@@ -103,7 +108,7 @@ def encode_contexts(
         truncated=is_cut[which_question],
         unknown_share=unknown / max(1, len(ids) - len(lengths) * template.n_special),
         type_ids=types if types.any() else None,
-        offsets=own,
+        offsets=own_offsets,
         owner=windows.owner,
         answers=of_second & windows.holds(places - np.repeat(context_at, per_window), per_window),
     )

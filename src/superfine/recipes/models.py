@@ -14,6 +14,7 @@ from superfine.backbones.choose import language_of, sample_of
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.backbones.processor import multiplies_bfloat16
 from superfine.data.encoded import Encoded
+from superfine.data.preparation import MOST_TOKENS, Reading
 from superfine.errors import ModelError, SuperfineError
 from superfine.recipes.prepare import Parts, texts_of
 from superfine.recipes.reporter import Counter, Reporter
@@ -112,8 +113,13 @@ def _fit(entry: Entry, place: Place, language: str, parts: Parts, texts: list[st
 
 def _encoded(entry: Entry, parts: Parts, texts: list[str]) -> Encoded | None:
     config = parts.config
+    wanted = config.model.max_length or MOST_TOKENS
     try:
-        encoder = encoder_without_loading(resolve(entry.name), cleaning=config.data.cleaning)
+        encoder = encoder_without_loading(
+            resolve(entry.name),
+            cleaning=config.data.cleaning,
+            choose=lambda _, bound: Reading(min(wanted, bound or wanted), None),
+        )
     except SuperfineError:
         return None
     return None if encoder is None else encoder.encode(Examples.of_texts(texts))

@@ -155,6 +155,9 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
     """The rows of every table and what they are for, by the columns that are named or found in the training table."""
     settings = config.data
     name, found = columns_by_name(config.task.name, list(tables["train"].columns))
+    named = {"text": settings.text, "text_pair": settings.text_pair, "label": settings.label}
+    if name != config.task.name and any(given and given != found[role] for role, given in named.items()):
+        name, found = config.task.name, {}  # the user has something else in mind
     columns = choose_columns(
         tables["train"],
         settings.text or found.get("text"),
@@ -165,8 +168,8 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
     )
     task, line = choose_task(name, label_values(tables["train"], columns), len(columns.label))
     if name != config.task.name:
-        named = ", ".join([*columns.text, str(columns.text_pair), *columns.label])
-        line = f"Task: {name}, because of the columns {named} (another one: --task NAME)"
+        read = ", ".join([*columns.text, str(columns.text_pair), *columns.label])
+        line = f"Task: {name}, because of the columns {read} (another one: --task NAME)"
     rows, dropped = to_examples(tables["train"], columns, keep_unlabelled=task.reads_empty, lists=task.reads_lists)
     _refuse_unusable(rows, columns)
     notes = _texts_left_out(tables["train"], columns)

@@ -43,6 +43,7 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
             metrics=metrics,
             about_model=[found for found in metrics["findings"] if found["name"] in ABOUT_MODEL],
             about_data=[found for found in metrics["findings"] if found["name"] not in ABOUT_MODEL],
+            without_middle=any(step["step"] == "head_tail" for step in metrics["data"]["preparation"]),
             in_windows=any(step["step"] == "windows" for step in metrics["data"]["preparation"]),
             errors=_with_pairs(errors, metrics["labels"]),
             pairs=_pairs(errors, metrics),

@@ -28,38 +28,58 @@ def in_context(encoded: Encoded) -> NDArray[np.bool_]:
 
 
 def best_spans(outputs: FloatArray, encoded: Encoded, n_best: int, longest: int) -> Candidates:
-    """The n best spans of each question, no two of which begin at the same token.
+    """The n best spans of each question, one at most for each token of a window that they may begin at.
 
     outputs: (tokens, 2) log-probabilities that an answer starts at a token, and that it ends there, over each window; its first
-    token stands for no answer. An answer starts where its first token is furthest from an edge, so each is found in one window.
-    longest: characters of an answer.
+    token stands for no answer. A span is read in one window: where its first token is furthest from an edge, or, if that window
+    does not hold it whole, in the next one. longest: characters of an answer.
     """
     owner, context = encoded.owners, in_context(encoded)
-    offsets = np.zeros((0, 2), dtype=np.int32) if encoded.offsets is None else encoded.offsets
+    offsets = np.zeros((0, 2), dtype=np.int64) if encoded.offsets is None else encoded.offsets.astype(np.int64)
     window = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)
-    start = np.flatnonzero(context if encoded.answers is None else context & encoded.answers)
+    start = np.flatnonzero(context)
+    read_elsewhere = _read_elsewhere(encoded, offsets, window, start)
     best = np.full(len(start), -np.inf)
     end = start.copy()
     alive = np.arange(len(start))
     distance = 0
     while len(alive):
-        first, last = start[alive], start[alive] + distance
+        last = start[alive] + distance
         inside = last < len(window)
-        alive, first, last = alive[inside], first[inside], last[inside]
-        inside = (window[last] == window[first]) & context[last]
-        inside &= (offsets[last, 1] - offsets[first, 0] <= longest) | (distance == 0)
-        alive, first, last = alive[inside], first[inside], last[inside]
-        score = outputs[first, 0] + outputs[last, 1]
-        better = score > best[alive]
+        inside[inside] &= window[last[inside]] == window[start[alive[inside]]]
+        alive, last = alive[inside], last[inside]
+        # A token of blanks alone is no end, and does not end the search either.
+        fits = ~context[last] | (offsets[last, 1] - offsets[start[alive], 0] <= longest) | (distance == 0)
+        alive, last = alive[fits], last[fits]
+        score = outputs[start[alive], 0] + outputs[last, 1]
+        better = context[last] & (offsets[last, 1] > read_elsewhere[alive]) & (score > best[alive])
         best[alive[better]], end[alive[better]] = score[better], last[better]
         distance += 1
-    text = owner[window[start]]
-    order = np.lexsort((-best, text))
+    found = np.flatnonzero(np.isfinite(best))
+    text = owner[window[start[found]]]
+    order = np.lexsort((-best[found], text))
     text, count = text[order], np.bincount(text, minlength=len(encoded))
     rank = np.arange(len(text)) - np.repeat(np.cumsum(count) - count, count)
-    order = order[rank < n_best]
+    order = found[order[rank < n_best]]
     places = np.stack([offsets[start[order], 0], offsets[end[order], 1]], axis=1).astype(np.int64)
     return Candidates(Ragged.of_lengths(places, np.minimum(count, n_best)), best[order], _no_answer(outputs, encoded))
+
+
+def _read_elsewhere(encoded: Encoded, offsets: IntArray, window: IntArray, start: IntArray) -> IntArray:
+    """(s,) up to which character of its text a span that begins at each of these tokens is read in another window: in the one
+    where the token is furthest from an edge. -1 where that is this one."""
+    none = np.full(len(start), -1, dtype=np.int64)
+    if encoded.answers is None or not len(start):
+        return none
+    context = np.flatnonzero(in_context(encoded))
+    edge = np.zeros(len(encoded.lengths), dtype=np.int64)
+    np.maximum.at(edge, window[context], offsets[context, 1])
+    owner, size = encoded.owners[window], int(offsets.max(initial=0)) + 1
+    answering = np.flatnonzero(encoded.answers & in_context(encoded))
+    keys = owner[answering].astype(np.int64) * size + offsets[answering, 0]
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys[order], owner[start].astype(np.int64) * size + offsets[start, 0]).clip(0, len(order) - 1)
+    return np.where(encoded.answers[start], none, edge[window[answering[order[place]]]])
 
 
 def _no_answer(outputs: FloatArray, encoded: Encoded) -> FloatArray:

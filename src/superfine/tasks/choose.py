@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from superfine.config import AUTO
+from superfine.data.columns import LABEL_NAMES
 from superfine.tasks import TASKS
 from superfine.tasks.task import Task
+
+LABEL = LABEL_NAMES[0]
+"""A column of this name says that the table is of texts and classes, whatever the others are called."""
 
 
 class Choice(NamedTuple):
@@ -19,7 +23,9 @@ class Choice(NamedTuple):
 
 def columns_by_name(name: str, columns: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     """The columns that a task finds by their names, and which task that is: that of this name, or with "auto" the first one that
-    finds any. The name stays, and no column is found, where none does."""
+    finds any, if there is no column that is called a label. The name stays, and no column is found, where none does."""
+    if name == AUTO and any(column.casefold() == LABEL for column in columns):
+        return name, {}
     for one in TASKS if name == AUTO else [name]:
         found = TASKS.load(one).columns_of(columns)
         if found is not None:

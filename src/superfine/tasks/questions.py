@@ -98,7 +98,7 @@ class Questions(Task):
                  if {f"{name}.text", f"{name}.answer_start"} <= folded.keys()}  # fmt: skip
         if found["label"] is None and parts:
             label = next(iter(parts.values()))
-        elif found["label"] is None or "label" in folded:
+        elif found["label"] is None:
             return None
         else:
             label = [found["label"], *([found["start"]] if found["start"] else [])]

@@ -22,6 +22,8 @@ def chinese_script(inspection: Inspection) -> list[Finding]:
         "warning",
         list(range(len(inspection.test))),
         inspection.test,
-        f"The model learns from {learned} Chinese characters, and the test texts are in {scored} ones, which it reads less well.",
+        "The training texts are in simplified Chinese characters, the test texts in traditional ones, read less well."
+        if learned == "simplified"
+        else "The training texts are in traditional Chinese characters, the test texts in simplified ones, read less well.",
         "Convert one of the two (OpenCC does it), here and wherever the model will be used, or train on both kinds.",
     )

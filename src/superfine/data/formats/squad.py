@@ -16,14 +16,24 @@ def is_squad(document: Any) -> bool:
 
 def squad_records(source: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A record for each question: `id`, `title`, `question`, `context`, and `answers`, a list of `text` and `answer_start`, empty
-    where the context has none.
+    where the context has none. Where no question has answers at all, as in files to be predicted, there are none.
 
     Raises DataError with the path of what is missing or is not what it should be.
     """
-    return list(_records(source, document["data"]))
+    questions = [
+        question
+        for text in document["data"]
+        for paragraph in (text.get("paragraphs") or [] if isinstance(text, dict) else [])
+        for question in (paragraph.get("qas") or [] if isinstance(paragraph, dict) else [])
+    ]
+    has_answers = any(isinstance(question, dict) and ANSWERED & question.keys() for question in questions)
+    return list(_records(source, document["data"], has_answers=has_answers))
 
 
-def _records(source: str, data: list[Any]) -> Iterator[dict[str, Any]]:
+ANSWERED = {"answers", "is_impossible"}
+
+
+def _records(source: str, data: list[Any], *, has_answers: bool) -> Iterator[dict[str, Any]]:
     for i, text in enumerate(data):
         path = f"data[{i}]"
         for j, paragraph in enumerate(_get(source, text, path, "paragraphs", list)):
@@ -36,7 +46,7 @@ def _records(source: str, data: list[Any]) -> Iterator[dict[str, Any]]:
                     "title": str(text.get("title", "")),
                     "question": _get(source, question, asked, "question", str),
                     "context": context,
-                    "answers": _answers(source, question, asked),
+                    **({"answers": _answers(source, question, asked)} if has_answers else {}),
                 }
 
 

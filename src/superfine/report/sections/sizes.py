@@ -7,6 +7,8 @@ from typing import Any
 from superfine.report.panel import Panel
 
 ACROSS = "classes, the largest first"
+MOST_LENGTHS = 20
+"""What comes after these holds all that is longer."""
 MOST_BARS = 100
 """More classes are a line, and the page lists the largest; `metrics.json` has all."""
 
@@ -30,7 +32,8 @@ def sizes(metrics: dict[str, Any]) -> dict[str, Any]:
         panels.append(_bars("Training texts of each class", ACROSS, places, 1, ranked))
     return {
         "panels": panels,
-        "lengths": [(low, low + width, count) for low, count in lengths],
+        "lengths": [(low, low + width, count) for low, count in lengths[:MOST_LENGTHS]],
+        "longer": lengths[MOST_LENGTHS] if len(lengths) > MOST_LENGTHS else None,
         "classes": classes[:MOST_BARS],
     }
 

@@ -116,7 +116,7 @@
       return;
     }
     const ids = Object.fromEntries(about.labels.map((name, i) => [name, i]));
-    const wrong = rows.map((row, i) => ({ row, number: i + 2, true: about.spelled[row[label]] ?? row[label].trim() }))
+    const wrong = rows.map((row) => ({ row, true: about.spelled[row[label]] ?? row[label].trim() }))
       .filter((one) => one.true && one.true !== one.row[said]);
     wrong.sort((a, b) => b.row[sure] - a.row[sure]);
     const counts = new Map();
@@ -125,7 +125,7 @@
       counts.set(pair, [one.true, one.row[said], (counts.get(pair)?.[2] ?? 0) + 1]);
       const article = make("article", { className: "error" },
         make("p", { className: "text", textContent: texts.map((column) => one.row[column]).join("\n") }),
-        make("p", { className: "soft", textContent: `${say.row.replace("{}", one.number)} · ${say.label} ${one.true} · ${say.prediction} ${one.row[said]}` +
+        make("p", { className: "soft", textContent: `${say.label} ${one.true} · ${say.prediction} ${one.row[said]}` +
           (sure < 0 ? "" : ` (${(100 * one.row[sure]).toFixed(1)} %)`) }));
       article.dataset.pair = pair;
       return article;
