@@ -97,7 +97,7 @@ class Progress:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Progress:
         history = [EpochRecord(**record) for record in data["history"]]
-        return cls(**{**data, "history": history, "trace": Trace(**data["trace"])})
+        return cls(**{**data, "history": history, "trace": Trace(**data.get("trace", {}))})
 
 
 @dataclass(frozen=True)
