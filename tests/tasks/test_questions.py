@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import superfine
+from superfine.data.encoded import Encoded
 from superfine.data.read import read_table
 from superfine.errors import DataError
 from superfine.predictors.bundle import open_predictor
@@ -108,16 +109,11 @@ def test_columns_are_found_by_their_names(columns, found):
     assert Questions.columns_of(columns) == found
 
 
-def test_the_threshold_is_the_one_that_answers_the_validation_rows_best(tiny_model):
+def test_the_threshold_is_the_one_that_answers_the_validation_rows_best():
     rows = examples(*[("q", CONTEXT, "lamp")] * 3, *[("q", CONTEXT, "")] * 3)
     task = Questions(40, threshold=0.0)
 
-    class Windows:  # one token of context in each text
-        pass
-
-    from superfine.data.encoded import Encoded
-
-    n = len(rows)
+    n = len(rows)  # with one token of context each
     offsets = np.array([(0, 0), (27, 31)] * n, dtype=np.int32)
     encoded = Encoded(np.zeros(2 * n, dtype=np.int32), np.arange(n + 1) * 2, np.zeros(n, dtype=bool), 0.0, offsets=offsets)
     margins = [5.0, 4.0, 3.0, 2.0, 1.0, -1.0]  # with 0 as threshold two of those without an answer would get one
@@ -248,6 +244,9 @@ def test_other_models_answer_no_questions(trained):
         ),
         (lambda d: d["data"][0]["paragraphs"][0]["qas"][0]["answers"][0].pop("text"), "qas[0].answers[0].text is missing"),
         (lambda d: d["data"].append({"title": "x"}), "data[1].paragraphs is missing"),
+        (lambda d: d["data"].append({"paragraphs": 5}), "data[1].paragraphs is no list"),
+        (lambda d: d["data"][0]["paragraphs"].append({"context": "c", "qas": 5}), "data[0].paragraphs[1].qas is no list"),
+        (lambda d: d["data"][0]["paragraphs"][0]["qas"].append("x"), "data[0].paragraphs[0].qas[1].question is missing"),
     ],
 )
 def test_squad_json_with_missing_keys_names_the_path(tmp_path, spoil, path):

@@ -20,17 +20,18 @@ def squad_records(source: str, document: Mapping[str, Any]) -> list[dict[str, An
 
     Raises DataError with the path of what is missing or is not what it should be.
     """
-    questions = [
-        question
-        for text in document["data"]
-        for paragraph in (text.get("paragraphs") or [] if isinstance(text, dict) else [])
-        for question in (paragraph.get("qas") or [] if isinstance(paragraph, dict) else [])
-    ]
+    questions = [q for text in document["data"] for paragraph in _list(text, "paragraphs") for q in _list(paragraph, "qas")]
     has_answers = any(isinstance(question, dict) and ANSWERED & question.keys() for question in questions)
     return list(_records(source, document["data"], has_answers=has_answers))
 
 
 ANSWERED = {"answers", "is_impossible"}
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    """What stands under a key, where it is a list; what is none is told when it is read."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _records(source: str, data: list[Any], *, has_answers: bool) -> Iterator[dict[str, Any]]:
