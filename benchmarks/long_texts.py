@@ -3,8 +3,7 @@
     python -m benchmarks.long_texts imdb --rows 500 --scored 1000 --seeds 0
     python -m benchmarks.long_texts end --rows 300 --scored 300 --seeds 0
 
-`imdb`: film reviews. `end`: an ag_news text behind about 1,000 words of other ag_news texts, so that what tells the class stands at the
-end. Differences are paired by text, with those of cutting at 128 and at 512 tokens. Seconds are of training alone, on one thread where
+`imdb`: film reviews. `end`: an ag_news text behind 1,000 words of film reviews, so that what tells the class stands at the end. Differences are paired by text, with those of cutting at 128 and at 512 tokens. Seconds are of training alone, on one thread where
 OMP_NUM_THREADS says so. Needs the extras `offline` and `bench`.
 """
 
@@ -30,14 +29,14 @@ WAYS: dict[str, dict[str, object]] = {
 WORDS_BEFORE = 1000
 
 
-def with_evidence_at_the_end(rows: datasets.Rows, seed: int) -> datasets.Rows:
-    """Each text behind so many words of others, drawn with the seed."""
+def with_evidence_at_the_end(rows: datasets.Rows, others: list[str], seed: int) -> datasets.Rows:
+    """Each text behind so many words of `others`, drawn with the seed."""
     rng = random.Random(seed)
     texts = []
     for text in rows.texts:
         before: list[str] = []
         while len(before) < WORDS_BEFORE:
-            before += rng.choice(rows.texts).split()
+            before += rng.choice(others).split()
         texts.append(" ".join([*before[:WORDS_BEFORE], text]))
     return datasets.Rows(texts, rows.labels)
 
@@ -70,13 +69,15 @@ def main() -> None:
 
     name = "en/imdb" if a.data == "imdb" else "en/ag_news"
     train, test = datasets.train_and_test(name)
+    others = [datasets.read(part).texts for part in datasets.train_and_test("en/imdb")]
     right: dict[str, list[np.ndarray]] = {way: [] for way in a.ways}
     facts: dict[str, list[tuple[float, float, float]]] = {way: [] for way in a.ways}
     for seed in a.seeds:
         learned = datasets.stratified_sample(datasets.read(train), a.rows, seed)
         scored = datasets.stratified_sample(datasets.read(test), a.scored, 0)
         if a.data == "end":
-            learned, scored = with_evidence_at_the_end(learned, seed), with_evidence_at_the_end(scored, 1000)
+            learned = with_evidence_at_the_end(learned, others[0], seed)
+            scored = with_evidence_at_the_end(scored, others[1], 1000)
         for way in a.ways:
             settings = WAYS[way] | ({} if a.epochs is None else {"training.epochs": a.epochs})
             # A process of its own, so that its peak memory is its own.
