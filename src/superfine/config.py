@@ -81,6 +81,7 @@ Precision = Literal["float32", "bfloat16"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
 LongTexts = Literal["auto", "cut", "head_tail", "windows"]
+WindowPooling = Literal["mean", "attention"]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -147,6 +148,11 @@ class ModelConfig(_Section):
         ge=0,
         le=1 << 20,
         description="tokens that neighbouring windows share; absent: an eighth of max_length, or a quarter where tokens answer",
+    )
+    window_pooling: WindowPooling = Field(
+        "mean",
+        description="what becomes of the outputs for a text's windows. mean: their mean; attention: each counts as much as the "
+        "model learns",
     )
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from superfine.backbones import window_attention
 from superfine.backbones.backbone import Backbone
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import open_pretrained
@@ -22,7 +23,7 @@ from superfine.data.encoded import Encoded
 from superfine.data.preparation import head_tail_in, windows_in
 from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
-from superfine.predictors.texts import OnBatch, TextModel
+from superfine.predictors.texts import OnBatch, TextModel, pooled
 from superfine.records import FloatArray
 from superfine.tasks.task import Task
 
@@ -45,17 +46,30 @@ class Model(TextModel):
     def logits(self, batch: Batch) -> Tensor:
         """(n, n_outputs) float32 of the texts, in the batch's order; (T, n_outputs) where tokens answer. Where an answer is
         extracted, they are log-probabilities over the tokens of each sequence."""
-        logits = self.backbone.logits(batch)
-        if self.task.head.extractive:
-            return log_softmax_of_sequences(logits, batch.layout)
         if batch.owner is None or self.task.head.by_token:
-            return logits
-        totals = logits.new_zeros(len(batch.indices), logits.shape[1]).index_add_(0, batch.owner, logits)
-        return totals / torch.bincount(batch.owner, minlength=len(batch.indices)).to(logits)[:, None]
+            logits = self.backbone.logits(batch)
+            return self._within_sequences(logits, batch.layout)
+        logits, scores = self.backbone.logits_and_scores(batch)
+        return pooled_logits(logits, scores, batch.owner, len(batch.indices))
+
+    def _within_sequences(self, logits: Tensor, layout: Layout) -> Tensor:
+        """The logits, or what is told of an extracted answer by them."""
+        return log_softmax_within(logits, layout.sequence_of_token, layout.n_sequences) if self.task.head.extractive else logits
 
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
         """(s, n_outputs) logits of encoded sequences, in their order, or of all their tokens where tokens answer. Without
         gradients."""
+        return self._computed(encoded, on_batch)[0]
+
+    def pooled_outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
+        """(n, n_outputs) logits of encoded texts, in their order, or of all their tokens where tokens answer."""
+        if self.task.head.by_token:
+            return self.outputs(encoded, on_batch)
+        outputs, scores = self._computed(encoded, on_batch)
+        return pooled(outputs, encoded, scores)
+
+    def _computed(self, encoded: Encoded, on_batch: OnBatch | None) -> tuple[FloatArray, FloatArray | None]:
+        """What `outputs` gives, and (s,) how much each window counts in its text, before softmax; None where all count alike."""
         network = self.backbone.network
         was_training = network.training
         if was_training:  # setting the mode walks all modules, a tenth of the time that a single short text takes
@@ -63,18 +77,24 @@ class Model(TextModel):
         by_token = self.task.head.by_token
         sequences, read = encoded.as_sequences(), 0
         out = np.zeros((len(encoded.ids) if by_token else len(sequences), len(self.task.head)))
+        weighed = encoded.owner is not None and not by_token and self.backbone.weighs_windows
+        scores = np.zeros(len(sequences)) if weighed else None
         batches = length_sorted_batches(sequences, MAX_TOKENS, MAX_SEQUENCES)
         with torch.inference_mode(), reuse_freed_memory() if len(batches) > 1 else nullcontext():
             for indices in batches:
                 batch = collate(sequences, indices).to(self.backbone.device)
                 places = encoded.tokens_of(batch.indices) if by_token else batch.indices
-                out[places] = self.logits(batch).cpu().numpy()
+                if scores is None:
+                    out[places] = self.logits(batch).cpu().numpy()
+                else:
+                    logits, found = self.backbone.logits_and_scores(batch)
+                    out[places], scores[places] = logits.cpu().numpy(), cast(Tensor, found).cpu().numpy()
                 read += len(indices)
                 if on_batch is not None:  # a text counts by its windows that are read
                     on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
         if was_training:
             network.train()
-        return out
+        return out, scores
 
     def save(self, folder: Path, columns: ColumnChoice, *, cleaned: bool) -> None:
         """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer."""
@@ -112,6 +132,9 @@ class Model(TextModel):
                 f"{bundle.folder / MANIFEST} names other classes than config.json, or the same in another order.",
                 "Copy the bundle again, or train again.",
             )
+        windows = windows_in(manifest.preparation)
+        if windows is not None and windows.pooling == "attention":
+            window_attention.restore(backbone.network, bundle.folder)
         backbone.network.eval().to(where)
         backbone.pack_if_sound()
         backbone.use_precision(torch.bfloat16 if manifest.precision == "bfloat16" else torch.float32)
@@ -121,21 +144,30 @@ class Model(TextModel):
             pretrained.encoder(
                 manifest.max_length,
                 with_offsets=task.head.by_token,
-                windows=windows_in(manifest.preparation),
+                windows=windows,
                 head_tail=head_tail_in(manifest.preparation),
             ),
             takes_pairs=manifest.text_pair is not None,
         )
 
 
-def log_softmax_of_sequences(logits: Tensor, layout: Layout) -> Tensor:
-    """(T, n_outputs) the logarithms of each column's softmax over the tokens of its sequence."""
-    sequence, n = layout.sequence_of_token, layout.n_sequences
-    index = sequence[:, None].expand_as(logits)
-    highest = logits.new_full((n, logits.shape[1]), -torch.inf).scatter_reduce_(0, index, logits.detach(), "amax")
-    shifted = logits - highest[sequence]
-    totals = logits.new_zeros(n, logits.shape[1]).index_add_(0, sequence, shifted.exp())
-    return shifted - totals.log()[sequence]
+def pooled_logits(logits: Tensor, scores: Tensor | None, owner: Tensor, n_texts: int) -> Tensor:
+    """(n, n_outputs) of texts from those (s, n_outputs) of their windows: means, or sums with the softmax of `scores` (s,)."""
+    if scores is not None:
+        shares = log_softmax_within(scores[:, None], owner, n_texts).exp()
+    else:
+        shares = 1 / torch.bincount(owner, minlength=n_texts).to(logits)[owner, None]
+    return logits.new_zeros(n_texts, logits.shape[1]).index_add_(0, owner, logits * shares)
+
+
+def log_softmax_within(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
+    """(t, k) the logarithms of each column's softmax over the rows of one group, told by `group` (t,): the tokens of a sequence,
+    or the windows of a text."""
+    index = group[:, None].expand_as(values)
+    highest = values.new_full((n_groups, values.shape[1]), -torch.inf).scatter_reduce_(0, index, values.detach(), "amax")
+    shifted = values - highest[group]
+    totals = values.new_zeros(n_groups, values.shape[1]).index_add_(0, group, shifted.exp())
+    return shifted - totals.log()[group]
 
 
 def device_of(setting: str = "auto") -> torch.device:

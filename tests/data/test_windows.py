@@ -152,6 +152,10 @@ def test_how_much_windows_share_follows_what_answers_and_half_of_them_is_refused
     assert chosen_windows(ModelConfig(), 256, OF_TOKENS) is None
     extractive = Head(("start", "end"), by_token=True, extractive=True)
     assert chosen_windows(ModelConfig(), 256, extractive) == Windows(stride=64, of="text_pair"), "contexts are never cut"
+    learned = settings.model_copy(update={"window_pooling": "attention"})
+    assert chosen_windows(learned, 256, OF_TEXT) == Windows(stride=32, pooling="attention")
+    with pytest.raises(ConfigError, match=r"model\.window_pooling=attention makes one answer of windows, and here each token"):
+        chosen_windows(learned, 256, OF_TOKENS)
     with pytest.raises(ConfigError, match="stride 127 is too much"):
         chosen_windows(ModelConfig(long_texts="windows", stride=127), 256, OF_TEXT)
     with pytest.raises(ConfigError, match=r"Raise model\.max_length"):

@@ -10,8 +10,10 @@ import time
 import numpy as np
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 import superfine
+from superfine.backbones import window_attention
 from superfine.errors import ConfigError, DataError, ModelError, OutputError
 from superfine.evaluation.compare import Comparison
 from superfine.recipes.baselines import FittedBaseline
@@ -680,3 +682,25 @@ def test_many_long_texts_are_read_in_windows_and_few_are_cut_and_what_is_never_r
     assert found["few"]["preparation"] == []
     assert 0.05 < found["few"]["unread_share"] < 0.5
     assert found["few"]["truncated_share"] == pytest.approx(4 / 120, abs=0.02)
+
+
+def test_how_much_windows_count_is_learned_saved_and_read_back(tiny_model, tmp_path):
+    settings = FAST | {"model.long_texts": "windows", "model.max_length": 16, "model.window_pooling": "attention"}
+    data = write_csv(tmp_path / "data.csv", [(f"{text} " * 4, label) for text, label in make_rows(120)])
+    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    assert run.metrics["data"]["preparation"][0]["pooling"] == "attention"
+    assert run.metrics["parity"]["problems"] == []
+    model = superfine.load(run.folder)
+    learned = model.backbone.network.window_attention.weight
+    assert float(learned.detach().abs().max()) > 1e-3
+    with open(run.folder / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    again = model.predict([row["text"] for row in rows])
+    np.testing.assert_allclose(again.confidence, [float(row["confidence"]) for row in rows], atol=1e-4)
+    learned.data.zero_()
+    assert np.abs(model.predict([row["text"] for row in rows]).confidence - again.confidence).max() > 1e-9
+    weights = run.folder / "model" / "model.safetensors"
+    without = {name: value for name, value in load_file(weights).items() if not name.startswith("window_attention")}
+    save_file(without, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"does not hold how much windows count"):
+        window_attention.restore(model.backbone.network, run.folder / "model")

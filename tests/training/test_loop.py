@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from superfine.backbones import window_attention
 from superfine.backbones.batch import collate
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.process import isolated_seed
@@ -593,11 +594,13 @@ def test_a_run_of_two_stages_is_resumed_in_either_of_them_bit_for_bit(tiny_model
         assert all(torch.equal(expected[name], found[name]) for name in of_network), stop
 
 
-def in_windows(tiny_model, texts, targets, **settings):
+def in_windows(tiny_model, texts, targets, *, family="bert", pooling="mean", **settings):
     """A training whose texts are read in windows of few tokens."""
     with isolated_seed(0):
-        model = model_of(load_for_classification(str(tiny_model("bert")), ["bad", "good"], dropout=0.0), max_length=8)
-    model.encoder = open_pretrained(str(tiny_model("bert"))).encoder(8, windows=Windows(stride=1))
+        model = model_of(load_for_classification(str(tiny_model(family)), ["bad", "good"], dropout=0.0), max_length=8)
+    model.encoder = open_pretrained(str(tiny_model(family))).encoder(8, windows=Windows(stride=1))
+    if pooling == "attention":
+        window_attention.add_to(model.backbone.network)
     part = Part(model.encoder.encode(Examples.of_texts(texts)), targets)
     chosen = TrainingConfig(precision="float32", learning_rate=1e-3, regularisers={}, **settings)
     return TrainingState(model, part, lambda model: Validation(0.0, 0.0, 0.0), chosen, 0)
@@ -619,6 +622,35 @@ def test_a_text_in_windows_is_answered_as_the_mean_over_them_in_training_as_in_p
     assert len(each) == len(encoded.owner)
     first = encoded.first_sequences
     np.testing.assert_allclose(logits[0], each[first[12] :].mean(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["bert", "xlnet"])
+def test_windows_count_alike_until_attention_to_them_has_learned_and_then_as_much_in_training_as_in_prediction(
+    tiny_model, family
+):
+    texts = [text for text, _ in ROWS[:12]] + [" ".join(text for text, _ in ROWS[12:20])]
+    run = in_windows(tiny_model, texts, np.zeros(13, dtype=np.int64), family=family, pooling="attention")
+    model, encoded = run.model, run.stage.train.encoded
+    network, order = model.backbone.network.eval(), np.array([12, 3, 0, 7])
+    each, first = model.outputs(encoded), encoded.first_sequences
+    np.testing.assert_allclose(model.pooled_outputs(encoded)[12], each[first[12] :].mean(axis=0), atol=1e-5)
+    assert "window_attention.weight" in model.backbone.head_parameters
+    with torch.no_grad():
+        network.window_attention.weight.normal_(0, 20, generator=torch.Generator().manual_seed(0))
+        logits = model.logits(collate(encoded, order)).numpy()
+        states = model.backbone.states(
+            collate(encoded.as_sequences(), np.arange(len(each))), "first" if family == "bert" else "mean"
+        )
+        scores = (states @ network.window_attention.weight).numpy()[np.argsort(np.argsort(encoded.lengths, kind="stable"))]
+    pooled = model.pooled_outputs(encoded)
+    np.testing.assert_allclose(logits, pooled[order], atol=1e-5)
+    raised = np.exp(scores[first[12] :] - scores[first[12] :].max())
+    shares = raised / raised.sum()
+    assert np.ptp(shares) > 0.1
+    np.testing.assert_allclose(pooled[12], shares @ each[first[12] :], atol=1e-5)
+    assert np.abs(pooled[12] - each[first[12] :].mean(axis=0)).max() > 3e-5
+    loop.batch_gradients(run, np.arange(13))
+    assert float(network.window_attention.weight.grad.abs().max()) > 0
 
 
 def test_texts_in_windows_are_learned_from_in_parts_of_bounded_size_with_the_gradients_of_the_whole(tiny_model, monkeypatch):

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from superfine.backbones import window_attention
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
 from superfine.backbones.heads import above_body, head_modules, logits_of, token_logits
@@ -111,6 +112,26 @@ class Backbone:
             return token_logits(self.network, self.states(batch, "all")).float()
         return self.family.head(self.network, self.states(batch, self.family.reads)[:, None]).float()
 
+    @property
+    def weighs_windows(self) -> bool:
+        """Whether the network has learned how much each window of a text counts."""
+        return window_attention.of(self.network) is not None
+
+    def logits_and_scores(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The logits of windows, and (n,) float32 how much each counts in its text, before softmax; None where all count alike.
+
+        That is told by the state which the head reads, or by the mean over the tokens where the family is not known.
+        """
+        attention = window_attention.of(self.network)
+        if attention is None:
+            return self.logits(batch), None
+        if self.family is None:
+            logits, states = self._whole_network_and_states(batch)
+        else:
+            states = self.states(batch, self.family.reads)
+            logits = self.family.head(self.network, states[:, None]).float()
+        return logits, attention(states).float()
+
     def states(self, batch: Batch, read: Read) -> Tensor:
         """What the body says last, before any head: (n, width), or (T, width) where `read` is "all"."""
         if self.family is None:
@@ -120,8 +141,7 @@ class Backbone:
         if read == "all":
             return states
         if read == "mean":
-            totals = states.new_zeros(batch.n_sequences, states.shape[1]).index_add_(0, batch.layout.sequence_of_token, states)
-            return totals / batch.layout.lengths.to(states)[:, None]
+            return means_of_sequences(states, batch)
         return states if len(states) == batch.n_sequences else states.index_select(0, self._read_tokens(batch, read))
 
     def pack_if_sound(self) -> bool:
@@ -259,6 +279,19 @@ class Backbone:
                 return torch.cat([_of_tokens(logits_of(self.network(**inputs)), inputs) for inputs in parts])
             return torch.cat([self.network(**inputs).logits for inputs in parts])
 
+    def _whole_network_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The logits by the network's own forward pass, and the means (n, width) of its body's states on the way."""
+        seen: list[Tensor] = []
+        hook = self.network.base_model.register_forward_hook(lambda *call: seen.append(call[2].last_hidden_state))
+        try:
+            logits = self._whole_network(batch).float()
+        finally:
+            hook.remove()
+        padding = self.padding if batch.input_embeddings is None else self._padding_of_embeddings
+        parts = rectangles(batch, padding or "none", self._pad_id, with_types=self._takes_types)
+        states = torch.cat([_of_tokens(state, inputs) for state, inputs in zip(seen, parts, strict=True)])
+        return logits, means_of_sequences(states, batch)
+
     def _settle_padding(self) -> None:
         """Choose a padding with which a text's logits are those that it has alone."""
         other: Padding = "left" if self.padding == "right" else "right"
@@ -321,6 +354,12 @@ class Backbone:
 
 def _padding_matters(name: str) -> str:
     return f"{name} answers otherwise where texts are padded: only texts of one length are computed together."
+
+
+def means_of_sequences(states: Tensor, batch: Batch) -> Tensor:
+    """(n, width) the means of states (T, width) over the tokens of each sequence."""
+    totals = states.new_zeros(batch.n_sequences, states.shape[1]).index_add_(0, batch.layout.sequence_of_token, states)
+    return totals / batch.layout.lengths.to(states)[:, None]
 
 
 def _of_tokens(rectangle: Tensor, inputs: dict[str, Tensor]) -> Tensor:

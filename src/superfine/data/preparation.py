@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from superfine.config import ModelConfig
+from superfine.config import ModelConfig, WindowPooling
 from superfine.errors import ConfigError
 from superfine.records import Head, IntArray
 
@@ -46,13 +46,14 @@ class Join(_Step):
 class Windows(_Step):
     """A text longer than the model reads is read in windows, neighbours of which share `stride` tokens.
 
-    pooling: what the answer for the text is made of, where texts answer: the mean of the outputs for its windows. of: what is
-    cut into windows; of a pair it is the second text, and the first one stands before each.
+    pooling: what the answer for the text is made of, where texts answer: the mean of the outputs for its windows, or one in which
+    each counts as much as the network has learned. of: what is cut into windows; of a pair it is the second text, and the first
+    one stands before each.
     """
 
     step: Literal["windows"] = "windows"
     stride: int = Field(ge=0)
-    pooling: Literal["mean"] = "mean"
+    pooling: WindowPooling = "mean"
     of: Literal["text", "text_pair"] = "text"
 
 
@@ -145,7 +146,12 @@ def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Window
             f"model.stride {stride} is too much for windows of {max_length} tokens: neighbours share less than half of them.",
             f"At most {most}." if most >= 0 else "Raise model.max_length.",
         )
-    return Windows(stride=stride, of="text_pair" if head.extractive else "text")
+    if settings.window_pooling != "mean" and head.by_token:
+        raise ConfigError(
+            f"model.window_pooling={settings.window_pooling} makes one answer of windows, and here each token has its own.",
+            "Leave it out.",
+        )
+    return Windows(stride=stride, pooling=settings.window_pooling, of="text_pair" if head.extractive else "text")
 
 
 def separator_in(steps: Sequence[Step]) -> str:

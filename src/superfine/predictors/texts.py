@@ -162,10 +162,13 @@ def chunks_of(examples: Examples) -> list[range]:
     return chunks or [range(0)]
 
 
-def pooled(outputs: FloatArray, encoded: Encoded) -> FloatArray:
-    """(n, n_outputs) of texts, the means over their windows, of (s, n_outputs) of sequences."""
-    if encoded.owner is None:
+def pooled(outputs: FloatArray, encoded: Encoded, scores: FloatArray | None = None) -> FloatArray:
+    """(n, n_outputs) of texts, the means over their windows, of (s, n_outputs) of sequences. scores: (s,) how much each counts,
+    before the softmax over those of a text; all alike where they are absent."""
+    if encoded.owner is None or not len(encoded):
         return outputs
-    first = encoded.first_sequences
-    totals = np.concatenate([np.zeros((1, outputs.shape[1])), np.cumsum(outputs, axis=0)])
-    return np.asarray((totals[first[1:]] - totals[first[:-1]]) / np.diff(first)[:, None])
+    first = encoded.first_sequences[:-1]
+    scores = np.zeros(len(outputs)) if scores is None else scores
+    weights = np.exp(scores - np.maximum.reduceat(scores, first)[encoded.owner])
+    totals = np.add.reduceat(outputs * weights[:, None], first, axis=0)
+    return np.asarray(totals / np.add.reduceat(weights, first)[:, None])

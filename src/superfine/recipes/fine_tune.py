@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from superfine.backbones import window_attention
 from superfine.backbones.choose import sample_of
 from superfine.backbones.heads import rescale, set_bias
 from superfine.backbones.load import Pretrained, open_pretrained
@@ -87,6 +88,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
         )
     if task.bias is not None:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
+    if encoder.windows is not None and encoder.windows.pooling == "attention":
+        window_attention.add_to(backbone.network)
     backbone.network.to(device_of(config.device))
     backbone.pack_if_sound()
     return Model(backbone, task, encoder)
