@@ -1,9 +1,11 @@
 """Texts longer than the model reads: cut, without their middle, and in windows.
 
     python -m benchmarks.long_texts imdb --rows 500 --scored 1000 --seeds 0
+    python -m benchmarks.long_texts topic --rows 300 --scored 300 --seeds 0
     python -m benchmarks.long_texts end --rows 300 --scored 300 --seeds 0
 
-`imdb`: film reviews. `end`: an ag_news text behind 1,000 words of film reviews, so that what tells the class stands at the end. Differences are paired by text, with those of cutting at 128 and at 512 tokens. Seconds are of training alone, on one thread where
+`imdb`: film reviews. `topic`: a sentence that names the class behind 1,000 words of ag_news texts of all classes; whoever reads the
+sentence knows the answer. `end`: an ag_news text behind 1,000 words of film reviews. Differences are paired by text, with those of cutting at 128 and at 512 tokens. Seconds are of training alone, on one thread where
 OMP_NUM_THREADS says so. Needs the extras `offline` and `bench`.
 """
 
@@ -43,6 +45,11 @@ def with_evidence_at_the_end(rows: datasets.Rows, others: list[str], seed: int) 
     return datasets.Rows(texts, rows.labels)
 
 
+def with_topic(rows: datasets.Rows) -> datasets.Rows:
+    """Instead of each text a sentence that names its class."""
+    return datasets.Rows([f"So much for the news of {label}." for label in rows.labels], rows.labels)
+
+
 def learn(
     learned: datasets.Rows, scored: datasets.Rows, settings: dict[str, object], seed: int
 ) -> tuple[list[str], float, float, float]:
@@ -61,7 +68,7 @@ def learn(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", choices=["imdb", "end"])
+    parser.add_argument("data", choices=["imdb", "topic", "end"])
     parser.add_argument("--rows", type=int, default=2500)
     parser.add_argument("--scored", type=int, default=2500)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -77,6 +84,11 @@ def main() -> None:
     for seed in a.seeds:
         learned = datasets.stratified_sample(datasets.read(train), a.rows, seed)
         scored = datasets.stratified_sample(datasets.read(test), a.scored, 0)
+        if a.data == "topic":
+            texts = [datasets.read(part).texts for part in (train, test)]
+            learned, scored = (
+                with_evidence_at_the_end(with_topic(rows), texts[i], seed) for i, rows in enumerate((learned, scored))
+            )
         if a.data == "end":
             learned = with_evidence_at_the_end(learned, others[0], seed)
             scored = with_evidence_at_the_end(scored, others[1], 1000)
