@@ -128,6 +128,35 @@ FAMILIES = {
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": 400, "bos_token_id": 0, "eos_token_id": 2},
     "llama": {**SMALL, "num_key_value_heads": 2, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
     "qwen2": {**SMALL, "num_key_value_heads": 2, "vocab_size": 408, "max_position_embeddings": 64, "eos_token_id": 2},
+    "modernbert": {**SMALL, **WITH_BYTES, "num_hidden_layers": 4, "local_attention": 8, "global_attn_every_n_layers": 3},
+    "eurobert": {**SMALL, **WITH_BYTES, "num_key_value_heads": 2, "classifier_pooling": "mean"},
+    "nomic_bert": {**SMALL, **WITH_WORDPIECE},
+    "roberta-prelayernorm": {**SMALL, **WITH_BYTES, "type_vocab_size": 1},
+    "gemma": {
+        **SMALL,
+        "head_dim": 8,
+        "num_key_value_heads": 1,
+        "vocab_size": 400,
+        "max_position_embeddings": 64,
+        "eos_token_id": 2,
+    },
+    "phi3": {
+        **SMALL,
+        "num_key_value_heads": 2,
+        "vocab_size": 400,
+        "max_position_embeddings": 64,
+        "eos_token_id": 2,
+        "pad_token_id": 1,
+    },
+    "opt": {
+        **SMALL,
+        "ffn_dim": 64,
+        "word_embed_proj_dim": 32,
+        "vocab_size": 400,
+        "max_position_embeddings": 64,
+        "eos_token_id": 2,
+    },
+    "gpt_neox": {**SMALL, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
     "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": 160, "pad_token_id": 0},
 }
 """Tiny configurations by model type. XLNet is the one without a packed form."""
@@ -144,6 +173,8 @@ SENSITIVE_FAMILIES = {
     },
 }  # fmt: skip
 """Families that are not listed: padding changes what they answer, on one side or on both, or they take no embeddings."""
+DECODERS = ["gpt2", "llama", "qwen2", "gemma", "phi3", "opt", "gpt_neox"]
+"""Their tokenizer here adds no special tokens."""
 PACKED_FAMILIES = [name for name in FAMILIES if name != "xlnet"]
 
 
@@ -169,7 +200,7 @@ def tiny_model(tmp_path_factory):
                 # XLNet reads the last token, so it is padded on the left.
                 _wordpiece(folder, "left" if family == "xlnet" else "right")
             else:
-                _byte_level(folder, decoder=family in {"gpt2", "llama", "qwen2", "gpt_neo"})
+                _byte_level(folder, decoder=family in {*DECODERS, "gpt_neo"})
             folders[family] = folder
         return folders[family]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import superfine
-from tests.conftest import FAMILIES, FAST, make_rows, needs_embedded_model
+from tests.conftest import DECODERS, FAMILIES, FAST, make_rows, needs_embedded_model
 
 DIRTY = [
     "this kettle is <br /><br /> lovely &amp; quite sturdy",
@@ -35,7 +35,7 @@ def test_plain_transformers_gives_our_probabilities_on_raw_text(tiny_model, revi
     tmp_path = tmp_path_factory.mktemp("plain")
     run = superfine.train(reviews, model=str(tiny_model(family)), out=tmp_path / "run", settings=FAST, progress=False)
     # In a family without special tokens an empty text has no token: plain transformers classifies its padding, so it is left out.
-    texts = DIRTY if family not in {"gpt2", "llama", "qwen2"} else [text for text in DIRTY if text]
+    texts = DIRTY if family not in DECODERS else [text for text in DIRTY if text]
     assert run.metrics["parity"]["problems"] == [], "the run has proved it itself"
     assert run.metrics["parity"]["texts"] >= 32
     ours = run.load().predict(texts).probabilities

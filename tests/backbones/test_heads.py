@@ -10,12 +10,12 @@ from safetensors.torch import load_file, save_file
 import superfine
 from superfine.backbones.heads import output_layer
 from superfine.records import Examples
-from tests.conftest import FAMILIES, FAST, load_for_classification, make_rows, model_of
+from tests.conftest import DECODERS, FAMILIES, FAST, load_for_classification, make_rows, model_of
 from tests.training.test_loop import new_run
 
 TEXTS = [text for text, _ in make_rows(20, seed=8)]
 OUTPUT = {"roberta": "classifier.out_proj", "xlm-roberta": "classifier.out_proj", "electra": "classifier.out_proj"}
-OUTPUT |= {"gpt2": "score", "llama": "score", "qwen2": "score", "xlnet": "logits_proj"}
+OUTPUT |= {**dict.fromkeys(DECODERS, "score"), "xlnet": "logits_proj"}
 
 
 def logits(folder, labels):
@@ -24,7 +24,7 @@ def logits(folder, labels):
     return model.outputs(model.encoder.encode(Examples.of_texts(TEXTS))), backbone
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "nomic_bert"])  # its files have other names
 def test_what_starts_from_random_values_is_what_the_checkpoint_lacks(tiny_model, family):
     folder = tiny_model(family)
     backbone = load_for_classification(str(folder), ["a", "b", "c"])

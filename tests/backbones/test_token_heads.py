@@ -7,6 +7,7 @@ from transformers import AutoModelForTokenClassification
 
 from superfine.backbones.batch import collate
 from superfine.backbones.load import open_pretrained
+from superfine.errors import ModelError
 from superfine.records import Examples, Head, Ragged
 from tests.conftest import FAMILIES, PACKED_FAMILIES, make_rows
 
@@ -29,7 +30,7 @@ def batch_of(folder):
     return encoded, collate(encoded, np.arange(len(TEXTS)))
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "convbert"])
+@pytest.mark.parametrize("family", [*(family for family in FAMILIES if family != "opt"), "convbert"])
 def test_the_logits_of_every_token_are_those_of_plain_transformers(tiny_model, family, tmp_path):
     backbone = build(tiny_model(family))
     assert backbone.is_packed == (family in PACKED_FAMILIES)
@@ -84,3 +85,8 @@ def test_targets_and_weights_of_tokens_stand_with_them_in_a_batch(tiny_model):
     assert batch.input_ids.tolist() == encoded.ids[places].tolist()
     of_text = np.repeat(np.linspace(1, 2, len(TEXTS))[batch.indices], encoded.lengths[batch.indices])
     np.testing.assert_allclose(batch.weights, of_text * (values[places] >= 0), rtol=1e-6)
+
+
+def test_a_type_that_has_no_head_for_tokens_says_so(tiny_model):
+    with pytest.raises(ModelError, match="transformers has no head of this kind for models of type opt"):
+        build(tiny_model("opt"))

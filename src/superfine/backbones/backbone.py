@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from superfine.backbones import window_attention
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
-from superfine.backbones.heads import above_body, head_modules, logits_of, token_logits
+from superfine.backbones.heads import above_body, head_modules, logits_of, own_head, token_logits
 from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.dropout import use_fast_dropout
@@ -23,6 +23,7 @@ from superfine.backbones.packed.layers import patch_layer, restore_layer
 from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
 from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
+from superfine.backbones.structure import layers_of
 from superfine.data.vocabulary import sharing
 from superfine.errors import ModelError, first_line
 from superfine.records import Read
@@ -109,8 +110,12 @@ class Backbone:
         if self.family is None:
             return self._whole_network(batch).float()
         if self.by_token:
-            return token_logits(self.network, self.states(batch, "all")).float()
-        return self.family.head(self.network, self.states(batch, self.family.reads)[:, None]).float()
+            states = self.states(batch, "all")
+            logits = (
+                own_head(self.network, states[None])[0] if self.family.head is own_head else token_logits(self.network, states)
+            )
+            return logits.float()
+        return self._from_head(batch, self.states(batch, self._reads))
 
     @property
     def weighs_windows(self) -> bool:
@@ -128,9 +133,22 @@ class Backbone:
         if self.family is None:
             logits, states = self._whole_network_and_states(batch)
         else:
-            states = self.states(batch, self.family.reads)
-            logits = self.family.head(self.network, states[:, None]).float()
+            states = self.states(batch, self._reads)
+            logits = self._from_head(batch, states)
+            if self._reads == "all":
+                states = means_of_sequences(states, batch)
         return logits, attention(states).float()
+
+    @property
+    def _reads(self) -> Read:
+        """Which states the head of a known family reads."""
+        reads = cast(Family, self.family).reads_of(self.network.config)
+        return "all" if reads == "each" else reads
+
+    def _from_head(self, batch: Batch, states: Tensor) -> Tensor:
+        """(n, K) float32 of the states that the head of a known family reads."""
+        logits = cast(Family, self.family).head(self.network, states[:, None]).float()
+        return means_of_sequences(logits, batch) if self._reads == "all" else logits
 
     def states(self, batch: Batch, read: Read) -> Tensor:
         """What the body says last, before any head: (n, width), or (T, width) where `read` is "all"."""
@@ -151,13 +169,16 @@ class Backbone:
         """
         if self.family is None:
             self._settle_padding()
-        if self.family is None or self._has_short_window():
+        if self.family is None:
             return False
         batch = probe(self.tokenizer, IN_SEVERAL_BUCKETS, max_positions(self.network.config), self._pad_id)[0].to(self.device)
         was_training = self.network.training
         self.network.eval()
         with torch.no_grad():
-            expected = self.logits(batch)
+            try:
+                expected = self._whole_network(batch).float()
+            except REFUSALS:  # a decoder without a token that pads
+                expected = self.logits(batch)
             try:
                 self._use_attention(PACKED_ATTENTION)
                 self.is_packed = True
@@ -186,19 +207,13 @@ class Backbone:
                 patch_layer(layer, family.layers.computed, is_last=is_last)
 
     def _layers(self) -> list[nn.Module]:
-        if self.family is None or self.family.layers is None:
-            return []
-        return list(cast(nn.ModuleList, self.network.base_model.get_submodule(self.family.layers.path)))
+        found = None if self.family is None or self.family.layers is None else layers_of(self.network)
+        return [] if found is None else list(found[2])
 
     def _use_attention(self, name: str) -> None:
         if self.family is not None:
             register()
             self.network.set_attn_implementation(name)
-
-    def _has_short_window(self) -> bool:
-        """A sliding window of attention is not drawn by the packed kernels."""
-        config = self.network.config
-        return bool(getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None))
 
     def _packed_states(self, batch: Batch, read: Read) -> Tensor:
         """From one row of tokens: (T, width), or (n, width) where the last layer computes nothing but one token of each text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import copy
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
@@ -29,6 +30,28 @@ def output_layer(network: Any) -> nn.Linear | None:
     modules = [module for part in head_modules(network) for module in part.modules()]
     found = [module for module in modules if isinstance(module, nn.Linear) and module.out_features == n_outputs]
     return found[-1] if found else None
+
+
+class _Given(nn.Module):
+    """Stands for the body: the states that it would give are its input."""
+
+    def __init__(self, pooler: nn.Module | None) -> None:
+        super().__init__()
+        self.pooler = pooler
+
+    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Any:
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+        pooled = None if self.pooler is None else self.pooler(inputs_embeds)
+        return BaseModelOutputWithPooling(last_hidden_state=inputs_embeds, pooler_output=pooled)
+
+
+def own_head(network: Any, states: Tensor) -> Tensor:
+    """The logits that the network's own forward pass makes of states (n, length, width) of its body: (n, K), or (n, length, K)
+    where each token has some."""
+    above = copy(network)
+    above._modules = {**network._modules, network.base_model_prefix: _Given(getattr(network.base_model, "pooler", None))}
+    return logits_of(above(inputs_embeds=states))
 
 
 def token_logits(network: Any, states: Tensor) -> Tensor:

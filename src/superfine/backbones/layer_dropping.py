@@ -6,33 +6,39 @@ up for much of what is lost, and the time falls with the layers.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from superfine.backbones.families import Family
+from superfine.backbones.structure import layers_of
 from superfine.errors import ConfigError
 
 
-def drop_layers(network: Any, family: Family | None, n_kept: int) -> None:
+def drop_layers(network: Any, n_kept: int) -> None:
     """Keep `n_kept` layers of a network, in place. Raises ConfigError where it has no more, or where they are not known."""
-    name = network.config.model_type
-    if family is None or family.layers is None:
-        raise ConfigError(
-            f"model.layers has no effect on a model of type {name}: its layers are not known here.",
-            "Leave it out, or choose BERT's kind.",
-        )
-    *above, last = family.layers.path.split(".")
-    parent = network.base_model.get_submodule(".".join(above))
-    layers = cast(nn.ModuleList, getattr(parent, last))
+    found = layers_of(network)
+    if found is None:
+        raise _has_no_effect(network)
+    parent, name, layers = found
     if n_kept > len(layers):
         raise ConfigError(f"model.layers cannot be {n_kept}: the model has {len(layers)} layers.")
     kept = kept_layers(len(layers), n_kept)
-    setattr(parent, last, nn.ModuleList(layers[i] for i in kept))
+    setattr(parent, name, nn.ModuleList(layers[i] for i in kept))
     network.config.num_hidden_layers = n_kept
     if getattr(network.config, "layer_types", None):
         network.config.layer_types = [network.config.layer_types[i] for i in kept]
+    try:
+        type(network.config)(**network.config.to_dict())
+    except Exception:  # what a configuration checks of itself is its own affair
+        raise _has_no_effect(network) from None
+
+
+def _has_no_effect(network: Any) -> ConfigError:
+    return ConfigError(
+        f"model.layers has no effect on a model of type {network.config.model_type}: none of its layers can be left out.",
+        "Leave it out, or choose BERT's kind.",
+    )
 
 
 def kept_layers(n: int, n_kept: int) -> list[int]:

@@ -101,7 +101,7 @@ class Pretrained:
         if self.kept_rows is not None:
             prune_rows(network, self.kept_rows)
         if layers is not None:
-            drop_layers(network, family, layers)
+            drop_layers(network, layers)
         # The numbers of a regression have a scale of their own, which its head holds.
         classes = head.activation != "none"
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)] if classes else []
@@ -184,6 +184,12 @@ def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fres
     import torch
     import transformers
 
+    if type(config) not in getattr(transformers, auto_class)._model_mapping:
+        raise ModelError(
+            f"{location.name} cannot be used for this task: transformers has no head of this kind for models of type "
+            f"{config.model_type}.",
+            "Choose a model of another type.",
+        )
     with _explained(location):
         network, info = getattr(transformers, auto_class).from_pretrained(
             location.path,

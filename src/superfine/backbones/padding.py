@@ -26,7 +26,7 @@ IN_SEVERAL_BUCKETS = (*SHORT, 70)
 BOUND, SHARE = 1e-4, 2e-3
 """Logits of the same texts, computed in two ways, must agree within this, and within this share of what texts differ by: a new
 head's logits are so small that the first alone says little."""
-REFUSALS = (ValueError, RuntimeError, TypeError, IndexError, AttributeError, AssertionError)
+REFUSALS = (ValueError, RuntimeError, TypeError, LookupError, AttributeError, AssertionError)
 """What networks raise where they cannot compute an input. (What they do not implement is a RuntimeError.)"""
 
 

@@ -1,5 +1,7 @@
 """Attention over a packed batch is attention over each text alone, with its gradients, whatever shares a line."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -79,3 +81,18 @@ def test_attention_outside_of_a_packed_batch_is_refused():
     with packed(layout := Layout.of(torch.tensor([3]))):
         assert current_layout() is layout
     assert current_layout() is None
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_sliding_window_shows_each_token_those_near_to_it_in_its_own_text(causal):
+    layout = Layout.of(torch.tensor([2, 3, 9, 20]))
+    q, k, v = (torch.randn(layout.n_tokens, 2, 4, generator=torch.Generator().manual_seed(i)) for i in range(3))
+    found = attend(layout, q, k, v, scale=0.5, causal=causal, window=4)
+    for a, b in pairwise(layout.starts.tolist()):
+        away = torch.arange(b - a)[:, None] - torch.arange(b - a)
+        hidden = (away.abs() >= 4) | (causal & (away < 0))
+        scores = (torch.einsum("ihd,jhd->hij", q[a:b], k[a:b]) * 0.5).masked_fill(hidden, -torch.inf)
+        torch.testing.assert_close(found[a:b], torch.einsum("hij,jhd->ihd", scores.softmax(-1), v[a:b]), atol=1e-5, rtol=0)
+    whole = attend(layout, q, k, v, scale=0.5, causal=causal)
+    assert torch.equal(attend(layout, q, k, v, scale=0.5, causal=causal, window=20), whole), "no window where none is shorter"
+    assert (found - whole).abs().max() > 0.01

@@ -62,11 +62,13 @@ def packed_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     is_causal: bool | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention inside each text.
 
-    query: (1, heads, tokens, head_width); key and value may have fewer heads (grouped-query attention).
+    query: (1, heads, tokens, head_width); key and value may have fewer heads (grouped-query attention). sliding_window: tokens
+    attend to those that are less than so many places away; None: to all.
     Returns (1, tokens, heads, head_width) and no weights, as transformers expects of an attention function.
     """
     layout = _layout.get()
@@ -75,7 +77,7 @@ def packed_attention(
     causal = bool(getattr(module, "is_causal", False)) if is_causal is None else is_causal
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     rows = [tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value)]
-    return attend(layout, *rows, scale=scale, dropout=dropout, causal=causal)[None], None
+    return attend(layout, *rows, scale=scale, dropout=dropout, causal=causal, window=sliding_window)[None], None
 
 
 def attend(
@@ -88,13 +90,15 @@ def attend(
     dropout: float = 0.0,
     causal: bool = False,
     reads: bool = False,
+    window: int | None = None,
 ) -> Tensor:
-    """Attention of every token to its text (up to itself, if causal), or of one token of each text (`reads`) to the whole text.
+    """Attention of every token to its text (up to itself, if causal; to places less than `window` away), or of one token of each
+    text (`reads`) to the whole text.
 
     query: (tokens, heads, head_width), or (n, heads, head_width); key, value: (tokens, key_heads, head_width), where key_heads
     divides heads. Returns what the queries are: (tokens or n, heads, head_width). Rows behind the last text give and get zeros.
     """
-    plans = plans_of(layout, query.shape[1], key.shape[1], causal=causal, reads=reads, dtype=query.dtype)
+    plans = plans_of(layout, query.shape[1], key.shape[1], causal=causal, reads=reads, dtype=query.dtype, window=window)
     return cast(Tensor, _Attention.apply(query, key, value, plans, scale, dropout))  # type: ignore[no-untyped-call]
 
 
@@ -125,19 +129,37 @@ class Plan:
     flash: bool
 
 
-def plans_of(layout: Layout, n_heads: int, n_key_heads: int, *, causal: bool, reads: bool, dtype: torch.dtype) -> list[Plan]:
-    """One for each bucket, made once for all layers."""
+def plans_of(
+    layout: Layout,
+    n_heads: int,
+    n_key_heads: int,
+    *,
+    causal: bool,
+    reads: bool,
+    dtype: torch.dtype,
+    window: int | None = None,
+) -> list[Plan]:
+    """One for each bucket, made once for all layers that attend alike."""
     flash_from = _flash_from.get() if layout.starts.device.type == "cpu" else None
-    name = (n_heads, n_key_heads, causal, reads, dtype, flash_from)
+    if window is not None and window >= layout.longest:
+        window = None
+    name = (n_heads, n_key_heads, causal, reads, dtype, flash_from, window)
     if name not in layout.prepared:
         layout.prepared[name] = [
-            _plan(bucket, n_heads, n_key_heads, causal, reads, dtype, flash_from) for bucket in layout.buckets
+            _plan(bucket, n_heads, n_key_heads, causal, reads, dtype, flash_from, window) for bucket in layout.buckets
         ]
     return cast("list[Plan]", layout.prepared[name])
 
 
 def _plan(
-    bucket: Bucket, n_heads: int, n_key_heads: int, causal: bool, reads: bool, dtype: torch.dtype, flash_from: int | None
+    bucket: Bucket,
+    n_heads: int,
+    n_key_heads: int,
+    causal: bool,
+    reads: bool,
+    dtype: torch.dtype,
+    flash_from: int | None,
+    window: int | None,
 ) -> Plan:
     tokens, querying = bucket.tokens, bucket.reads if reads else bucket.tokens
     heads = torch.arange(n_heads, device=tokens.rows.device)[:, None]
@@ -147,10 +169,12 @@ def _plan(
     if querying.filled is not None:
         left_over = (~querying.filled)[:, None].expand_as(queries).reshape(-1).nonzero().squeeze(1)
     mask = None
-    if causal or not bucket.is_plain:
+    if causal or window is not None or not bucket.is_plain:
         allowed = querying.text[:, :, None] == tokens.text[:, None, :]
         if tokens.filled is not None:
             allowed &= tokens.filled[:, None, :]
+        if window is not None:  # rows of one text follow each other
+            allowed &= (querying.rows[:, :, None] - tokens.rows[:, None, :]).abs() < window
         if causal:
             allowed &= querying.rows[:, :, None] >= tokens.rows[:, None, :]
         mask = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))[:, None]

@@ -50,6 +50,20 @@ def decoder_layer(layer: Any) -> Computed:
     return computed
 
 
+def modernbert_layer(layer: Any) -> Computed:
+    """ModernBERT: norms first, of which the first layer has none; rotary bases of its own for local and for global layers."""
+
+    def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
+        attended, _ = layer.attn(layer.attn_norm(hidden), **arguments)
+        states = hidden + attended
+        if read is not None:
+            states = states[:, read]
+        out: Tensor = states + layer.mlp(layer.mlp_norm(states))
+        return out
+
+    return computed
+
+
 def patch_layer(layer: nn.Module, how: Computation, *, is_last: bool) -> None:
     """Compute `layer` like that while a packed batch is computed, otherwise as before.
 

@@ -124,6 +124,11 @@ class Layout:
         return self.starts[1:] - self.starts[:-1]
 
     @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(self.lengths[-1])
+
+    @cached_property
     def positions(self) -> Tensor:
         """(tokens,) the place of each token in its own sequence, from 0."""
         return torch.arange(self.n_tokens, device=self.starts.device) - torch.repeat_interleave(self.starts[:-1], self.lengths)

@@ -1,0 +1,20 @@
+"""What a network of transformers consists of, found in the network itself, so that no family has to say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+def layers_of(network: Any) -> tuple[nn.Module, str, nn.ModuleList] | None:
+    """The list of the body's layers, with the module that holds it and the name it has there; None where there is no such list.
+
+    It is the first list with as many modules, all of one class, as the configuration counts layers.
+    """
+    n_layers = getattr(network.config, "num_hidden_layers", None)
+    for parent in network.base_model.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == n_layers and len({type(layer) for layer in child}) == 1:
+                return parent, name, child
+    return None
