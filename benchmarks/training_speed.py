@@ -46,9 +46,9 @@ CONTESTANTS = {
 COMPILED = ("huggingface_trainer", [*TRAINER, *BEST, "--attention", "sdpa", "--compile"])
 
 
-def prepare(name: str, rows: int) -> Path:
-    """The folder of a set with train.csv, test.csv and a small validation.csv, seeded and stratified."""
-    folder = FOLDER / name.replace("/", "_")
+def prepare(name: str, rows: int, within: Path = FOLDER) -> Path:
+    """The folder of a set, `within` another, with train.csv, test.csv and a small validation.csv, seeded and stratified."""
+    folder = within / name.replace("/", "_")
     train, test = datasets.train_and_test(name)
     if not (folder / "validation.csv").exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -132,6 +132,11 @@ FAMILIES = {
     "eurobert": {**SMALL, **WITH_BYTES, "num_key_value_heads": 2, "classifier_pooling": "mean"},
     "nomic_bert": {**SMALL, **WITH_WORDPIECE},
     "roberta-prelayernorm": {**SMALL, **WITH_BYTES, "type_vocab_size": 1},
+    "mpnet": {**SMALL, **WITH_BYTES},
+    "deberta-v2": {
+        **SMALL, **WITH_WORDPIECE, "relative_attention": True, "position_buckets": 4, "norm_rel_ebd": "layer_norm",
+        "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "type_vocab_size": 0,
+    },
     "gemma": {
         **SMALL,
         "head_dim": 8,
@@ -158,7 +163,7 @@ FAMILIES = {
     },
     "gpt_neox": {**SMALL, "vocab_size": 400, "max_position_embeddings": 64, "eos_token_id": 2},
     "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": 160, "pad_token_id": 0},
-}
+}  # fmt: skip
 """Tiny configurations by model type. XLNet is the one without a packed form."""
 SENSITIVE_FAMILIES = {
     "fnet": {**SMALL, **WITH_WORDPIECE, "tpu_short_seq_length": 64},

@@ -211,7 +211,7 @@ class Backbone:
         return [] if found is None else list(found[2])
 
     def _use_attention(self, name: str) -> None:
-        if self.family is not None:
+        if self.family is not None and self.family.body is None:
             register()
             self.network.set_attn_implementation(name)
 
@@ -225,10 +225,13 @@ class Backbone:
         inputs = {"inputs_embeds": embeddings[None], "position_ids": positions[None]}
         if family.has_token_types:
             inputs["token_type_ids"] = types[None]
-        of_each = self._read_tokens(batch, read) if family.layers is not None and read in ("first", "last") else None
+        ours = family.layers is not None or family.body is not None
+        of_each = self._read_tokens(batch, read) if ours and read in ("first", "last") else None
         with packed(batch.layout, flash_from(self.compute_dtype, with_gradients=torch.is_grad_enabled()), of_each):
-            output = self.network.base_model(**inputs, **self._no_cache())
-        states: Tensor = output.last_hidden_state.squeeze(0)
+            if family.body is not None:
+                states = family.body(self.network.base_model, embeddings, types, positions, of_each)
+            else:
+                states = self.network.base_model(**inputs, **self._no_cache()).last_hidden_state.squeeze(0)
         return states if of_each is not None else states[: batch.n_tokens]
 
     def _positions(self, batch: Batch) -> Tensor:

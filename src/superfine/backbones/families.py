@@ -13,11 +13,15 @@ from typing import Any, Literal, NamedTuple
 from torch import Tensor, nn
 
 from superfine.backbones.heads import own_head
+from superfine.backbones.packed import relative
 from superfine.backbones.packed.layers import Computation, bert_layer, decoder_layer, distilbert_layer, modernbert_layer
 
 Head = Callable[[Any, Tensor], Tensor]
 Reads = Literal["first", "last", "mean", "each"]
 """The state that is classified; each: those of all tokens, whose logits are averaged."""
+Body = Callable[[Any, Tensor, Tensor, Tensor, Tensor | None], Tensor]
+"""(base model, embeddings (tokens, width), token types and positions (tokens,), read (n,) token indices or None) -> states
+(tokens or n, width)."""
 POOLINGS: dict[str, Reads] = {"cls": "first", "bos": "first", "mean": "mean", "late": "each"}
 """By what a configuration calls `classifier_pooling`."""
 
@@ -35,7 +39,8 @@ class Family:
     logits (n, K).
 
     positions_after_padding: positions count from `pad_token_id + 1`, as in RoBERTa, instead of 0. layers: those that are computed
-    our way, the last one for the tokens alone that are read; None leaves all to transformers.
+    our way, the last one for the tokens alone that are read; None leaves all to transformers. body: the whole body, computed our
+    way where attention is not transformers' usual one.
     """
 
     reads: Literal["first", "last"] | None
@@ -43,6 +48,7 @@ class Family:
     positions_after_padding: bool = False
     has_token_types: bool = False
     layers: Layers | None = None
+    body: Body | None = None
 
     def reads_of(self, config: Any) -> Reads:
         """The state that a network with this configuration classifies. Raises ValueError for a pooling that is not known."""
@@ -99,6 +105,8 @@ FAMILIES: dict[str, Family] = {
     "electra": Family("first", _classifier, has_token_types=True, layers=_BERT_LAYERS),
     "albert": Family("first", _linear_pooler_then_classifier, has_token_types=True),
     "distilbert": Family("first", _distilbert, layers=Layers(distilbert_layer, every=True)),
+    "mpnet": Family("first", _classifier, positions_after_padding=True, body=relative.mpnet),
+    "deberta-v2": Family("first", has_token_types=True, body=relative.deberta),
     "modernbert": Family(None, layers=Layers(modernbert_layer, every=False)),
     "eurobert": Family(None, layers=Layers(decoder_layer, every=False)),
     "gpt2": _DECODER,
