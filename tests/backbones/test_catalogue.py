@@ -4,6 +4,7 @@ import pytest
 
 from superfine.backbones import catalogue as rooms
 from superfine.backbones.catalogue import catalogue, places
+from superfine.backbones.families import FAMILIES
 from superfine.backbones.sources.embedded import EMBEDDED
 
 
@@ -33,6 +34,10 @@ def test_every_type_is_one_that_transformers_has():
     from transformers import CONFIG_MAPPING
 
     assert {entry.type for entry in catalogue()} <= set(CONFIG_MAPPING)
+
+
+def test_every_type_is_computed_packed_so_that_times_follow_the_size_of_the_body():
+    assert {entry.type for entry in catalogue()} <= set(FAMILIES)
 
 
 def test_sizes_are_plausible():

@@ -38,6 +38,7 @@ def padded_on_the(side, folder, target):
     return target
 
 
+@pytest.mark.usefixtures("xlnet_unlisted")
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("family", [*SENSITIVE_FAMILIES, "xlnet"])
 def test_a_text_is_answered_alone_as_in_company(tiny_model, tmp_path, family, side):
@@ -57,6 +58,7 @@ def test_embeddings_are_answered_as_the_tokens_they_come_from(tiny_model, family
         np.testing.assert_allclose(model.logits(batch.with_embeddings(model.embed(batch))), model.logits(batch), atol=1e-5)
 
 
+@pytest.mark.usefixtures("xlnet_unlisted")
 def test_the_padding_that_changes_least_is_chosen(tiny_model, tmp_path):
     assert build(tiny_model("fnet")).backbone.padding == "none"
     assert build(tiny_model("convbert")).backbone.padding == "none"
@@ -89,6 +91,7 @@ def test_a_model_that_takes_no_embeddings_refuses_attacks_on_them(tiny_model, re
         superfine.train(reviews, model=str(tiny_model("bart")), out=tmp_path / "run", settings=settings, progress=False)
 
 
+@pytest.mark.usefixtures("xlnet_unlisted")
 def test_a_model_whose_answers_hang_on_the_neighbours_whatever_the_padding_is_refused(tiny_model, monkeypatch):
     model = load_for_classification(str(tiny_model("xlnet")), ["bad", "good"])
     forward = type(model.network).forward

@@ -74,7 +74,7 @@ def test_what_is_here_is_measured_and_the_others_are_estimated_from_it(reviews, 
     assert not bert.measured
     assert bert.seconds == pytest.approx(85.1), "by the size of the body"
     modern = fits["answerdotai/ModernBERT-base"]
-    assert modern.seconds == pytest.approx(110.3 * recipe.PADDED), "a type that is computed padded takes longer"
+    assert modern.seconds == pytest.approx(110.3)
 
 
 @needs_embedded_model

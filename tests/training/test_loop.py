@@ -320,6 +320,7 @@ def test_keeping_moments_for_the_rows_in_use_alone_changes_no_weight(tiny_model,
     assert equal(alone, fitted(tiny_model("bert"), precision=precision))
 
 
+@pytest.mark.usefixtures("xlnet_unlisted")
 def test_a_network_without_a_packed_family_moves_its_whole_table(tiny_model):
     run = new_run(tiny_model("xlnet"))
     assert run.weights.rows is None
@@ -624,6 +625,7 @@ def test_a_text_in_windows_is_answered_as_the_mean_over_them_in_training_as_in_p
     np.testing.assert_allclose(logits[0], each[first[12] :].mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.usefixtures("xlnet_unlisted")
 @pytest.mark.parametrize("family", ["bert", "xlnet"])
 def test_windows_count_alike_until_attention_to_them_has_learned_and_then_as_much_in_training_as_in_prediction(
     tiny_model, family

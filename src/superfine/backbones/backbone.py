@@ -61,7 +61,7 @@ class Backbone:
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
-        side: Padding = "left" if family is None and wrapper.padding_side == "left" else "right"
+        side: Padding = wrapper.padding_side if family is None else family.padded_on
         self.padding, self._padding_of_embeddings = side, cast("Padding | None", side)
         self.compute_dtype = torch.float32
         self.saved_dtype = torch.float32
@@ -176,7 +176,7 @@ class Backbone:
         self.network.eval()
         with torch.no_grad():
             try:
-                expected = self._whole_network(batch).float()
+                expected = self._whole_network(batch, "none").float()
             except REFUSALS:  # a decoder without a token that pads
                 expected = self.logits(batch)
             try:

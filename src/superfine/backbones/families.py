@@ -40,7 +40,7 @@ class Family:
 
     positions_after_padding: positions count from `pad_token_id + 1`, as in RoBERTa, instead of 0. layers: those that are computed
     our way, the last one for the tokens alone that are read; None leaves all to transformers. body: the whole body, computed our
-    way where attention is not transformers' usual one.
+    way where attention is not transformers' usual one. padded_on: the side on which the family's own forward pass wants padding.
     """
 
     reads: Literal["first", "last"] | None
@@ -49,6 +49,7 @@ class Family:
     has_token_types: bool = False
     layers: Layers | None = None
     body: Body | None = None
+    padded_on: Literal["right", "left"] = "right"
 
     def reads_of(self, config: Any) -> Reads:
         """The state that a network with this configuration classifies. Raises ValueError for a pooling that is not known."""
@@ -72,6 +73,11 @@ def _linear_pooler_then_classifier(network: Any, states: Tensor) -> Tensor:
 
 def _classifier(network: Any, states: Tensor) -> Tensor:
     logits: Tensor = network.classifier(states)
+    return logits
+
+
+def _summary(network: Any, states: Tensor) -> Tensor:
+    logits: Tensor = network.logits_proj(network.sequence_summary(states))
     return logits
 
 
@@ -107,6 +113,7 @@ FAMILIES: dict[str, Family] = {
     "distilbert": Family("first", _distilbert, layers=Layers(distilbert_layer, every=True)),
     "mpnet": Family("first", _classifier, positions_after_padding=True, body=relative.mpnet),
     "deberta-v2": Family("first", has_token_types=True, body=relative.deberta),
+    "xlnet": Family("last", _summary, has_token_types=True, body=relative.xlnet, padded_on="left"),
     "modernbert": Family(None, layers=Layers(modernbert_layer, every=False)),
     "eurobert": Family(None, layers=Layers(decoder_layer, every=False)),
     "gpt2": _DECODER,

@@ -29,8 +29,6 @@ BUDGET = 1800.0
 USUAL_BODY = 120.0
 """Millions: up to BERT's base size, where no time was measured."""
 SAME_SIZE = 1.25
-PADDED = 2.0
-"""How many times longer a type of model takes that is not computed packed, as far as it was measured for some."""
 PROCESS_GB = 0.6
 WEIGHTS_GB_PER_MILLION, TRAINED_GB_PER_MILLION = 0.004, 0.024
 """Float32 weights of all; of the body also its rounded copy, gradients, moments, and the weights that are kept."""
@@ -153,9 +151,7 @@ def _with_seconds(fits: list[Fit], parts: Parts, reporter: Reporter) -> list[Fit
 
 def _estimated_seconds(fit: Fit, reference: Fit, seconds: float) -> float:
     """By the body alone: a tokenizer that is not here is taken to make as many tokens."""
-    from superfine.backbones.families import FAMILIES
-
-    return seconds * fit.entry.body / reference.entry.body * (1.0 if fit.entry.type in FAMILIES else PADDED)
+    return seconds * fit.entry.body / reference.entry.body
 
 
 def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float | None:

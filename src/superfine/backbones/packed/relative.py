@@ -1,4 +1,4 @@
-"""Bodies whose attention adds scores for how far two tokens are apart: MPNet, and DeBERTa's second and third version.
+"""Bodies whose attention adds scores for how far two tokens are apart: MPNet, XLNet, DeBERTa's second and third version.
 
 transformers computes such scores for every pair of places of a rectangle. Here they are those of a line of a bucket, which holds
 texts of similar length; only distances that occur are looked up and projected. Tokens of one text follow each other in its line,
@@ -17,8 +17,9 @@ from torch.nn import functional as F
 from superfine.backbones.packed.attention import current_layout
 from superfine.backbones.packed.layout import Bucket, Layout
 
-Bias = Callable[[Tensor, Tensor, int], Tensor]
-"""(scaled queries, keys, each (n, heads, length, head_width), longest line) -> scores to add (n or 1, heads, length, length)."""
+Bias = Callable[[Tensor, Tensor, Tensor, int], Tensor]
+"""(scaled queries, keys, each (n, heads, length, head_width), which tokens these are (n, length), longest line) -> scores to add
+(n or 1, heads, length, length)."""
 
 
 def attend_relatively(
@@ -31,7 +32,7 @@ def attend_relatively(
     parts = []
     for bucket in layout.buckets:
         q, k, v = (rows[bucket.tokens.rows].transpose(1, 2) for rows in (query * scale, key, value))
-        scores = q @ k.transpose(2, 3) + bias(q, k, longest)
+        scores = q @ k.transpose(2, 3) + bias(q, k, bucket.tokens.rows, longest)
         if (hidden := _hidden(layout, bucket)) is not None:
             scores = scores.masked_fill(hidden, -torch.inf)
         context = dropout(scores.softmax(-1)) @ v
@@ -73,7 +74,7 @@ def mpnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: T
     table = encoder.relative_attention_bias(encoder.relative_position_bucket(distances)).t()
     states = body.embeddings(inputs_embeds=embedded[None], position_ids=positions[None])[0]
 
-    def bias(query: Tensor, _: Tensor, longest: int) -> Tensor:
+    def bias(query: Tensor, _: Tensor, __: Tensor, longest: int) -> Tensor:
         length = query.shape[2]
         own = table[:, longest - length : longest + length - 1].to(query)
         return by_distance(own[:, None].expand(-1, length, -1))[None]
@@ -87,6 +88,56 @@ def mpnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: T
         attended = layer.attention.LayerNorm(layer.attention.dropout(own.o(context)) + states)
         states = layer.output(layer.intermediate(attended), attended)
     return cast(Tensor, states)
+
+
+def xlnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: Tensor | None) -> Tensor:
+    """(tokens or n, width) of XLNet: sinusoids of distances, and scores for tokens of one and of two texts of a pair (Yang, Dai,
+    Yang, Carbonell, Salakhutdinov and Le 2019; Dai et al. 2019, section 3.3).
+
+    Raises ValueError for a body that looks in one direction alone.
+    """
+    if body.attn_type != "bi":
+        raise ValueError("not this kind of XLNet")
+    longest = longest_line(cast(Layout, current_layout()))
+    sinusoids = _sinusoids(body, longest, embedded)
+    states = body.dropout(embedded)
+    for layer in body.layer:
+        own = layer.rel_attn
+        q, k, v = (torch.einsum("th,hnd->tnd", states, weight) for weight in (own.q, own.k, own.v))
+        distances = torch.einsum("rh,hnd->nrd", body.dropout(sinusoids), own.r)
+        bias = _of_distances_and_texts(own, distances, types)
+        context = attend_relatively(q + own.r_w_bias, k, v, own.scale, own.dropout, bias)
+        if read is not None and layer is body.layer[-1]:
+            states, context = states[read], context[read]
+        attended = own.layer_norm(own.dropout(torch.einsum("tnd,hnd->th", context, own.o)) + states)
+        states = layer.ff(attended)
+    return cast(Tensor, body.dropout(states))
+
+
+def _sinusoids(body: Any, longest: int, embedded: Tensor) -> Tensor:
+    """(2 · longest − 1, width) of distances from longest − 1 down to 1 − longest."""
+    distances = torch.arange(longest - 1, -longest, -1.0, device=embedded.device)
+    if body.clamp_len > 0:
+        distances = distances.clamp(-body.clamp_len, body.clamp_len)
+    frequencies = 1 / torch.pow(10000, torch.arange(0, body.d_model, 2.0, device=embedded.device) / body.d_model)
+    angles = distances[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).to(embedded)
+
+
+def _of_distances_and_texts(own: Any, distances: Tensor, types: Tensor) -> Bias:
+    """The scores of one layer. distances: (heads, 2 · longest − 1, head_width), the farthest behind first."""
+
+    def bias(query: Tensor, _: Tensor, rows: Tensor, longest: int) -> Tensor:
+        length = query.shape[2]
+        by_place = query + ((own.r_r_bias - own.r_w_bias) * own.scale)[:, None]
+        scores = by_distance(by_place @ distances[:, longest - length : longest + length - 1].transpose(1, 2))
+        same = types[rows]
+        differs = same[:, None, :, None] != same[:, None, None, :]
+        by_text = query + ((own.r_s_bias - own.r_w_bias) * own.scale)[:, None]
+        of_one, of_two = torch.einsum("bnid,snd->sbni", by_text, own.seg_embed)[..., None]
+        return scores + torch.where(differs, of_two, of_one)
+
+    return bias
 
 
 def deberta(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: Tensor | None) -> Tensor:
@@ -142,7 +193,7 @@ def _disentangled(own: Any, table: Tensor, row_of_distance: Tensor, scale: float
     keys = projected(own.key_proj, "pos_key_proj") if "c2p" in own.pos_att_type else None
     queries = projected(own.query_proj, "pos_query_proj") * scale if "p2c" in own.pos_att_type else None
 
-    def bias(query: Tensor, key: Tensor, longest: int) -> Tensor:
+    def bias(query: Tensor, key: Tensor, _: Tensor, longest: int) -> Tensor:
         length = query.shape[2]
         ascending = row_of_distance[longest - length : longest + length - 1]
         scores = query.new_zeros(())
