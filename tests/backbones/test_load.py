@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
+from superfine.backbones.load import open_pretrained
 from superfine.backbones.locate import resolve
 from superfine.backbones.sources import embedded
 from superfine.config import ENGLISH_MODEL, MULTILINGUAL_MODEL
-from superfine.errors import ModelError
+from superfine.errors import ConfigError, ModelError
+from superfine.records import Head
 from tests.conftest import FAMILIES, load_for_classification, needs_embedded_model, needs_multilingual_model
 
 
@@ -134,8 +137,6 @@ def test_code_that_a_model_folder_brings_along_never_runs(tiny_model, tmp_path, 
     import json
     import shutil
 
-    from superfine.backbones.load import open_pretrained
-
     folder = tmp_path / "custom"
     shutil.copytree(tiny_model("bert"), folder)
     config = json.loads((folder / "config.json").read_text())
@@ -161,7 +162,6 @@ def test_a_vocabulary_of_another_kind_than_the_configuration_asks_for_is_refused
 
 
 def test_a_padding_token_that_nobody_names_is_found_in_the_vocabulary(tiny_model):
-    from superfine.backbones.load import open_pretrained
 
     pretrained = open_pretrained(str(tiny_model("gpt2")))
     assert pretrained.wrapper.pad_token == "<pad>"
@@ -169,7 +169,6 @@ def test_a_padding_token_that_nobody_names_is_found_in_the_vocabulary(tiny_model
 
 
 def test_where_tokenizer_and_configuration_name_different_padding_tokens_the_tokenizer_is_right(tiny_model, tmp_path):
-    from superfine.backbones.load import open_pretrained
 
     for family, expected in (("bert", 0), ("roberta", 1)):
         folder = tmp_path / family
@@ -192,3 +191,18 @@ def test_a_type_whose_tokenizer_would_lose_the_cleaning_reads_texts_as_they_are(
     run = superfine.train(columns, model=str(tmp_path / "model"), out=tmp_path / "run", settings=FAST, progress=False)
     assert run.metrics["parity"]["problems"] == []
     assert json.loads((run.folder / "model" / "superfine.json").read_text())["cleaning"] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dropout_acts_on_every_type_or_is_refused(tiny_model, family):
+    pretrained, head = open_pretrained(str(tiny_model(family))), Head(("a", "b"))
+    for option, without in (("dropout", {"llama", "qwen2", "gemma", "eurobert"}), ("attention_dropout", {"xlnet"})):
+        if family in without:
+            with pytest.raises(ConfigError, match=rf"model\.{option} has no effect on a model of type {family}"):
+                pretrained.backbone(head, **{option: 0.37})
+            continue
+        backbone = pretrained.backbone(head, **{option: 0.37})
+        shares = {module.p for module in backbone.network.modules() if isinstance(module, torch.nn.Dropout)}
+        attributes = {getattr(module, "attention_dropout", 0.0) for module in backbone.network.modules()}
+        attributes |= {getattr(module, "dropout", 0.0) for module in backbone.network.modules()}
+        assert 0.37 in shares | {value for value in attributes if isinstance(value, float)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -26,14 +27,11 @@ from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.preparation import HeadTail, Windows
 from superfine.data.vocabulary import largest_id, sharing
-from superfine.errors import ModelError, first_line
+from superfine.errors import ConfigError, ModelError, first_line
 from superfine.records import Head, IntArray
 
-DROPOUT_KEYS = (
-    "hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop", "resid_dropout",
-    "classifier_dropout_prob", "seq_classif_dropout", "summary_last_dropout",
-)  # fmt: skip
-ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+OTHER_DROPOUT = re.compile(r"layer_?drop|token_dropout")
+"""Settings of a configuration that drop other things than states: whole layers, or masked tokens."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,9 @@ class Pretrained:
         """The network with its family's own head of that kind, in float32 on the CPU.
 
         It is new where the checkpoint has none of that shape; its weights come from torch's global random state. layers: how
-        many are kept; None is all. Raises ModelError for weights that are missing or cannot be read.
+        many are kept; None is all.
+
+        Raises ModelError for weights that are missing or cannot be read, ConfigError for settings without effect on this type.
         """
         config = deepcopy(self.config)
         config.num_labels = len(head)
@@ -241,10 +241,22 @@ def _explained(location: ModelLocation) -> Iterator[None]:
 
 
 def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | None) -> None:
-    for keys, value in ((DROPOUT_KEYS, dropout), (ATTENTION_DROPOUT_KEYS, attention_dropout)):
-        for key in keys:
-            if value is not None and hasattr(config, key):
-                setattr(config, key, value)
+    """Set what a configuration calls dropout, that of attention weights apart from the others.
+
+    Raises ConfigError for a share that a model of this type does not know.
+    """
+    names = [name for name in config.to_dict() if "drop" in name and not OTHER_DROPOUT.search(name)]
+    for option, value, chosen in (
+        ("dropout", dropout, [name for name in names if "att" not in name]),
+        ("attention_dropout", attention_dropout, [name for name in names if "att" in name]),
+    ):
+        if value and not chosen:
+            raise ConfigError(
+                f"model.{option} has no effect on a model of type {config.model_type}: it has no such dropout.", "Leave it out."
+            )
+        for name in chosen:
+            if value is not None:
+                setattr(config, name, value)
 
 
 def _is_cleaned(location: ModelLocation) -> bool:
