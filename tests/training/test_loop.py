@@ -14,6 +14,7 @@ from superfine.backbones import window_attention
 from superfine.backbones.batch import collate
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.process import isolated_seed
+from superfine.backbones.structure import layers_of
 from superfine.config import TrainingConfig
 from superfine.data.preparation import Windows
 from superfine.errors import ModelError
@@ -32,7 +33,7 @@ from superfine.training.optim import Optimiser, RowAdamW, clip_scale, layer_dept
 from superfine.training.recipe import Recipe, TrainingData, choose_recipe, usual_epochs, usual_rate
 from superfine.training.speed import measure_speed
 from superfine.training.stages import Part, Stage
-from tests.conftest import load_for_classification, make_rows, model_of, train_state
+from tests.conftest import FAMILIES, load_for_classification, make_rows, model_of, train_state
 from tests.evaluation.tables import table
 
 ROWS = make_rows(120)
@@ -253,6 +254,18 @@ def test_layers_below_get_smaller_rates_with_layer_decay(tiny_model):
     assert depths["bert.embeddings.position_embeddings.weight"] == 3
     peaks = {group["peak_rate"] for group in run.optimiser.dense.param_groups}
     assert peaks == {2e-2, 1e-3, 5e-4, 2.5e-4}
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "albert"])  # whose layers are one
+def test_layer_decay_knows_the_layers_of_every_family_and_the_embeddings_below_them(tiny_model, family):
+    backbone = load_for_classification(str(tiny_model(family)), ["bad", "good"])
+    names = [name for name, _ in backbone.network.named_parameters()]
+    depths = dict(zip(names, layer_depths(names, backbone.head_parameters), strict=True))
+    _, _, layers = layers_of(backbone.network)
+    of = {id(parameter): name for name, parameter in backbone.network.named_parameters()}
+    for i, layer in enumerate(layers):
+        assert {depths[of[id(parameter)]] for parameter in layer.parameters()} == {len(layers) - i}
+    assert depths[of[id(backbone.word_embeddings.weight)]] == len(layers) + 1
 
 
 def test_biases_and_norms_are_not_decayed(tiny_model):
