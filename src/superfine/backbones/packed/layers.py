@@ -37,28 +37,24 @@ def _in_one_row(layer: post_norm.PostNormLayer) -> Computed:
 
 
 def decoder_layer(layer: Any) -> Computed:
-    """Llama, Mistral, Qwen: norms first; attention over all tokens, then only those that are read."""
-
-    def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
-        attended, _ = layer.self_attn(hidden_states=layer.input_layernorm(hidden), **arguments)
-        states = hidden + attended
-        if read is not None:
-            states = states[:, read]
-        out: Tensor = states + layer.mlp(layer.post_attention_layernorm(states))
-        return out
-
-    return computed
+    """Llama, Mistral, Qwen, Gemma."""
+    return _pre_norm(layer.input_layernorm, layer.self_attn, layer.post_attention_layernorm, layer.mlp)
 
 
 def modernbert_layer(layer: Any) -> Computed:
-    """ModernBERT: norms first, of which the first layer has none; rotary bases of its own for local and for global layers."""
+    """ModernBERT, whose first layer has no norm before attention, and which has rotary bases of its own for local layers."""
+    return _pre_norm(layer.attn_norm, layer.attn, layer.mlp_norm, layer.mlp)
+
+
+def _pre_norm(attention_norm: nn.Module, attention: nn.Module, norm: nn.Module, feed_forward: nn.Module) -> Computed:
+    """Norms first; attention over all tokens, then only those that are read."""
 
     def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
-        attended, _ = layer.attn(layer.attn_norm(hidden), **arguments)
+        attended, _ = attention(hidden_states=attention_norm(hidden), **arguments)
         states = hidden + attended
         if read is not None:
             states = states[:, read]
-        out: Tensor = states + layer.mlp(layer.mlp_norm(states))
+        out: Tensor = states + feed_forward(norm(states))
         return out
 
     return computed
