@@ -186,11 +186,23 @@ class Backbone:
                 agrees = agree(self.logits(batch), expected)
             except REFUSALS:
                 agrees = False
-        if not agrees:
-            self.use_padding()
+            if not agrees:
+                self.use_padding()
+                self._leave_family_unless(batch, expected)
         use_fast_dropout(self.network)
         self.network.train(was_training)
         return agrees
+
+    def _leave_family_unless(self, batch: Batch, expected: Tensor) -> None:
+        """Compute by the network's own forward pass from now on, unless the family's head gives these logits (n, K) for the
+        batch: a configuration can ask for another one."""
+        try:
+            if agree(self.logits(batch), expected):
+                return
+        except REFUSALS:
+            pass
+        self.family = None
+        self._settle_padding()
 
     def use_padding(self) -> None:
         """Go back to padded rectangles and transformers' own attention."""

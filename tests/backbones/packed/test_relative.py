@@ -82,3 +82,14 @@ def test_pairs_are_answered_as_by_the_networks_own_forward_pass(tiny_model, tmp_
 def test_another_kind_of_deberta_runs_padded(tiny_model, tmp_path, changes):
     (is_packed, _), _ = both_ways(copied(tiny_model, "deberta-v2", tmp_path), **changes)
     assert not is_packed
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"), [("xlnet", {"summary_type": "mean"}), ("modernbert", {"classifier_pooling": "max"})]
+)
+def test_a_configuration_that_asks_for_another_head_gets_it(tiny_model, tmp_path, family, changes):
+    (is_packed, model), _ = both_ways(copied(tiny_model, family, tmp_path), **changes)
+    assert not is_packed
+    batch = collate(model.encoder.encode(Examples.of_texts(TEXTS)), np.arange(len(TEXTS)))
+    with torch.no_grad():
+        torch.testing.assert_close(model.logits(batch), model.backbone._whole_network(batch, "none"), atol=1e-5, rtol=0)
