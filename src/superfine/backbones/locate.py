@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
+from superfine.backbones.sources.refused import refuse_other_forms
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
@@ -55,6 +56,7 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
     if path.is_dir():
         if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
             path = path / "model"
+        refuse_other_forms(path, name)
         if not (path / "config.json").exists():
             raise ModelError(
                 f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."

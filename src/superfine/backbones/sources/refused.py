@@ -1,0 +1,74 @@
+"""Folders that hold a model in a form that cannot be fine-tuned: what it is, and what to do instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from superfine.errors import ModelError
+
+READ = ("*.safetensors", "pytorch_model*.bin")
+POINTER = b"version https://git-lfs.github.com/spec/"
+OTHER_FORMS = {
+    "*.gguf": "GGUF, the form of llama.cpp, whose weights are rounded for prediction",
+    "*.onnx": "ONNX, which is made for prediction",
+    "onnx/*.onnx": "ONNX, which is made for prediction",
+    "openvino_model.xml": "OpenVINO, which is made for prediction",
+    "*.tflite": "TensorFlow Lite, which is made for prediction",
+    "flax_model*.msgpack": "Flax",
+    "tf_model*.h5": "TensorFlow",
+    "*.ckpt*.index": "TensorFlow",
+    "rust_model.ot": "rust-bert",
+}
+"""By the files that tell them."""
+
+
+def refuse_other_forms(folder: Path, name: str) -> None:
+    """Raises ModelError for a folder without weights that can be read, and for weights that are not the original ones.
+
+    name: what the user called the folder.
+    """
+    weights = [path for pattern in READ for path in sorted(folder.glob(pattern))]
+    files = [*weights, *(folder / file for file in ("config.json", "tokenizer.json", "vocab.txt", "spiece.model"))]
+    for path in files:
+        if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER):
+            raise ModelError(f"{path} is a pointer of Git LFS, not the file itself.", "Run git lfs pull in that folder.")
+    adapter = folder / "adapter_config.json"
+    if adapter.is_file() and not (folder / "config.json").is_file():
+        raise ModelError(
+            f"The folder {name} holds an adapter, without the model that it belongs to{_base_of(adapter)}.",
+            "Merge it with peft: AutoPeftModel.from_pretrained(folder).merge_and_unload().save_pretrained(other).",
+        )
+    if not weights:
+        found = next((form for pattern, form in OTHER_FORMS.items() if any(folder.glob(pattern))), None)
+        if found is None:
+            return
+        raise ModelError(
+            f"The model in {name} is in the form of {found}: it cannot be trained on here.",
+            "Take the original weights, as model.safetensors or pytorch_model.bin.",
+        )
+    if (method := _rounded_by(folder / "config.json")) is not None:
+        raise ModelError(
+            f"The weights in {name} are quantised ({method}): they cannot be fine-tuned whole.",
+            "Take the original model that they were made from.",
+        )
+
+
+def _base_of(path: Path) -> str:
+    base = _content(path).get("base_model_name_or_path")
+    return f" ({base})" if isinstance(base, str) and base else ""
+
+
+def _rounded_by(path: Path) -> str | None:
+    """The method by which the weights were quantised, where they were."""
+    found = _content(path).get("quantization_config")
+    return str(found.get("quant_method", "?")) if isinstance(found, dict) else None
+
+
+def _content(path: Path) -> dict[str, object]:
+    """What a JSON file holds; nothing where it cannot be read, which loading the model will tell."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
