@@ -158,3 +158,16 @@ def test_the_tfidf_baseline_reaches_the_known_figures_on_the_full_training_parts
     model = Tfidf.fit(rows, Classification(names))
     predicted = model.predict_examples(Examples.of_texts([t for t, _ in test])).class_ids
     assert 100 * float((predicted == targets[1]).mean()) > known - 0.5
+
+
+WEIGHTS = DATA.parent / "weights"
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="the checkpoints are not beside the repository")
+@pytest.mark.parametrize("name", ["camphr_bert_2019", "camphr_xlnet", "jammi_tiny_modernbert", "stories260k_llama"])
+def test_checkpoints_that_users_bring_are_trained_packed_and_answer_alike_in_plain_transformers(tmp_path, name):
+    pytest.importorskip("sentencepiece", reason="XLNet's old folder has a tokenizer of SentencePiece alone")
+    settings = {"training.epochs": 1, "model.long_texts": "cut"}
+    run = superfine.train(REVIEWS, model=str(WEIGHTS / name), out=tmp_path / "run", settings=settings, progress=False)
+    assert run.metrics["parity"]["problems"] == []
+    assert run.load().backbone.is_packed

@@ -23,11 +23,13 @@ from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
+from superfine.backbones.sources.untyped import type_from_weights
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.preparation import HeadTail, Windows
 from superfine.data.vocabulary import largest_id, sharing
 from superfine.errors import ConfigError, ModelError, first_line
+from superfine.extras import require_installed
 from superfine.records import Head, IntArray
 
 OTHER_DROPOUT = re.compile(r"layer_?drop|token_dropout")
@@ -39,6 +41,7 @@ class Pretrained:
     """A pretrained model whose configuration and tokenizer are read, but not its weights.
 
     One tokenises for any number of networks that are built from it. kept_rows: of the table, where the vocabulary was pruned.
+    found: what was found out about it, in words.
     """
 
     location: ModelLocation
@@ -47,6 +50,7 @@ class Pretrained:
     tokenizer: Tokenizer
     cleans: bool
     kept_rows: IntArray | None = None
+    found: tuple[str, ...] = ()
 
     @property
     def max_positions(self) -> int | None:
@@ -62,7 +66,7 @@ class Pretrained:
     @property
     def notes(self) -> list[str]:
         """What the user should know of the model."""
-        return [_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else []
+        return [*self.found, *([_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else [])]
 
     def encoder(
         self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None, head_tail: HeadTail | None = None
@@ -131,36 +135,51 @@ def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None)
     """
     location = resolve(name, say)
     with quiet_transformers():
-        config = _load_config(location)
-        wrapper = _load_tokenizer(location)
+        config, notes = _load_config(location)
+        wrapper = _load_tokenizer(location, config)
     _settle_padding(config, wrapper)
     tokenizer = wrapper.backend_tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
     cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
     tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else sharing(tokenizer)
-    return Pretrained(location, config, wrapper, tokenizer, cleans)
+    return Pretrained(location, config, wrapper, tokenizer, cleans, found=notes)
 
 
-def _load_config(location: ModelLocation) -> Any:
-    from transformers import AutoConfig
+def _load_config(location: ModelLocation) -> tuple[Any, tuple[str, ...]]:
+    """The configuration, and what the user should know of it."""
+    from transformers import CONFIG_MAPPING, AutoConfig
 
+    notes: tuple[str, ...] = ()
     with _explained(location):
-        config = AutoConfig.from_pretrained(location.path, trust_remote_code=False)
+        found = type_from_weights(Path(location.path), location.name) if location.is_folder else None
+        if found is None:
+            config = AutoConfig.from_pretrained(location.path, trust_remote_code=False)
+        else:
+            config = CONFIG_MAPPING[found].from_pretrained(location.path)
+            notes = (_typed(location.name, found),)
     if getattr(config, "use_mems_eval", False):
         config.use_mems_eval = False  # XLNet's memories of earlier segments, which classify nothing and break batched pipelines
-    return config
+    return config, notes
 
 
-def _load_tokenizer(location: ModelLocation) -> Any:
+def _load_tokenizer(location: ModelLocation, config: Any) -> Any:
     from transformers import AutoTokenizer
 
+    if location.is_folder and _is_sentencepiece(Path(location.path)):
+        require_installed("sentencepiece", "sentencepiece")
     with _explained(location):
-        wrapper = AutoTokenizer.from_pretrained(location.path, trust_remote_code=False)
+        wrapper = AutoTokenizer.from_pretrained(location.path, config=config, trust_remote_code=False)
     _refuse_other_vocabulary(location, wrapper)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
+
+
+def _is_sentencepiece(folder: Path) -> bool:
+    """Whether the only tokenizer in a folder is a file of SentencePiece, which is converted when it is read."""
+    others = ("tokenizer.json", "vocab.txt", "vocab.json")
+    return any(folder.glob("*.model")) and not any((folder / name).exists() for name in others)
 
 
 def _refuse_other_vocabulary(location: ModelLocation, wrapper: Any) -> None:
@@ -292,6 +311,10 @@ def keeps_cleaning(model_type: str) -> bool:
         except Exception:  # a class of its own that this stub does not suit
             return False
     return bool(opened.normalizer is not None and opened.normalizer.normalize_str("a<br/>&amp;  b") == "a & b")
+
+
+def _typed(name: str, model_type: str) -> str:
+    return f"{name}/config.json does not say what type of model it describes; the names of the weights are those of {model_type}."
 
 
 def _enlarged(name: str, n_rows: int) -> str:
