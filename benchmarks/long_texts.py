@@ -25,8 +25,8 @@ WAYS: dict[str, dict[str, object]] = {
     "cut at 128": {"model.max_length": 128, "model.long_texts": "cut"},
     "cut at 512": {"model.max_length": 512, "model.long_texts": "cut"},
     "head and tail, 512": {"model.max_length": 512, "model.long_texts": "head_tail"},
-    "windows of 128": {"model.max_length": 128, "model.long_texts": "windows"},
-    "windows of 512": {"model.max_length": 512, "model.long_texts": "windows"},
+    "windows of 128": {"model.max_length": 128, "model.long_texts": "windows", "model.window_pooling": "mean"},
+    "windows of 512": {"model.max_length": 512, "model.long_texts": "windows", "model.window_pooling": "mean"},
     "windows of 128, attention": {"model.max_length": 128, "model.long_texts": "windows", "model.window_pooling": "attention"},
     "windows of 512, attention": {"model.max_length": 512, "model.long_texts": "windows", "model.window_pooling": "attention"},
 }

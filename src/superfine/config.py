@@ -149,10 +149,10 @@ class ModelConfig(_Section):
         le=1 << 20,
         description="tokens that neighbouring windows share; absent: an eighth of max_length, or a quarter where tokens answer",
     )
-    window_pooling: WindowPooling = Field(
-        "mean",
+    window_pooling: WindowPooling | None = Field(
+        None,
         description="what becomes of the outputs for a text's windows. mean: their mean; attention: each counts as much as the "
-        "model learns",
+        "model learns; absent: attention, where texts answer",
     )
     dropout: float | None = Field(None, ge=0, lt=1, description="hidden dropout; absent: what the model was pretrained with")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout of attention weights")

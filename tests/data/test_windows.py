@@ -147,13 +147,13 @@ def test_pairs_are_cut(encoder):
 
 def test_how_much_windows_share_follows_what_answers_and_half_of_them_is_refused():
     settings = ModelConfig(long_texts="windows")
-    assert chosen_windows(settings, 256, OF_TEXT) == Windows(stride=32)
+    assert chosen_windows(settings, 256, OF_TEXT) == Windows(stride=32, pooling="attention")
     assert chosen_windows(settings, 256, OF_TOKENS) == Windows(stride=64)
     assert chosen_windows(ModelConfig(), 256, OF_TOKENS) is None
     extractive = Head(("start", "end"), by_token=True, extractive=True)
     assert chosen_windows(ModelConfig(), 256, extractive) == Windows(stride=64, of="text_pair"), "contexts are never cut"
+    assert chosen_windows(settings.model_copy(update={"window_pooling": "mean"}), 256, OF_TEXT) == Windows(stride=32)
     learned = settings.model_copy(update={"window_pooling": "attention"})
-    assert chosen_windows(learned, 256, OF_TEXT) == Windows(stride=32, pooling="attention")
     with pytest.raises(ConfigError, match=r"model\.window_pooling=attention makes one answer of windows, and here each token"):
         chosen_windows(learned, 256, OF_TOKENS)
     with pytest.raises(ConfigError, match="stride 127 is too much"):
@@ -189,7 +189,7 @@ def test_what_is_read_at_a_time_follows_the_texts_between_256_and_512(lengths, b
 @pytest.mark.parametrize(("n_longer", "in_windows"), [(0, False), (5, False), (6, True), (100, True)])
 def test_windows_are_chosen_where_more_than_one_text_in_twenty_is_longer_and_their_price_is_said(n_longer, in_windows):
     found = reading([100] * (100 - n_longer) + [1024] * n_longer, max_length=512)
-    assert (found.windows == Windows(stride=64)) == in_windows
+    assert (found.windows == Windows(stride=64, pooling="attention")) == in_windows
     assert (found.windows is None) == (not in_windows)
     assert len(found.notes) == in_windows
     if n_longer == 100:
@@ -204,7 +204,7 @@ def test_a_setting_is_kept_and_texts_are_counted_only_where_they_decide():
     settings = ModelConfig(max_length=100, long_texts="cut")
     assert chosen_reading(settings, OF_TEXT, 512, never) == (100, None, (), None)
     settings = ModelConfig(max_length=100, long_texts="windows")
-    assert chosen_reading(settings, OF_TEXT, 64, never) == (64, Windows(stride=8), (), None)
+    assert chosen_reading(settings, OF_TEXT, 64, never) == (64, Windows(stride=8, pooling="attention"), (), None)
     assert reading([1000] * 9, long_texts="cut").windows is None
 
 

@@ -146,12 +146,13 @@ def chosen_windows(settings: ModelConfig, max_length: int, head: Head) -> Window
             f"model.stride {stride} is too much for windows of {max_length} tokens: neighbours share less than half of them.",
             f"At most {most}." if most >= 0 else "Raise model.max_length.",
         )
-    if settings.window_pooling != "mean" and head.by_token:
+    if settings.window_pooling == "attention" and head.by_token:
         raise ConfigError(
             f"model.window_pooling={settings.window_pooling} makes one answer of windows, and here each token has its own.",
             "Leave it out.",
         )
-    return Windows(stride=stride, pooling=settings.window_pooling, of="text_pair" if head.extractive else "text")
+    pooling = settings.window_pooling or ("mean" if head.by_token else "attention")
+    return Windows(stride=stride, pooling=pooling, of="text_pair" if head.extractive else "text")
 
 
 def separator_in(steps: Sequence[Step]) -> str:
