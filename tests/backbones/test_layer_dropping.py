@@ -43,8 +43,22 @@ def test_more_layers_than_there_are_is_one_message(tiny_model):
         open_pretrained(str(tiny_model("bert"))).backbone(Head(("a", "b")), layers=3)
 
 
-@pytest.mark.parametrize("family", ["albert", "gpt_neo"])
-def test_a_type_whose_layers_cannot_be_left_out_says_so(tiny_model, family):
-    """ALBERT computes one layer again and again; GPT-Neo's configuration wants another description of fewer layers."""
-    with pytest.raises(ConfigError, match=rf"model\.layers has no effect on a model of type {family}"):
-        open_pretrained(str(tiny_model(family))).backbone(Head(("a", "b")), layers=1)
+def test_a_type_whose_layers_cannot_be_left_out_says_so(tiny_model):
+    """ALBERT computes one layer again and again."""
+    with pytest.raises(ConfigError, match=r"model\.layers has no effect on a model of type albert"):
+        open_pretrained(str(tiny_model("albert"))).backbone(Head(("a", "b")), layers=1)
+
+
+def test_every_setting_with_an_entry_for_each_layer_loses_those_of_the_layers_that_go(tiny_model, tmp_path):
+    """SmolLM3 says of each layer whether it has rotary positions: kept as it is, the list would be that of other layers."""
+    import shutil
+
+    from transformers import AutoConfig, AutoModel
+
+    folder = shutil.copytree(tiny_model("llama"), tmp_path / "model")
+    small = {"hidden_size": 32, "num_hidden_layers": 8, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 400}
+    config = AutoConfig.for_model("smollm3", **small, num_key_value_heads=2, max_position_embeddings=64, pad_token_id=1)
+    AutoModel.from_config(config).save_pretrained(folder)
+    asked = open_pretrained(str(folder)).backbone(Head(("a", "b")), layers=3).network.config
+    assert config.no_rope_layers == [1, 1, 1, 0, 1, 1, 1, 0]
+    assert asked.no_rope_layers == [config.no_rope_layers[i] for i in (0, 4, 7)] == [1, 1, 0]

@@ -9,7 +9,7 @@ import torch
 
 import superfine
 from superfine.backbones.batch import collate
-from superfine.backbones.padding import agree
+from superfine.backbones.padding import agree, differ_plainly
 from superfine.errors import ModelError
 from superfine.records import Examples
 from tests.conftest import FAST, SENSITIVE_FAMILIES, load_for_classification, make_rows, model_of
@@ -111,3 +111,16 @@ def test_small_logits_are_compared_by_what_texts_differ_by():
     assert agree(texts, texts + 1e-8)
     assert not agree(texts, texts + 5e-6), "a twentieth of what the texts differ by"
     assert not agree(100 * texts, 100 * texts + 2e-4)
+
+
+def test_large_logits_that_rounding_moves_leave_a_family_what_it_is(tiny_model):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        backbone = load_for_classification(str(tiny_model("bert")), ["bad", "good"])
+    backbone.network.classifier.weight.data.mul_(1e6)
+    backbone.network.eval()
+    backbone.pack_if_sound()
+    assert backbone.family is not None
+    texts = torch.tensor([[1e4, -1e4], [1.1e4, -1.1e4]])
+    assert not differ_plainly(texts * (1 + 1e-6), texts)
+    assert differ_plainly(texts.flip(0), texts)

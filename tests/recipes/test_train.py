@@ -684,6 +684,9 @@ def test_many_long_texts_are_read_in_windows_and_few_are_cut_and_what_is_never_r
     assert found["few"]["truncated_share"] == pytest.approx(4 / 120, abs=0.02)
 
 
+TINY_STEPS = {"training.learning_rate": 1e-9}
+
+
 def test_how_much_windows_count_is_learned_saved_and_read_back(tiny_model, tmp_path):
     settings = FAST | {"model.long_texts": "windows", "model.max_length": 16, "model.window_pooling": "attention"}
     data = write_csv(tmp_path / "data.csv", [(f"{text} " * 4, label) for text, label in make_rows(120)])
@@ -697,6 +700,11 @@ def test_how_much_windows_count_is_learned_saved_and_read_back(tiny_model, tmp_p
         rows = list(csv.DictReader(file))
     again = model.predict([row["text"] for row in rows])
     np.testing.assert_allclose(again.confidence, [float(row["confidence"]) for row in rows], atol=1e-4)
+    with_more = superfine.train(
+        data, model=str(run.folder), out=tmp_path / "more", settings=settings | TINY_STEPS, progress=False
+    )
+    further = superfine.load(with_more.folder).backbone.network.window_attention.weight
+    np.testing.assert_allclose(further.detach(), learned.detach(), atol=1e-5, err_msg="it goes on where it stopped")
     learned.data.zero_()
     assert np.abs(model.predict([row["text"] for row in rows]).confidence - again.confidence).max() > 1e-9
     weights = run.folder / "model" / "model.safetensors"

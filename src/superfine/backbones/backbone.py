@@ -20,7 +20,17 @@ from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, regis
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
 from superfine.backbones.packed.layers import patch_layer, restore_layer
-from superfine.backbones.padding import IN_SEVERAL_BUCKETS, REFUSALS, SHORT, Padding, agree, first_sound, probe, rectangles
+from superfine.backbones.padding import (
+    IN_SEVERAL_BUCKETS,
+    REFUSALS,
+    SHORT,
+    Padding,
+    agree,
+    differ_plainly,
+    first_sound,
+    probe,
+    rectangles,
+)
 from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
 from superfine.backbones.structure import layers_of
@@ -196,9 +206,9 @@ class Backbone:
 
     def _leave_family_unless(self, batch: Batch, expected: Tensor) -> None:
         """Compute by the network's own forward pass from now on, unless the family's head gives these logits (n, K) for the
-        batch: a configuration can ask for another one."""
+        batch, but for what rounding does to large ones: a configuration can ask for another head."""
         try:
-            if agree(self.logits(batch), expected):
+            if not differ_plainly(self.logits(batch), expected):
                 return
         except REFUSALS:
             pass
@@ -320,7 +330,13 @@ class Backbone:
             hook.remove()
         padding = self.padding if batch.input_embeddings is None else self._padding_of_embeddings
         parts = rectangles(batch, padding or "none", self._pad_id, with_types=self._takes_types)
-        states = torch.cat([_of_tokens(state, inputs) for state, inputs in zip(seen, parts, strict=True)])
+        try:
+            states = torch.cat([_of_tokens(state, inputs) for state, inputs in zip(seen, parts, strict=True)])
+        except REFUSALS:
+            raise ModelError(
+                f"{type(self.network).__name__} has no state for each token, so how much windows count cannot be learned.",
+                "Use --set model.window_pooling=mean.",
+            ) from None
         return logits, means_of_sequences(states, batch)
 
     def _settle_padding(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from superfine.backbones.structure import layers_of
@@ -26,12 +27,25 @@ def drop_layers(network: Any, n_kept: int) -> None:
     kept = kept_layers(len(layers), n_kept)
     setattr(parent, name, nn.ModuleList(layers[i] for i in kept))
     network.config.num_hidden_layers = n_kept
-    if getattr(network.config, "layer_types", None):
-        network.config.layer_types = [network.config.layer_types[i] for i in kept]
+    for name, value in network.config.to_dict().items():
+        if isinstance(value, list) and len(value) == len(layers):  # one entry for each layer
+            setattr(network.config, name, [value[i] for i in kept])
+    if not _can_be_opened(network):
+        raise _has_no_effect(network)
+
+
+def _can_be_opened(network: Any) -> bool:
+    """Whether its configuration describes the network as it is now."""
     try:
-        type(network.config)(**network.config.to_dict())
-    except Exception:  # what a configuration checks of itself is its own affair
-        raise _has_no_effect(network) from None
+        with torch.device("meta"):
+            opened = type(network)(type(network.config)(**network.config.to_dict()))
+    except Exception:  # what configurations and networks check of themselves is their own affair
+        return False
+    ours, theirs = (
+        {key: tuple(value.shape) for key, value in one.state_dict().items() if key.endswith(("weight", "bias"))}
+        for one in (network, opened)
+    )
+    return ours == theirs
 
 
 def _has_no_effect(network: Any) -> ConfigError:

@@ -82,6 +82,12 @@ def agree(found: Tensor, expected: Tensor) -> bool:
     return float((found - expected).abs().max()) <= min(BOUND, 1e-6 + SHARE * spread)
 
 
+def differ_plainly(found: Tensor, expected: Tensor) -> bool:
+    """Whether logits (n, K) are those of another computation, not of the same one with other rounding."""
+    bound = 0.1 * float(expected.std(dim=0).max()) + 1e-3 * float(expected.abs().max())
+    return float((found - expected).abs().max()) > bound
+
+
 def first_sound(
     compute: Callable[[Batch, Padding], Tensor], paddings: Sequence[Padding], batch: Batch, alone: Tensor
 ) -> Padding | None:

@@ -11,9 +11,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from superfine.backbones.heads import head_modules
 from superfine.errors import ModelError
 
 NAME = "window_attention"
+KEY = f"{NAME}.weight"
 
 
 class WindowAttention(nn.Module):
@@ -29,9 +31,13 @@ class WindowAttention(nn.Module):
         return scores
 
 
-def add_to(network: Any) -> None:
-    """Let the network learn how much windows count."""
-    network.add_module(NAME, WindowAttention(network.config.hidden_size))
+def add_to(network: Any, folder: Path | None = None) -> None:
+    """Let the network learn how much windows count, from where the network saved in `folder` stopped, if that learned it too."""
+    layers = (module for part in head_modules(network) for module in part.modules() if isinstance(module, nn.Linear))
+    network.add_module(NAME, WindowAttention(next(layers).in_features))
+    saved = None if folder is None else _saved(folder)
+    if saved is not None and saved.shape == of(network).weight.shape:  # type: ignore[union-attr]
+        network.get_parameter(KEY).data.copy_(saved)
 
 
 def of(network: Any) -> WindowAttention | None:
@@ -41,13 +47,19 @@ def of(network: Any) -> WindowAttention | None:
 
 def restore(network: Any, folder: Path) -> None:
     """What a saved network learned of that, which plain transformers left aside. Raises ModelError where there is nothing."""
+    saved = _saved(folder)
+    if saved is None:
+        raise ModelError(f"{folder} does not hold how much windows count ({KEY}).", "Copy the bundle again, or train again.")
+    network.add_module(NAME, WindowAttention(len(saved)))
+    network.get_parameter(KEY).data.copy_(saved)
+
+
+def _saved(folder: Path) -> Tensor | None:
+    """(width,) what a network in that folder learned of that."""
     from safetensors import safe_open
 
-    add_to(network)
-    key = f"{NAME}.weight"
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as saved:
-            if key in saved.keys():  # noqa: SIM118 (no mapping)
-                network.get_parameter(key).data.copy_(saved.get_tensor(key))
-                return
-    raise ModelError(f"{folder} does not hold how much windows count ({key}).", "Copy the bundle again, or train again.")
+            if KEY in saved.keys():  # noqa: SIM118 (no mapping)
+                return cast(Tensor, saved.get_tensor(KEY))
+    return None

@@ -89,7 +89,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
     if task.bias is not None:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
     if encoder.windows is not None and encoder.windows.pooling == "attention":
-        window_attention.add_to(backbone.network)
+        location = pretrained.location
+        window_attention.add_to(backbone.network, Path(location.path) if location.is_folder else None)
     backbone.network.to(device_of(config.device))
     backbone.pack_if_sound()
     return Model(backbone, task, encoder)

@@ -37,7 +37,7 @@ def test_another_form_is_named_unless_the_original_weights_lie_beside_it(folder,
         resolve(str(folder))
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin", "config.json", "vocab.txt"])
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_a_pointer_of_git_lfs_is_told_from_the_file(folder, file):
     (folder / file).write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1\nsize 9\n"
@@ -60,3 +60,12 @@ def test_quantised_weights_name_their_method(folder):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq", "bits": 4}}))
     with pytest.raises(ModelError, match=r"are quantised \(gptq\).*\nTake the original model"):
         resolve(str(folder))
+
+
+def test_what_is_not_read_is_not_looked_at(folder):
+    (folder / "pytorch_model.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
+    (folder / "vocab.txt").write_text("version https://git-lfs.github.com/spec/v1\n")
+    path = folder / "config.json"
+    whole = {"quant_method": "bitsandbytes", "load_in_4bit": False, "load_in_8bit": False}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": whole}))
+    assert resolve(str(folder)).is_folder

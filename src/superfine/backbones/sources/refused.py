@@ -8,6 +8,9 @@ from pathlib import Path
 from superfine.errors import ModelError
 
 READ = ("*.safetensors", "pytorch_model*.bin")
+"""The first kind that is there is read."""
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "spiece.model")
+"""So is the first of these."""
 POINTER = b"version https://git-lfs.github.com/spec/"
 OTHER_FORMS = {
     "*.gguf": "GGUF, the form of llama.cpp, whose weights are rounded for prediction",
@@ -28,8 +31,8 @@ def refuse_other_forms(folder: Path, name: str) -> None:
 
     name: what the user called the folder.
     """
-    weights = [path for pattern in READ for path in sorted(folder.glob(pattern))]
-    files = [*weights, *(folder / file for file in ("config.json", "tokenizer.json", "vocab.txt", "spiece.model"))]
+    weights: list[Path] = next((there for pattern in READ if (there := sorted(folder.glob(pattern)))), [])
+    files = [*weights, folder / "config.json", *[path for file in TOKENIZERS if (path := folder / file).is_file()][:1]]
     for path in files:
         if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER):
             raise ModelError(f"{path} is a pointer of Git LFS, not the file itself.", "Run git lfs pull in that folder.")
@@ -62,7 +65,12 @@ def _base_of(path: Path) -> str:
 def _rounded_by(path: Path) -> str | None:
     """The method by which the weights were quantised, where they were."""
     found = _content(path).get("quantization_config")
-    return str(found.get("quant_method", "?")) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    method = str(found.get("quant_method", "?"))
+    # This library's settings are written for weights that are whole, too.
+    whole = method == "bitsandbytes" and not (found.get("load_in_4bit") or found.get("load_in_8bit"))
+    return None if whole else method
 
 
 def _content(path: Path) -> dict[str, object]:

@@ -10,16 +10,16 @@ from pathlib import Path
 from superfine.errors import ModelError
 
 SIGNS = {
-    "xlnet": r"layer\.0\.rel_attn\.q$",
-    "gpt2": r"h\.0\.attn\.c_attn\.weight$",
-    "distilbert": r"transformer\.layer\.0\.attention\.q_lin\.weight$",
-    "albert": r"albert_layer_groups\.0\.",
-    "t5": r"encoder\.block\.0\.layer\.0\.SelfAttention\.q\.weight$",
-    "roberta": r"^roberta\.encoder\.layer\.0\.attention\.self\.query\.weight$",
-    "electra": r"^electra\.encoder\.layer\.0\.attention\.self\.query\.weight$",
-    "bert": r"^(?:bert\.)?encoder\.layer\.0\.attention\.self\.query\.weight$",
+    "xlnet": (r"layer\.0\.rel_attn\.q$",),
+    "gpt2": (r"h\.0\.attn\.c_attn\.weight$", r"^(?:transformer\.)?ln_f\.weight$"),
+    "distilbert": (r"transformer\.layer\.0\.attention\.q_lin\.weight$",),
+    "albert": (r"albert_layer_groups\.0\.",),
+    "t5": (r"encoder\.block\.0\.layer\.0\.SelfAttention\.q\.weight$",),
+    "roberta": (r"^roberta\.encoder\.layer\.0\.attention\.self\.query\.weight$",),
+    "electra": (r"^electra\.encoder\.layer\.0\.attention\.self\.query\.weight$",),
+    "bert": (r"^(?:bert\.)?encoder\.layer\.0\.attention\.self\.query\.weight$",),
 }
-"""Of each type, a weight that no other has; the first type that fits is taken."""
+"""Of each type, weights that no other has; the first type that fits is taken."""
 
 
 def type_from_weights(folder: Path, name: str) -> str | None:
@@ -34,9 +34,11 @@ def type_from_weights(folder: Path, name: str) -> str | None:
     if not isinstance(content, dict) or content.get("model_type"):
         return None
     names = list(_names(folder))
-    for model_type, sign in SIGNS.items():
-        if any(re.search(sign, weight) for weight in names):
-            return model_type
+    for model_type, signs in SIGNS.items():
+        if all(any(re.search(sign, weight) for weight in names) for sign in signs):
+            # Both have the same weights, and other tokenizers.
+            by_pieces = model_type == "roberta" and (folder / "sentencepiece.bpe.model").is_file()
+            return "xlm-roberta" if by_pieces else model_type
     raise ModelError(
         f"{name}/config.json does not say what type of model it describes, and the names of the weights do not tell.",
         'Add it to the file, such as "model_type": "bert".',
