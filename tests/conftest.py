@@ -197,8 +197,10 @@ def tiny_model(tmp_path_factory):
 
     def build(family: str) -> Path:
         if family not in folders:
-            from transformers import AutoConfig, AutoModel
+            from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 
+            if family not in CONFIG_MAPPING:
+                pytest.skip(f"this version of transformers has no models of type {family}")
             folder, settings = tmp_path_factory.mktemp(family), {**FAMILIES, **SENSITIVE_FAMILIES}[family]
             with torch.random.fork_rng():
                 torch.manual_seed(1)
