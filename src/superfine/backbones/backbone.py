@@ -241,7 +241,9 @@ class Backbone:
     def _packed_states(self, batch: Batch, read: Read) -> Tensor:
         """From one row of tokens: (T, width), or (n, width) where the last layer computes nothing but one token of each text."""
         family = cast(Family, self.family)
-        positions, types, embeddings = self._positions(batch), batch.token_type_ids, self._body_embeddings(batch)
+        positions, embeddings = self._positions(batch), self._body_embeddings(batch)
+        # What the tokenizer does not give to transformers, the network there does not see.
+        types = batch.token_type_ids if self._takes_types else torch.zeros_like(batch.token_type_ids)
         if self.compute_dtype == torch.bfloat16 and (more := batch.layout.n_rows - batch.n_tokens):
             embeddings = F.pad(embeddings, (0, 0, 0, more))
             positions, types = F.pad(positions, (0, more)), F.pad(types, (0, more))
@@ -292,7 +294,7 @@ class Backbone:
         """(T, width) the same from a padded rectangle."""
         family = cast(Family, self.family)
         embedded = batch.with_embeddings(self._body_embeddings(batch))
-        (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types)
+        (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types and self._takes_types)
         if family.positions_after_padding:
             inputs["position_ids"] = batch.layout.pad(self._positions(batch))
         output = self.network.base_model(**inputs, **self._no_cache())

@@ -78,6 +78,26 @@ def test_pairs_are_answered_as_by_the_networks_own_forward_pass(tiny_model, tmp_
     torch.testing.assert_close(rounded, expected, atol=0.1 * float(expected.std()) + 0.02, rtol=0)
 
 
+@pytest.mark.parametrize("family", ["xlnet", "bert"])
+def test_a_tokenizer_that_keeps_the_types_of_tokens_to_itself_has_them_seen_by_nobody(tiny_model, tmp_path, family):
+    import json
+
+    folder = copied(tiny_model, family, tmp_path)
+    path = folder / "tokenizer_config.json"
+    names = {"model_input_names": ["input_ids", "attention_mask"]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | names))
+    (is_packed, packed), (_, padded) = both_ways(folder)
+    padded.backbone.use_padding()
+    assert is_packed
+    assert not packed.backbone._takes_types
+    batch = collate(packed.encoder.encode(PAIRS), np.arange(len(PAIRS)))
+    assert batch.token_type_ids.any()
+    with torch.no_grad():
+        expected = padded.backbone._whole_network(batch, "none")
+        torch.testing.assert_close(packed.logits(batch), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(padded.logits(batch), expected, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("changes", [{"conv_kernel_size": 3}, {"relative_attention": False}])
 def test_another_kind_of_deberta_runs_padded(tiny_model, tmp_path, changes):
     (is_packed, _), _ = both_ways(copied(tiny_model, "deberta-v2", tmp_path), **changes)
