@@ -83,11 +83,13 @@ def test_attention_outside_of_a_packed_batch_is_refused():
     assert current_layout() is None
 
 
+@pytest.mark.parametrize("flash_from", [None, 1])
 @pytest.mark.parametrize("causal", [False, True])
-def test_a_sliding_window_shows_each_token_those_near_to_it_in_its_own_text(causal):
+def test_a_sliding_window_shows_each_token_those_near_to_it_in_its_own_text(causal, flash_from):
     layout = Layout.of(torch.tensor([2, 3, 9, 20]))
     q, k, v = (torch.randn(layout.n_tokens, 2, 4, generator=torch.Generator().manual_seed(i)) for i in range(3))
-    found = attend(layout, q, k, v, scale=0.5, causal=causal, window=4)
+    with packed(layout, flash_from):
+        found = attend(layout, q, k, v, scale=0.5, causal=causal, window=4)
     for a, b in pairwise(layout.starts.tolist()):
         away = torch.arange(b - a)[:, None] - torch.arange(b - a)
         hidden = (away.abs() >= 4) | (causal & (away < 0))

@@ -40,10 +40,10 @@ def test_values_and_gradients_are_equal(dtype, width, query_length, length, mask
 @pytest.mark.parametrize(
     ("flags", "scoring", "training"),
     [
-        ({"amx_bf16", "avx512f"}, (256, 128), (256, None)),
-        ({"avx512f"}, (256, None), (None, None)),
-        ({"avx2"}, (None, None), (None, None)),
-        (set(), (None, None), (None, None)),
+        ({"amx_bf16", "avx512f"}, (256, 128), (256, kernels.TOO_LONG)),
+        ({"avx512f"}, (256, kernels.TOO_LONG), (kernels.TOO_LONG, kernels.TOO_LONG)),
+        ({"avx2"}, (kernels.TOO_LONG, kernels.TOO_LONG), (kernels.TOO_LONG, kernels.TOO_LONG)),
+        (set(), (kernels.TOO_LONG, kernels.TOO_LONG), (kernels.TOO_LONG, kernels.TOO_LONG)),
     ],
 )
 def test_the_processor_and_the_format_decide_the_kernel_and_no_stopwatch(flags, scoring, training, monkeypatch):

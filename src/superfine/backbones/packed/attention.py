@@ -170,9 +170,7 @@ def _plan(
         left_over = (~querying.filled)[:, None].expand_as(queries).reshape(-1).nonzero().squeeze(1)
     mask = None
     if causal or window is not None or not bucket.is_plain:
-        allowed = querying.text[:, :, None] == tokens.text[:, None, :]
-        if tokens.filled is not None:
-            allowed &= tokens.filled[:, None, :]
+        allowed = within_texts(querying, tokens)
         if window is not None:  # rows of one text follow each other
             allowed &= (querying.rows[:, :, None] - tokens.rows[:, None, :]).abs() < window
         if causal:
@@ -183,6 +181,12 @@ def _plan(
         queries.reshape(-1), keys.reshape(-1), _head_places(querying, n_heads), _head_places(tokens, n_heads), left_over, mask,
         flash_from is not None and tokens.length >= flash_from,
     )  # fmt: skip
+
+
+def within_texts(querying: Rectangle, tokens: Rectangle) -> Tensor:
+    """(n, query_length, length) which tokens of a line are of the text that asks."""
+    allowed = querying.text[:, :, None] == tokens.text[:, None, :]
+    return allowed if tokens.filled is None else allowed & tokens.filled[:, None, :]
 
 
 def _head_places(rectangle: Rectangle, n_heads: int) -> Tensor:

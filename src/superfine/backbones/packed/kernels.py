@@ -29,11 +29,14 @@ FLASH_FROM: dict[tuple[InstructionSet, torch.dtype, bool], int] = {
 
 What is not in it was slower at every length, or was not measured.
 """
+TOO_LONG = 2048
+"""Lines of so many tokens are computed by flash attention whatever is faster: all weights of one are 200 MB a layer for twelve
+heads in float32, kept until the backward pass, and four times as much for twice the tokens."""
 
 
-def flash_from(dtype: torch.dtype, *, with_gradients: bool) -> int | None:
-    """From how many tokens in a line on flash attention computes it on this processor, or None: never."""
-    return FLASH_FROM.get((instruction_set(), dtype, with_gradients))
+def flash_from(dtype: torch.dtype, *, with_gradients: bool) -> int:
+    """From how many tokens in a line on flash attention computes it on this processor."""
+    return FLASH_FROM.get((instruction_set(), dtype, with_gradients), TOO_LONG)
 
 
 class Saved(NamedTuple):

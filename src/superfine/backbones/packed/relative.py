@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from superfine.backbones.packed.attention import current_layout
+from superfine.backbones.packed.attention import current_layout, within_texts
 from superfine.backbones.packed.layout import Bucket, Layout
 
 Bias = Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -28,10 +28,10 @@ def attend_relatively(
     """Attention of every token to its text, with scores added: each (tokens, heads, head_width). Rows behind the last text get
     zeros."""
     layout = cast(Layout, current_layout())
-    longest = longest_line(layout)
+    longest, query = longest_line(layout), query * scale
     parts = []
     for bucket in layout.buckets:
-        q, k, v = (rows[bucket.tokens.rows].transpose(1, 2) for rows in (query * scale, key, value))
+        q, k, v = (rows[bucket.tokens.rows].transpose(1, 2) for rows in (query, key, value))
         scores = q @ k.transpose(2, 3) + bias(q, k, bucket.tokens.rows, longest)
         if (hidden := _hidden(layout, bucket)) is not None:
             scores = scores.masked_fill(hidden, -torch.inf)
@@ -51,11 +51,7 @@ def _hidden(layout: Layout, bucket: Bucket) -> Tensor | None:
         return None
     name = ("hidden", bucket.tokens.start)
     if name not in layout.prepared:
-        tokens = bucket.tokens
-        allowed = tokens.text[:, :, None] == tokens.text[:, None, :]
-        if tokens.filled is not None:
-            allowed &= tokens.filled[:, None, :]
-        layout.prepared[name] = ~allowed[:, None]
+        layout.prepared[name] = ~within_texts(bucket.tokens, bucket.tokens)[:, None]
     return cast(Tensor, layout.prepared[name])
 
 
@@ -131,8 +127,8 @@ def _of_distances_and_texts(own: Any, distances: Tensor, types: Tensor) -> Bias:
         length = query.shape[2]
         by_place = query + ((own.r_r_bias - own.r_w_bias) * own.scale)[:, None]
         scores = by_distance(by_place @ distances[:, longest - length : longest + length - 1].transpose(1, 2))
-        same = types[rows]
-        differs = same[:, None, :, None] != same[:, None, None, :]
+        of_tokens = types[rows]
+        differs = of_tokens[:, None, :, None] != of_tokens[:, None, None, :]
         by_text = query + ((own.r_s_bias - own.r_w_bias) * own.scale)[:, None]
         of_one, of_two = torch.einsum("bnid,snd->sbni", by_text, own.seg_embed)[..., None]
         return scores + torch.where(differs, of_two, of_one)
