@@ -73,3 +73,8 @@ def test_the_locale_chooses_the_language(environment, language):
 def test_the_line_on_rows_is_translated_whatever_the_task(summary):
     said = translate(f"Rows: 90 to train, 10 to validate, 20 to test; {summary}", "zh")
     assert not re.search("[a-z]", said), said
+
+
+def test_the_line_of_a_step_is_told_in_the_order_of_the_language():
+    said = "  step 2/8  loss 0.692  5 texts/s  1 min 41 s left"
+    assert translate(said, "zh") == "  第 2/8 步  损失 0.692  5 条/秒  还需 1 分 41 秒"
