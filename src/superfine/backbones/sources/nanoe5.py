@@ -99,12 +99,12 @@ class _Reader:
         return np.frombuffer(self.bytes(n * np.dtype(dtype).itemsize), dtype)
 
 
-def convert(content: bytes, folder: Path) -> None:
+def convert(source: Path, folder: Path) -> None:
     """Write the file's content as a Hugging Face folder: a BertModel in float16 and a Unigram tokenizer.
 
     Raises UnreadableError for another layout and OSError for what cannot be written.
     """
-    reader = _Reader(memoryview(content))
+    reader = _Reader(memoryview(source.read_bytes()))
     try:
         shape, pieces = _read_head(reader), _read_pieces(reader)
         tensors = {_name(name): values for name, values in _tensors(reader, shape)}

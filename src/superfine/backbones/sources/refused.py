@@ -19,11 +19,14 @@ OTHER_FORMS = {
     "openvino_model.xml": "OpenVINO, which is made for prediction",
     "*.tflite": "TensorFlow Lite, which is made for prediction",
     "flax_model*.msgpack": "Flax",
-    "tf_model*.h5": "TensorFlow",
-    "*.ckpt*.index": "TensorFlow",
     "rust_model.ot": "rust-bert",
 }
 """By the files that tell them."""
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether there are weights in a form that transformers reads."""
+    return any(any(folder.glob(pattern)) for pattern in READ)
 
 
 def refuse_other_forms(folder: Path, name: str) -> None:
