@@ -130,7 +130,7 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """Which pretrained model, and how much of a text it reads."""
 
-    name: str = Field(AUTO, description="hub name or local folder; auto: by the language of the texts")
+    name: str = Field(AUTO, description="hub name, name@revision or local folder; auto: by the language of the texts")
     max_length: int | None = Field(
         None,
         gt=2,

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,7 @@ def test_without_its_package_the_multilingual_model_names_the_extra(monkeypatch,
 
 def test_without_its_package_the_english_model_is_that_of_the_hub_under_its_short_name_too(monkeypatch):
     monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("superfine.backbones.locate._check_hub", lambda _: None)
+    monkeypatch.setattr("superfine.backbones.locate._check_hub", lambda *_: None)
     assert resolve("all-MiniLM-L6-v2").path == ENGLISH_MODEL
 
 
@@ -206,3 +209,53 @@ def test_dropout_acts_on_every_type_or_is_refused(tiny_model, family):
         attributes = {getattr(module, "attention_dropout", 0.0) for module in backbone.network.modules()}
         attributes |= {getattr(module, "dropout", 0.0) for module in backbone.network.modules()}
         assert 0.37 in shares | {value for value in attributes if isinstance(value, float)}
+
+
+OF_HUB = """
+import json, sys
+from superfine.backbones.load import open_pretrained
+from superfine.backbones.locate import commit_of
+from superfine.errors import ModelError
+from superfine.records import Head
+found = []
+for name in sys.argv[1:]:
+    try:
+        network = open_pretrained(name).backbone(Head(outputs=("a", "b"))).network
+        found.append([commit_of(name), network.config.model_type])
+    except ModelError as error:
+        found.append(str(error))
+print(json.dumps(found))
+"""
+
+
+def test_a_revision_of_a_model_on_the_hub_is_the_one_that_is_read(tiny_model, tmp_path):
+    """In a process of its own: where the hub's cache lies is read when its library is imported."""
+    home = tmp_path / "hub" / "models--owner--tiny"
+    (home / "refs").mkdir(parents=True)
+    commits = {"main": "a" * 40, "v1": "b" * 40}
+    for (revision, commit), family in zip(commits.items(), ("bert", "distilbert"), strict=True):
+        (home / "refs" / revision).write_text(commit)
+        shutil.copytree(tiny_model(family), home / "snapshots" / commit)
+    names = ["owner/tiny", "owner/tiny@v1", f"owner/tiny@{'a' * 40}", "owner/tiny@v2"]
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", OF_HUB, *names], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    main, tagged, by_commit, unknown = json.loads(done.stdout.splitlines()[-1])
+    assert main == by_commit == ["a" * 40, "bert"]
+    assert tagged == ["b" * 40, "distilbert"]
+    assert "The model owner/tiny@v2 is no local folder, and the hub cannot be reached" in unknown
+
+
+def test_a_vocabulary_far_beyond_the_models_table_is_another_models(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("bert"), tmp_path / "model")
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    n = len(tokenizer["model"]["vocab"])
+    tokenizer["model"]["vocab"] |= {f"more{i}": n + i for i in range(40)}
+    path.write_text(json.dumps(tokenizer))
+    pretrained = open_pretrained(str(folder))
+    assert pretrained.notes == [], "the table is not said to be enlarged, for it is not"
+    with pytest.raises(
+        ModelError, match=rf"knows {n + 40} tokens, and the model has a table of 160: they do not belong together"
+    ):
+        pretrained.encoder(16)

@@ -281,3 +281,9 @@ def test_options_without_effect_are_said(reviews, tmp_path, capsys):
     assert "--delimiter has no effect on a file that ends in .jsonl" in said
     assert "--no-header has no effect on a file that ends in .jsonl" in said
     assert "--encoding has" not in said
+
+
+@pytest.mark.parametrize("model", [[], ["--model", "owner/name@v1"], ["--model", "."]])
+def test_a_revision_without_a_model_of_the_hub_is_refused(reviews, capsys, model):
+    assert superfine_command("train", reviews, "--revision", "v2", *model) == 2
+    assert "--revision v2 is of a model on the hub" in capsys.readouterr().err

@@ -16,13 +16,14 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from superfine.backbones.backbone import Backbone
-from superfine.backbones.families import FAMILIES, max_positions
+from superfine.backbones.families import FAMILIES, POOLINGS, max_positions
 from superfine.backbones.heads import is_of_body, settle_head
 from superfine.backbones.layer_dropping import drop_layers
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
+from superfine.backbones.sources.sentence_transformers import Layout
 from superfine.backbones.sources.untyped import type_from_weights
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
@@ -68,7 +69,8 @@ class Pretrained:
     @property
     def notes(self) -> list[str]:
         """What the user should know of the model."""
-        return [*self.found, *([_enlarged(self.location.name, self.n_missing_rows)] if self.n_missing_rows else [])]
+        enlarged = self.n_missing_rows and not self._has_larger_vocabulary
+        return [*self.found, *([_enlarged(self.location.name, self.n_missing_rows)] if enlarged else [])]
 
     def encoder(
         self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None, head_tail: HeadTail | None = None
@@ -82,13 +84,18 @@ class Pretrained:
         empty_id = self.config.pad_token_id or 0
         return Encoder(self.tokenizer, max_length, empty_id, with_offsets=with_offsets, windows=windows, head_tail=head_tail)
 
-    def _refuse_larger_vocabulary(self) -> None:
+    @property
+    def _has_larger_vocabulary(self) -> bool:
         """Tokens that were added by hand are few, and rows for them are made; a vocabulary far beyond the table is another's."""
         n_own, n_rows = self.tokenizer.get_vocab_size(with_added_tokens=False), getattr(self.config, "vocab_size", None)
-        if isinstance(n_rows, int) and min(self.n_missing_rows, n_own - n_rows) > MOST_MISSING * n_rows:
+        return isinstance(n_rows, int) and min(self.n_missing_rows, n_own - n_rows) > MOST_MISSING * n_rows
+
+    def _refuse_larger_vocabulary(self) -> None:
+        if self._has_larger_vocabulary:
+            n_own = self.tokenizer.get_vocab_size(with_added_tokens=False)
             raise ModelError(
-                f"The tokenizer of {self.location.name} knows {n_own} tokens, and the model has a table of {n_rows}: they do not "
-                "belong together.",
+                f"The tokenizer of {self.location.name} knows {n_own} tokens, and the model has a table of "
+                f"{self.config.vocab_size}: they do not belong together.",
                 "Put the model's own tokenizer into the folder.",
             )
 
@@ -115,7 +122,7 @@ class Pretrained:
         _set_dropout(config, dropout, attention_dropout)
         with quiet_transformers():
             network, missing, reshaped = _load_network(self.location, config, head.auto_class, fresh_head=True)
-            if self.n_missing_rows:
+            if self.n_missing_rows and not self._has_larger_vocabulary:
                 network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
         family = FAMILIES.get(config.model_type)
         if self.kept_rows is not None:
@@ -170,13 +177,29 @@ def _load_config(location: ModelLocation) -> tuple[Any, tuple[str, ...]]:
     with _explained(location):
         found = type_from_weights(Path(location.path), location.name) if location.is_folder else None
         if found is None:
-            config = AutoConfig.from_pretrained(location.path, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(location.path, revision=location.revision, trust_remote_code=False)
         else:
             config = CONFIG_MAPPING[found].from_pretrained(location.path)
             notes = (_typed(location.name, found),)
     if getattr(config, "use_mems_eval", False):
         config.use_mems_eval = False  # XLNet's memories of earlier segments, which classify nothing and break batched pipelines
+    if location.sentences is not None:
+        notes += _settle_pooling(location.name, location.sentences, config)
     return config, notes
+
+
+def _settle_pooling(name: str, sentences: Layout, config: Any) -> tuple[str, ...]:
+    """Let the head read what the sentence vectors of the model are made of, where transformers' head of this type can; what came
+    of it, in words."""
+    notes: tuple[str, ...] = ()
+    family, pooling = FAMILIES.get(config.model_type), sentences.pooling
+    reads = None if family is None else {"first": "cls"}.get(str(family.reads), family.reads)
+    if pooling in POOLINGS and hasattr(config, "classifier_pooling"):
+        config.classifier_pooling = pooling
+        notes = (_pooled(name, str(pooling)),)
+    elif pooling is not None and pooling != reads:
+        notes = (_not_pooled(name, pooling, config.model_type),)
+    return (*notes, *([_left_out(name, sentences.more)] if sentences.more else []))
 
 
 def _load_tokenizer(location: ModelLocation, config: Any) -> Any:
@@ -185,7 +208,7 @@ def _load_tokenizer(location: ModelLocation, config: Any) -> Any:
     if location.is_folder and _is_sentencepiece(Path(location.path)):
         require_installed("sentencepiece", "sentencepiece")
     with _explained(location):
-        wrapper = AutoTokenizer.from_pretrained(location.path, config=config, trust_remote_code=False)
+        wrapper = AutoTokenizer.from_pretrained(location.path, config=config, revision=location.revision, trust_remote_code=False)
     _refuse_other_vocabulary(location, wrapper)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
@@ -233,6 +256,7 @@ def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fres
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             attn_implementation=None,
+            revision=location.revision,
             trust_remote_code=False,
         )
     missing = {str(key) for key in info["missing_keys"]}
@@ -331,6 +355,21 @@ def keeps_cleaning(model_type: str) -> bool:
 
 def _typed(name: str, model_type: str) -> str:
     return f"{name}/config.json does not say what type of model it describes; the names of the weights are those of {model_type}."
+
+
+def _pooled(name: str, pooling: str) -> str:
+    return f"{name} is a sentence-transformers model: the head keeps its pooling, {pooling}."
+
+
+def _not_pooled(name: str, pooling: str, model_type: str) -> str:
+    return (
+        f"{name} is a sentence-transformers model with the pooling {pooling}, which the head that transformers has for the type "
+        f"{model_type} cannot have: the head's own is trained."
+    )
+
+
+def _left_out(name: str, kinds: tuple[str, ...]) -> str:
+    return f"{name} has parts after its pooling that are left out: {', '.join(kinds)}."
 
 
 def _enlarged(name: str, n_rows: int) -> str:

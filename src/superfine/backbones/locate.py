@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.backbones.sources.refused import holds_weights, refuse_other_forms
+from superfine.backbones.sources.sentence_transformers import Layout, in_folder, layout_of
 from superfine.backbones.sources.tensorflow import tensorflow_checkpoint, tensorflow_notes
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
@@ -26,11 +27,14 @@ TOKENIZER_FILES = (
 @dataclass(frozen=True)
 class ModelLocation:
     """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
-    it. found: what was found out about it, in words."""
+    it. revision: of the hub's model: a branch, a tag or a commit. sentences: how sentence-transformers makes one vector of its
+    states, where it is a model of that library. found: what was found out about it, in words."""
 
     name: str
     path: str
     is_folder: bool
+    revision: str | None = None
+    sentences: Layout | None = None
     found: tuple[str, ...] = ()
 
 
@@ -55,7 +59,7 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
         if checkpoint is not None:
             folder = checkpoint.folder(say)
             _check_tokenizer(folder, name)
-            return ModelLocation(name, str(folder), True, tensorflow_notes(folder, name))
+            return ModelLocation(name, str(folder), True, found=tensorflow_notes(folder, name))
     if not name.strip() or path.is_file():
         raise ModelError(
             f'The model "{name}" is {"a file" if name.strip() else "an empty name"}, not a folder.',
@@ -64,16 +68,20 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
     if path.is_dir():
         if not (path / "config.json").exists() and (path / "model" / "config.json").exists():
             path = path / "model"
+        sentences = layout_of(in_folder(path), name)
+        if sentences is not None and not (path / "config.json").exists():
+            path = path / sentences.transformer
         refuse_other_forms(path, name)
         if not (path / "config.json").exists():
             raise ModelError(
                 f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
             )
         _check_tokenizer(path, name)
-        return ModelLocation(name, str(path), True)
+        return ModelLocation(name, str(path), True, sentences=sentences)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
-    return _on_hub(name, name)
+    repository, _, revision = name.partition("@")
+    return _on_hub(name, repository, revision or None)
 
 
 def _check_tokenizer(folder: Path, name: str) -> None:
@@ -84,22 +92,45 @@ def _check_tokenizer(folder: Path, name: str) -> None:
         )
 
 
-def _on_hub(name: str, path: str) -> ModelLocation:
-    _check_hub(path)
-    return ModelLocation(name, path, False)
+def _on_hub(name: str, path: str, revision: str | None = None) -> ModelLocation:
+    _check_hub(name, path, revision)
+
+    def read(file: str) -> str | None:
+        from transformers.utils import cached_file
+
+        found = cached_file(path, file, revision=revision, _raise_exceptions_for_missing_entries=False)
+        return None if found is None else Path(found).read_text(encoding="utf-8")
+
+    try:
+        sentences = None if embedded_model(name) is not None else layout_of(read, name)
+    except (OSError, ValueError):  # loading tells what is wrong
+        sentences = None
+    return ModelLocation(name, path, False, revision, sentences)
 
 
-def _check_hub(name: str) -> None:
+def _check_hub(name: str, path: str, revision: str | None) -> None:
     """Say at once that the hub is out of reach, instead of after half a minute of retries."""
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        if isinstance(try_to_load_from_cache(path, "config.json", revision=revision), str):
             return
     except ValueError:  # the hub's own check of names
         raise ModelError(f'"{name}" is no local folder, and no name that the hub could have.', ADVICE) from None
     if why := hub_out_of_reach():
         raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
+
+
+def commit_of(name: str) -> str | None:
+    """The commit of a model of the hub that lies in the hub's cache; None where there is none of that name."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, revision = name.partition("@")
+    try:
+        found = try_to_load_from_cache(repository, "config.json", revision=revision or None)
+    except ValueError:  # a path
+        return None
+    return Path(found).parent.name if isinstance(found, str) else None
 
 
 def encoder_without_loading(
@@ -132,5 +163,5 @@ def file_here(location: ModelLocation, name: str) -> str | None:
         return str(Path(location.path) / name)
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(location.path, name)
+    found = try_to_load_from_cache(location.path, name, revision=location.revision)
     return found if isinstance(found, str) else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from superfine.backbones.locate import commit_of
 from superfine.backbones.sources.embedded import embedded_model
 from superfine.evaluation.compare import Comparison, compare
 from superfine.evaluation.evaluate import evaluate
@@ -118,9 +119,14 @@ def _shown_model(name: str) -> str:
 
 
 def _source(name: str) -> dict[str, str]:
-    """Of an embedded model: the hub's name of the weights it was made of, and whose work it is."""
-    embedded = None if Path(name).expanduser().is_dir() else embedded_model(name)
-    return {} if embedded is None else {"base_model": embedded.published, "credit": embedded.credit}
+    """Of an embedded model: the hub's name of the weights it was made of, and whose work it is; of one of the hub's, its name and
+    the commit that was read."""
+    if Path(name).expanduser().is_dir():
+        return {}
+    if (embedded := embedded_model(name)) is not None:
+        return {"base_model": embedded.published, "credit": embedded.credit}
+    commit = commit_of(name)
+    return {} if commit is None else {"base_model": name.partition("@")[0], "base_model_commit": commit}
 
 
 def collect_metrics(

@@ -50,6 +50,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option(
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
 )
+@click.option("--revision", metavar="REV", help="Branch, tag or commit of the model on the hub; the same as --model NAME@REV.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
 )
@@ -81,8 +82,8 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @json_option
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
-    label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, out: Path | None,
-    force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None, max_length: str | None,
+    label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, revision: str | None,
+    out: Path | None, force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None, max_length: str | None,
     device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None,
     resume: Path | None, strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool,
     as_json: bool, **reading: str | None,
@@ -104,7 +105,7 @@ def train(
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
         "data.weight": weight,
-        "task.name": task, "model.name": model, "seed": seed, "training.time_limit": time_limit,
+        "task.name": task, "model.name": _with_revision(model, revision), "seed": seed, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
         "track": list(track) or None, "device": device, "training.epochs": epochs, "training.batch_size": batch_size,
         "training.learning_rate": learning_rate, "model.max_length": max_length,
@@ -141,3 +142,17 @@ def train(
         sys.exit(EXIT_INTERRUPTED)
     if outcome.differs is not None:
         sys.exit(EXIT_NO)
+
+
+def _with_revision(model: str | None, revision: str | None) -> str | None:
+    """Both in one name. Raises ConfigError where there is no model of the hub that could have a revision."""
+    from superfine.errors import ConfigError
+
+    if revision is None:
+        return model
+    if model is None or "@" in model or Path(model).expanduser().exists():
+        raise ConfigError(
+            f"--revision {revision} is of a model on the hub, and --model names {'none' if model is None else model}.",
+            "Name one: --model owner/name --revision REV.",
+        )
+    return f"{model}@{revision}"
