@@ -82,6 +82,7 @@ PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
 LongTexts = Literal["auto", "cut", "head_tail", "windows"]
 WindowPooling = Literal["mean", "attention"]
+Freeze = Literal["embeddings", "all"] | Annotated[int, Field(ge=1, le=10_000)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 
@@ -165,6 +166,13 @@ class ModelConfig(_Section):
         le=10_000_000,
         description="keep so many pieces of a Unigram vocabulary, for less memory: other texts may be cut otherwise; absent: all",
     )
+    adapter: dict[str, dict[str, Any]] | None = Field(
+        None,
+        description="{lora: {r: 8, alpha: 16}}: train small matrices beside frozen weights, for less memory; absent: all learns",
+    )
+    freeze: Freeze | None = Field(
+        None, description="embeddings; a number: these and so many layers from below; all: the head alone learns; absent: nothing"
+    )
     saved_weights: SavedWeights = Field(
         "auto",
         description="auto: float16 where float32 takes over 300 MB and no answer to validation texts changes; scored as saved",
@@ -216,6 +224,9 @@ class TrainingConfig(_Section):
         gt=0,
         le=100_000,
         description="a batch is computed in so many parts, for less memory and the same result; in more where memory runs out",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="keep the states between layers alone and compute the rest again: less memory, a third more time"
     )
     precision: PrecisionSetting = Field("auto", description="of the training computation; weights are kept in float32")
     regularisers: dict[str, dict[str, Any]] | None = Field(

@@ -48,6 +48,7 @@ class Backbone:
     `saved_dtype` is that of the weights in the file that `save` writes.
     `by_token` says whether the head answers for each token.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
+    `adapter` is trained in place of the body's weights, until `merge_adapter` adds it to them.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Backbone:
         by_token: bool = False,
         fresh: Collection[str] = (),
         notes: Sequence[str] = (),
+        adapter: Any = None,
     ) -> None:
         compute_after_forks()
         self.network = network
@@ -68,6 +70,7 @@ class Backbone:
         self.by_token = by_token
         self.fresh = frozenset(fresh)
         self.notes = tuple(notes)
+        self.adapter = adapter
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
@@ -87,6 +90,18 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         return cast(torch.device, next(self.network.parameters()).device)
+
+    def merge_adapter(self) -> None:
+        """Add what an adapter learned to the weights, and compute the network as one that never had it."""
+        if self.adapter is None:
+            return
+        was_packed = self.is_packed
+        if was_packed:
+            self.use_padding()
+        self.adapter.merge()
+        self.adapter = None
+        if was_packed:
+            self.pack_if_sound()
 
     def rounded_parameters(self) -> list[nn.Parameter]:
         """Those that are in bfloat16 where the body computes in it.

@@ -17,7 +17,9 @@ from tokenizers import Tokenizer
 
 from superfine.backbones.backbone import Backbone
 from superfine.backbones.families import FAMILIES, POOLINGS, max_positions
-from superfine.backbones.heads import is_of_body, settle_head
+from superfine.backbones.freezing import freeze as freeze_weights
+from superfine.backbones.freezing import train_alone
+from superfine.backbones.heads import above_body, is_of_body, settle_head
 from superfine.backbones.layer_dropping import drop_layers
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
@@ -25,6 +27,7 @@ from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.backbones.sources.sentence_transformers import Layout
 from superfine.backbones.sources.untyped import type_from_weights
+from superfine.config import Freeze
 from superfine.data.clean import STEPS, with_cleaning
 from superfine.data.encode import Encoder
 from superfine.data.preparation import HeadTail, Windows
@@ -106,11 +109,13 @@ class Pretrained:
         dropout: float | None = None,
         attention_dropout: float | None = None,
         layers: int | None = None,
+        adapter: Any = None,
+        freeze: Freeze | None = None,
     ) -> Backbone:
         """The network with its family's own head of that kind, in float32 on the CPU.
 
         It is new where the checkpoint has none of that shape; its weights come from torch's global random state. layers: how
-        many are kept; None is all.
+        many are kept; None is all. adapter: trained beside the weights, which stay as they are. freeze: which weights stay.
 
         Raises ModelError for weights that are missing or cannot be read, ConfigError for settings without effect on this type.
         """
@@ -135,8 +140,23 @@ class Pretrained:
         if head.extractive:  # every head of this kind says where an answer starts and ends
             earlier = list(head.outputs)
         settled = settle_head(network, missing, reshaped, earlier, head.outputs)
+        trained = settled.fresh | above_body(network)
+        if adapter is not None:
+            adapter.put_into(network)
+            train_alone(network, trained)
+        elif freeze is not None:
+            freeze_weights(network, freeze, trained)
         notes = _head_notes(self.location.name, settled.found)
-        return Backbone(network, self.tokenizer, self.wrapper, family, by_token=head.by_token, fresh=settled.fresh, notes=notes)
+        return Backbone(
+            network,
+            self.tokenizer,
+            self.wrapper,
+            family,
+            by_token=head.by_token,
+            fresh=settled.fresh,
+            notes=notes,
+            adapter=adapter,
+        )
 
     def saved_backbone(self, head: Head) -> Backbone:
         """The network as it was saved, with the head that the checkpoint has; of `head` the kind alone is asked.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from torch import nn
@@ -18,3 +19,12 @@ def layers_of(network: Any) -> tuple[nn.Module, str, nn.ModuleList] | None:
             if isinstance(child, nn.ModuleList) and len(child) == n_layers and len({type(layer) for layer in child}) == 1:
                 return parent, name, child
     return None
+
+
+LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks|albert_layer_groups)\.(\d+)\.")
+"""In the name of a parameter: which layer it belongs to."""
+
+
+def is_of_embeddings(name: str) -> bool:
+    """Whether a parameter of that name lies below all layers: a table of embeddings, its norm or its projection."""
+    return LAYER.search(name) is None and ("embed" in name.lower() or name.endswith(("wte.weight", "wpe.weight")))

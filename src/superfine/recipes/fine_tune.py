@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from superfine.backbones import window_attention
+from superfine.backbones.adapters import make_adapter
 from superfine.backbones.choose import sample_of
 from superfine.backbones.heads import rescale, set_bias
 from superfine.backbones.load import Pretrained, open_pretrained
@@ -85,6 +86,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
             dropout=config.model.dropout,
             attention_dropout=config.model.attention_dropout,
             layers=config.model.layers,
+            adapter=None if config.model.adapter is None else make_adapter(config.model.adapter),
+            freeze=config.model.freeze,
         )
     if task.bias is not None:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
@@ -120,6 +123,7 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
     with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(WAITING)):
         result = _fitted(model, encoded, parts, request, reporter)
     reporter.training_ends()
+    model.backbone.merge_adapter()
     give_back()  # the optimiser's moments are gone with the state of the training
     adjust(model, parts.validation, encoded.validation.encoded)
     round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from superfine.backbones.adapters import make_adapter
 from superfine.backbones.choose import check_model
 from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
-from superfine.errors import DataError, OutputError
+from superfine.errors import ConfigError, DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
@@ -171,6 +172,11 @@ def check_plug_ins(config: RunConfig) -> None:
         from superfine.training.objective import compose
 
         compose(config.training.regularisers)
+    if config.model.adapter is not None:
+        make_adapter(config.model.adapter)
+        require_installed("lora", "peft")
+        if config.model.freeze is not None:
+            raise ConfigError("model.freeze has no effect beside model.adapter: all but the adapter is frozen.", "Leave one out.")
 
 
 def refuse_if_strict(request: Request, findings: list[Finding]) -> None:

@@ -9,12 +9,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from superfine.backbones.structure import LAYER, is_of_embeddings
 from superfine.config import TrainingConfig
 from superfine.training.weights import MasterWeights
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
-LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks|albert_layer_groups)\.(\d+)\.")
 NO_DECAY = re.compile(r"(?:^|[._])(?:bias|layer_?norm|ln_?\w*|norm)(?:[._]|$)", re.IGNORECASE)
 
 
@@ -30,7 +30,7 @@ def layer_depths(names: list[str], head: Collection[str]) -> list[int]:
         elif layer is not None:
             depths.append(n_layers - layer)
         else:
-            depths.append(n_layers + 1 if "embed" in name.lower() or name.endswith(("wte.weight", "wpe.weight")) else 1)
+            depths.append(n_layers + 1 if is_of_embeddings(name) else 1)
     return depths
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -106,5 +106,10 @@ def supervised_stage(model: Model, train: Part, settings: TrainingConfig, seed: 
     task = model.task
     data = TrainingData(len(train), task.size, float(train.tokens_per_text.mean()), by_token=task.head.by_token)
     recipe = choose_recipe(settings, data, model.backbone.network.config.hidden_size)
+    adapter = model.backbone.adapter
+    if adapter is not None and settings.learning_rate is None:  # the head learns as fast as ever
+        recipe = replace(recipe, learning_rate=recipe.learning_rate * adapter.RATE_FACTOR)
+        multiplier = settings.head_learning_rate_multiplier / adapter.RATE_FACTOR
+        settings = settings.model_copy(update={"head_learning_rate_multiplier": multiplier})
     objective, step = compose(task.regularisers if settings.regularisers is None else settings.regularisers)
     return Stage(train, Shuffled(len(train), recipe.batch_size, seed), objective, recipe, settings, step)

@@ -32,6 +32,9 @@ class MasterWeights:
         self.rows = rows
         rounded = {id(parameter) for parameter in backbone.rounded_parameters()} if dtype == torch.bfloat16 else set()
         named = [(name, p) for name, p in backbone.network.named_parameters() if p.requires_grad]
+        self._frozen = [(p, p.data) for p in backbone.network.parameters() if not p.requires_grad and id(p) in rounded]
+        for parameter, value in self._frozen:
+            parameter.data = value.to(dtype)
         self.names = [name for name, _ in named]
         self._table = backbone.word_embeddings.weight
         self._backbone = backbone
@@ -138,6 +141,8 @@ class MasterWeights:
             if id(parameter) in self._place:
                 parameter.data = master.detach().clone()
                 parameter.grad = None
-        self._rounded, self._buffers, self._spans, self._place = [], [], [], {}
+        for parameter, value in self._frozen:
+            parameter.data = value
+        self._rounded, self._buffers, self._spans, self._place, self._frozen = [], [], [], {}, []
         self._all = self._all_rounded = self._all_gradients = torch.empty(0)
         self._backbone.compute_dtype = torch.float32

@@ -8,7 +8,7 @@ feed-forward alone.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,12 +23,34 @@ Computation = Callable[[Any], Computed]
 
 def bert_layer(layer: Any) -> Computed:
     """BERT, RoBERTa, ELECTRA, ERNIE."""
-    return _in_one_row(post_norm.bert_layer(layer))
+    written_out = post_norm.bert_layer(layer)
+    if written_out.is_plain:
+        return _in_one_row(written_out)
+
+    def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
+        attended = layer.attention.self(hidden, **arguments)[0]
+        if read is not None:
+            attended, hidden = attended[:, read], hidden[:, read]
+        states = layer.attention.output(attended, hidden)
+        return cast(Tensor, layer.output(layer.intermediate(states), states))
+
+    return computed
 
 
 def distilbert_layer(layer: Any) -> Computed:
     """DistilBERT."""
-    return _in_one_row(post_norm.distilbert_layer(layer))
+    written_out = post_norm.distilbert_layer(layer)
+    if written_out.is_plain:
+        return _in_one_row(written_out)
+
+    def computed(hidden: Tensor, read: Tensor | None, **arguments: Any) -> Tensor:
+        attended = layer.attention(hidden, **arguments)[0]
+        if read is not None:
+            attended, hidden = attended[:, read], hidden[:, read]
+        states = layer.sa_layer_norm(attended + hidden)
+        return cast(Tensor, layer.output_layer_norm(layer.ffn(states) + states))
+
+    return computed
 
 
 def _in_one_row(layer: post_norm.PostNormLayer) -> Computed:

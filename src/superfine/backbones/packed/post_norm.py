@@ -29,6 +29,8 @@ from superfine.backbones.packed.attention import (
 from superfine.backbones.packed.dropout import dropout_mask
 
 Activation = Callable[[Tensor], Tensor]
+PARTS = ("query", "key", "value", "attended", "attention_norm", "widen", "narrow", "output_norm")
+"""Of a layer, those that have weights."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ class PostNormLayer:
     attended_dropout: nn.Dropout | None
     output_dropout: nn.Dropout
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the weights of its parts are all that they compute with: no adapters beside them, no parametrisations, no
+        hooks."""
+        return all(
+            type(part) in (nn.Linear, nn.LayerNorm) and not part._forward_hooks and not part._forward_pre_hooks
+            for part in (getattr(self, name) for name in PARTS)
+        )
+
     def __call__(self, hidden: Tensor, read: Tensor | None) -> Tensor:
         """hidden: (tokens, width). read: (n,) the tokens whose states are wanted, or None for all. Returns (tokens or n, width).
 
@@ -60,9 +71,7 @@ class PostNormLayer:
         layout = current_layout()
         assert layout is not None
         plans = plans_of(layout, self.n_heads, self.n_heads, causal=False, reads=read is not None, dtype=hidden.dtype)
-        modules = (
-            self.query, self.key, self.value, self.attended, self.attention_norm, self.widen, self.narrow, self.output_norm
-        )  # fmt: skip
+        modules = [getattr(self, name) for name in PARTS]
         weights = _Weights(*(parameter for module in modules for parameter in (module.weight, module.bias)))
         return cast(Tensor, _Layer.apply(hidden, read, plans, self, *weights))  # type: ignore[no-untyped-call]
 
