@@ -17,6 +17,7 @@ from superfine.backbones.families import Family, max_positions
 from superfine.backbones.heads import above_body, head_modules, logits_of, own_head, token_logits
 from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
+from superfine.backbones.packed.checkpointing import is_recomputed, recompute_layer
 from superfine.backbones.packed.dropout import use_fast_dropout
 from superfine.backbones.packed.kernels import flash_from
 from superfine.backbones.packed.layers import patch_layer, restore_layer
@@ -33,9 +34,9 @@ from superfine.backbones.padding import (
 )
 from superfine.backbones.process import compute_after_forks, quiet_transformers
 from superfine.backbones.save import save_network, save_tokenizer
-from superfine.backbones.structure import layers_of
+from superfine.backbones.structure import layers_of, repeated_parts
 from superfine.data.vocabulary import sharing
-from superfine.errors import ModelError, first_line
+from superfine.errors import ConfigError, ModelError, first_line
 from superfine.records import Read
 
 
@@ -74,6 +75,7 @@ class Backbone:
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
+        self._recomputes = False
         side: Padding = wrapper.padding_side if family is None else family.padded_on
         self.padding, self._padding_of_embeddings = side, cast("Padding | None", side)
         self.compute_dtype = torch.float32
@@ -91,11 +93,30 @@ class Backbone:
     def device(self) -> torch.device:
         return cast(torch.device, next(self.network.parameters()).device)
 
+    def recompute_layers(self) -> None:
+        """Keep what is between layers for the backward pass, and compute again what is inside them: gradient checkpointing.
+
+        Raises ConfigError where no layers are found.
+        """
+        if not repeated_parts(self.network):
+            raise ConfigError(
+                f"training.gradient_checkpointing cannot be done: no layers are found in {type(self.network).__name__}.",
+                "Leave it out.",
+            )
+        self._recomputes = True
+        self._recompute()
+
+    def _recompute(self) -> None:
+        for layer in repeated_parts(self.network) if self._recomputes else []:
+            if not is_recomputed(layer):
+                recompute_layer(layer)
+
     def merge_adapter(self) -> None:
         """Add what an adapter learned to the weights, and compute the network as one that never had it."""
         if self.adapter is None:
             return
         was_packed = self.is_packed
+        self._recomputes = False
         if was_packed:
             self.use_padding()
         self.adapter.merge()
@@ -217,6 +238,7 @@ class Backbone:
                     self._leave_family_unless(batch, expected)
         use_fast_dropout(self.network)
         self.network.train(was_training)
+        self._recompute()
         return agrees
 
     def _leave_family_unless(self, batch: Batch, expected: Tensor) -> None:
@@ -234,8 +256,9 @@ class Backbone:
         """Go back to padded rectangles and transformers' own attention."""
         self.is_packed = False
         self._use_attention("sdpa")
-        for layer in self._layers():
+        for layer in repeated_parts(self.network):
             restore_layer(layer)
+        self._recompute()
 
     def _patch_layers(self) -> None:
         family, layers = cast(Family, self.family), self._layers()

@@ -21,6 +21,14 @@ def layers_of(network: Any) -> tuple[nn.Module, str, nn.ModuleList] | None:
     return None
 
 
+def repeated_parts(network: Any) -> list[nn.Module]:
+    """The layers of the body; where they share weights, as in ALBERT, the part that is computed again and again."""
+    if (found := layers_of(network)) is not None:
+        return list(found[2])
+    lists = (child for child in network.base_model.modules() if isinstance(child, nn.ModuleList))
+    return list(next(lists, []))
+
+
 LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks|albert_layer_groups)\.(\d+)\.")
 """In the name of a parameter: which layer it belongs to."""
 

@@ -96,6 +96,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
         window_attention.add_to(backbone.network, Path(location.path) if location.is_folder else None)
     backbone.network.to(device_of(config.device))
     backbone.pack_if_sound()
+    if config.training.gradient_checkpointing:
+        backbone.recompute_layers()
     return Model(backbone, task, encoder)
 
 

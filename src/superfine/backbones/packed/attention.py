@@ -6,7 +6,7 @@ The layout of the batch at hand is not an argument of the models, so it is put i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
@@ -41,6 +41,12 @@ def packed(layout: Layout, flash_from: int | None = None, read: Tensor | None = 
         _layout.reset(token)
         _flash_from.reset(flash_token)
         _read.reset(read_token)
+
+
+def packed_again() -> AbstractContextManager[None]:
+    """The surroundings of the batch that is being computed, to be entered once more later; nothing where none is packed."""
+    layout = _layout.get()
+    return nullcontext() if layout is None else packed(layout, _flash_from.get(), _read.get())
 
 
 def current_layout() -> Layout | None:

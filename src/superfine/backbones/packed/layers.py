@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from superfine.backbones.packed import post_norm
 from superfine.backbones.packed.attention import current_layout, current_read
+from superfine.backbones.packed.checkpointing import RECOMPUTED
 
 Computed = Callable[..., Tensor]
 """(hidden (1, tokens, width), read (n,) token indices or None, **arguments of the layer) -> (1, n or tokens, width)."""
@@ -98,5 +99,6 @@ def patch_layer(layer: nn.Module, how: Computation, *, is_last: bool) -> None:
 
 
 def restore_layer(layer: nn.Module) -> None:
-    """Undo `patch_layer`."""
+    """Undo `patch_layer` and `recompute_layer`."""
     layer.__dict__.pop("forward", None)
+    layer.__dict__.pop(RECOMPUTED, None)

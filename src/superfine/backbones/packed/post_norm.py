@@ -159,9 +159,10 @@ class _Layer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         n_saved, n_weights = len(_Saved._fields), len(_Weights._fields)
-        saved = _Saved._make(ctx.saved_tensors[:n_saved])
-        w = _Weights._make(ctx.saved_tensors[n_saved : n_saved + n_weights])
-        attention_saved: SavedTensors = ctx.saved_tensors[n_saved + n_weights :]
+        tensors = ctx.saved_tensors  # once: what a checkpoint computes again is given once
+        saved = _Saved._make(tensors[:n_saved])
+        w = _Weights._make(tensors[n_saved : n_saved + n_weights])
+        attention_saved: SavedTensors = tensors[n_saved + n_weights :]
         layer: PostNormLayer = ctx.layer
         wanted = dict(zip(_Weights._fields, ctx.needs_input_grad[4:], strict=True))
         found: dict[str, Tensor | None] = {}

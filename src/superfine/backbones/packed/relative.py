@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from superfine.backbones.packed.attention import current_layout, within_texts
+from superfine.backbones.packed.checkpointing import in_layer
 from superfine.backbones.packed.layout import Bucket, Layout
 
 Bias = Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -75,14 +76,17 @@ def mpnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: T
         own = table[:, longest - length : longest + length - 1].to(query)
         return by_distance(own[:, None].expand(-1, length, -1))[None]
 
-    for layer in encoder.layer:
+    def computed(layer: Any, states: Tensor) -> Tensor:
         own = layer.attention.attn
         q, k, v = (project(states).unflatten(-1, (own.num_attention_heads, -1)) for project in (own.q, own.k, own.v))
         context = attend_relatively(q, k, v, q.shape[-1] ** -0.5, own.dropout, bias).flatten(1)
         if read is not None and layer is encoder.layer[-1]:
             states, context = states[read], context[read]
         attended = layer.attention.LayerNorm(layer.attention.dropout(own.o(context)) + states)
-        states = layer.output(layer.intermediate(attended), attended)
+        return cast(Tensor, layer.output(layer.intermediate(attended), attended))
+
+    for layer in encoder.layer:
+        states = in_layer(layer, computed, layer, states)
     return cast(Tensor, states)
 
 
@@ -96,8 +100,8 @@ def xlnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: T
         raise ValueError("not this kind of XLNet")
     longest = longest_line(cast(Layout, current_layout()))
     sinusoids = _sinusoids(body, longest, embedded)
-    states = body.dropout(embedded)
-    for layer in body.layer:
+
+    def computed(layer: Any, states: Tensor) -> Tensor:
         own = layer.rel_attn
         q, k, v = (torch.einsum("th,hnd->tnd", states, weight) for weight in (own.q, own.k, own.v))
         distances = torch.einsum("rh,hnd->nrd", body.dropout(sinusoids), own.r)
@@ -106,7 +110,11 @@ def xlnet(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read: T
         if read is not None and layer is body.layer[-1]:
             states, context = states[read], context[read]
         attended = own.layer_norm(own.dropout(torch.einsum("tnd,hnd->th", context, own.o)) + states)
-        states = layer.ff(attended)
+        return cast(Tensor, layer.ff(attended))
+
+    states = body.dropout(embedded)
+    for layer in body.layer:
+        states = in_layer(layer, computed, layer, states)
     return cast(Tensor, body.dropout(states))
 
 
@@ -148,7 +156,8 @@ def deberta(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read:
     states = body.embeddings(inputs_embeds=embedded[None], position_ids=positions[None], token_type_ids=types[None], mask=None)[0]
     rows, row_of_distance = _rows_by_distance(body, longest_line(cast(Layout, current_layout())), embedded.device)
     table = encoder.get_rel_embedding()[rows].to(states)
-    for layer in encoder.layer:
+
+    def computed(layer: Any, states: Tensor) -> Tensor:
         own = layer.attention.self
         q, k, v = (
             project(states).unflatten(-1, (own.num_attention_heads, -1))
@@ -160,7 +169,10 @@ def deberta(body: Any, embedded: Tensor, types: Tensor, positions: Tensor, read:
         if read is not None and layer is encoder.layer[-1]:
             states, context = states[read], context[read]
         attended = layer.attention.output(context, states)
-        states = layer.output(layer.intermediate(attended), attended)
+        return cast(Tensor, layer.output(layer.intermediate(attended), attended))
+
+    for layer in encoder.layer:
+        states = in_layer(layer, computed, layer, states)
     return cast(Tensor, states)
 
 
