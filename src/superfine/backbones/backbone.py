@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,6 +63,7 @@ class Backbone:
         fresh: Collection[str] = (),
         notes: Sequence[str] = (),
         adapter: Any = None,
+        again: Callable[[], Mapping[str, Tensor]] | None = None,
     ) -> None:
         compute_after_forks()
         self.network = network
@@ -72,6 +73,7 @@ class Backbone:
         self.fresh = frozenset(fresh)
         self.notes = tuple(notes)
         self.adapter = adapter
+        self._again = again
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
@@ -92,6 +94,21 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         return cast(torch.device, next(self.network.parameters()).device)
+
+    @property
+    def can_restore(self) -> bool:
+        """Whether `restore` can be called."""
+        return self._again is not None
+
+    def restore(self, parameters: Collection[nn.Parameter]) -> None:
+        """Give these parameters the pretrained values that they had, in float32, read again from where they are from."""
+        assert self._again is not None
+        wanted = {id(parameter) for parameter in parameters}
+        pretrained = self._again()
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                if id(parameter) in wanted:
+                    parameter.data = pretrained[name.replace(".base_layer", "")].to(self.device)
 
     def recompute_layers(self) -> None:
         """Keep what is between layers for the backward pass, and compute again what is inside them: gradient checkpointing.

@@ -72,8 +72,7 @@ class Pretrained:
     @property
     def notes(self) -> list[str]:
         """What the user should know of the model."""
-        enlarged = self.n_missing_rows and not self._has_larger_vocabulary
-        return [*self.found, *([_enlarged(self.location.name, self.n_missing_rows)] if enlarged else [])]
+        return [*self.found, *([_enlarged(self.location.name, self.n_missing_rows)] if self._is_enlarged else [])]
 
     def encoder(
         self, max_length: int, *, with_offsets: bool = False, windows: Windows | None = None, head_tail: HeadTail | None = None
@@ -125,15 +124,16 @@ class Pretrained:
         config.label2id = {name: i for i, name in enumerate(head.outputs)}
         config.problem_type = None if head.extractive else head.problem_type
         _set_dropout(config, dropout, attention_dropout)
-        with quiet_transformers():
-            network, missing, reshaped = _load_network(self.location, config, head.auto_class, fresh_head=True)
-            if self.n_missing_rows and not self._has_larger_vocabulary:
-                network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
+        network, missing, reshaped = self._network(config, head, layers)
         family = FAMILIES.get(config.model_type)
-        if self.kept_rows is not None:
-            prune_rows(network, self.kept_rows)
-        if layers is not None:
-            drop_layers(network, layers)
+        added = network.get_input_embeddings().weight.detach()[self._n_rows_before :].clone()
+
+        def again() -> dict[str, Any]:
+            """The weights by name, as they were: those that rounding has changed are taken from here."""
+            whole, _, _ = self._network(config, head, layers)
+            whole.get_input_embeddings().weight.data[self._n_rows_before :] = added
+            return {name: parameter.data for name, parameter in whole.named_parameters()}
+
         # The numbers of a regression have a scale of their own, which its head holds.
         classes = head.activation != "none"
         earlier = [str(self.config.id2label[i]) for i in sorted(self.config.id2label)] if classes else []
@@ -156,7 +156,29 @@ class Pretrained:
             fresh=settled.fresh,
             notes=notes,
             adapter=adapter,
+            again=again,
         )
+
+    @property
+    def _n_rows_before(self) -> int:
+        """Of the table, before rows for more tokens were added."""
+        return int(getattr(self.config, "vocab_size", 0)) if self._is_enlarged else 1 << 62
+
+    @property
+    def _is_enlarged(self) -> bool:
+        return bool(self.n_missing_rows) and not self._has_larger_vocabulary
+
+    def _network(self, config: Any, head: Head, layers: int | None) -> tuple[Any, set[str], set[str]]:
+        """The network with its head, of the vocabulary and the layers that are wanted; see `_load_network`."""
+        with quiet_transformers():
+            network, missing, reshaped = _load_network(self.location, config, head.auto_class, fresh_head=True)
+            if self._is_enlarged:
+                network.resize_token_embeddings(network.get_input_embeddings().num_embeddings + self.n_missing_rows)
+        if self.kept_rows is not None:
+            prune_rows(network, self.kept_rows)
+        if layers is not None:
+            drop_layers(network, layers)
+        return network, missing, reshaped
 
     def saved_backbone(self, head: Head) -> Backbone:
         """The network as it was saved, with the head that the checkpoint has; of `head` the kind alone is asked.

@@ -17,6 +17,7 @@ from torch import Tensor
 from superfine.atomic import remove, sync_files, write_text
 from superfine.data.read import checksum
 from superfine.errors import ModelError, OutputError
+from superfine.training.kept import Kept
 from superfine.training.loop import Progress, TrainingState
 
 STATE = "state.json"
@@ -66,8 +67,8 @@ def write_checkpoint(state: TrainingState, folder: Path, identity: str = "") -> 
         fresh.replace(folder)
     remove(fresh)
     fresh.mkdir(parents=True)
-    save_file(state.weights.snapshot(), fresh / "weights.safetensors")
-    if state.kept:
+    save_file(state.weights.current(), fresh / "weights.safetensors")
+    if state.kept is not None:
         save_file(state.kept, fresh / "kept.safetensors")
     save_file(_optimiser_tensors(state), fresh / "optimiser.safetensors")
     if state.stage.head is not None:
@@ -128,9 +129,7 @@ def read_checkpoint(state: TrainingState, folder: Path) -> None:
         weights = load_file(folder / "weights.safetensors")
         moments = load_file(folder / "optimiser.safetensors")
         random_state = load_file(folder / "random.safetensors")
-        # Copies: the files they are mapped from are to be replaced.
-        found = load_file(folder / "kept.safetensors") if (folder / "kept.safetensors").exists() else {}
-        kept = {name: tensor.clone() for name, tensor in found.items()}
+        kept = _read_kept(folder / "kept.safetensors")
         state.progress = Progress.from_json(content["progress"])
         state.weights.restore(weights)
         state.start_stage()
@@ -141,6 +140,17 @@ def read_checkpoint(state: TrainingState, folder: Path) -> None:
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"The checkpoint {folder} cannot be read: {error}", "Start again without --resume.") from error
     state.placement.restore_random_state(random_state)
+
+
+def _read_kept(path: Path) -> Kept | None:
+    """A copy: the file that the tensors are mapped from is to be replaced."""
+    if not path.exists():
+        return None
+    found = load_file(path)
+    kept = Kept({name: tensor.shape for name, tensor in found.items()})
+    for name, tensor in found.items():
+        kept.put(name, tensor)
+    return kept
 
 
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:

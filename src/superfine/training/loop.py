@@ -24,6 +24,7 @@ from superfine.errors import ConfigError, is_out_of_memory
 from superfine.model import Model
 from superfine.records import IntArray
 from superfine.training.clock import Clock, StopReason
+from superfine.training.kept import Kept
 from superfine.training.objective import Outcome
 from superfine.training.optim import Optimiser, rate_factor
 from superfine.training.placement import Placement
@@ -127,7 +128,7 @@ class TrainingState:
         rows = rows_in_use(*(stage.train.encoded for stage in self.stages)).to(embeddings.weight.device)
         self.weights = MasterWeights(model.backbone, self.placement.dtype, rows if embeddings.sparse else None)
         self.progress = Progress(gradient_accumulation=settings.gradient_accumulation)
-        self.kept: dict[str, Tensor] = {}
+        self.kept: Kept | None = None
         self.start_stage()
 
     @property
@@ -164,6 +165,11 @@ class TrainingState:
             [] if stage.head is None else [*stage.head.parameters()],
         )
 
+    def drop_optimiser(self) -> None:
+        """Give its moments' memory back: nothing is trained any more."""
+        del self.optimiser
+        give_back()
+
 
 def fit(
     state: TrainingState, clock: Clock, listener: Listener, on_checkpoint: Callable[[TrainingState], None] | None = None
@@ -176,9 +182,11 @@ def fit(
     """
     with reuse_freed_memory():
         stopped = None if state.progress.finished else _run_stages(state, clock, listener, on_checkpoint)
-    if not state.kept:
+    if state.kept is None:
         _validate(state, listener)
-    state.weights.restore(state.kept)
+    state.drop_optimiser()
+    if state.kept is not None:
+        state.weights.restore(state.kept)
     state.weights.finish()
     state.model.backbone.word_embeddings.sparse = False
     state.model.backbone.network.eval()
@@ -205,7 +213,7 @@ def _run_epochs(
         try:
             reason = _train_epoch(state, clock, listener, on_checkpoint, started, seconds_before)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or not state.kept:
+            if not is_out_of_memory(error) or state.kept is None:
                 raise
             return "out_of_memory"
         if state.is_in_last_stage and (
@@ -296,12 +304,13 @@ def _in_parts(state: TrainingState, indices: IntArray) -> tuple[Tensor, Tensor, 
     losses: list[Tensor] = []
     plain: list[Tensor] = []
     tokens = 0
+    state.weights.begin_batch()
     try:
         for part, count in zip(parts, counts, strict=True):
             batch = state.placement.put(collate(train.encoded, part, train.targets, train.weights))
             tokens += batch.n_tokens
             if count:  # rows without weight or targets teach nothing
-                outcome = obtain_gradients(state, batch, count / sum(counts), add=bool(losses))
+                outcome = obtain_gradients(state, batch, count / sum(counts))
                 losses.append(outcome.loss.detach() * (count / sum(counts)))
                 plain.append(outcome.plain)
     except (RuntimeError, MemoryError) as error:
@@ -343,15 +352,13 @@ def _halve_parts(state: TrainingState, listener: Listener | None) -> None:
         listener.note(f"Memory ran out: a batch is computed in {n} parts from now on, with the same result.")
 
 
-def obtain_gradients(state: TrainingState, batch: Batch, share: float = 1.0, *, add: bool = False) -> Outcome:
-    """The passes of one batch: afterwards the masters hold the gradients.
-
-    share: of the loss that counts. add: to the gradients that the masters hold.
-    """
+def obtain_gradients(state: TrainingState, batch: Batch, share: float = 1.0) -> Outcome:
+    """The passes of one batch, or of a part of it that is `share` of the loss: afterwards the masters hold the gradients of all
+    parts so far."""
     place, stage = state.placement, state.stage
     backward = place.backward if share == 1.0 else lambda loss: place.backward(share * loss)
     outcome = stage.gradient_step(state.model, batch, stage.objective, backward)
-    state.weights.collect_gradients(add=add)
+    state.weights.collect_gradients()
     return outcome
 
 

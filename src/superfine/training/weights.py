@@ -6,7 +6,7 @@ Half-precision weights alone lose small updates: a step of 1e-4 on a weight of 0
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import groupby
 from typing import TypeVar, cast
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from superfine.backbones.backbone import Backbone
+from superfine.training.kept import Kept
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -32,9 +33,11 @@ class MasterWeights:
         self.rows = rows
         rounded = {id(parameter) for parameter in backbone.rounded_parameters()} if dtype == torch.bfloat16 else set()
         named = [(name, p) for name, p in backbone.network.named_parameters() if p.requires_grad]
-        self._frozen = [(p, p.data) for p in backbone.network.parameters() if not p.requires_grad and id(p) in rounded]
-        for parameter, value in self._frozen:
-            parameter.data = value.to(dtype)
+        frozen = [p for p in backbone.network.parameters() if not p.requires_grad and id(p) in rounded]
+        # What they were comes from the pretrained model again: a copy would take twice as much as they do.
+        self._frozen = [(p, None if backbone.can_restore else p.data) for p in frozen]
+        for parameter in frozen:
+            parameter.data = parameter.data.to(dtype)
         self.names = [name for name, _ in named]
         self._table = backbone.word_embeddings.weight
         self._backbone = backbone
@@ -49,6 +52,10 @@ class MasterWeights:
             for whole in (self._all, self._all_rounded, self._all_gradients)
         ]
         self._buffers = views[2]
+        self._given = [False] * len(self._rounded)
+        self._hooks = [
+            parameter.register_post_accumulate_grad_hook(self._taking(place)) for place, parameter in enumerate(self._rounded)
+        ]
         master_of = {id(p): nn.Parameter(master) for p, master in zip(self._rounded, views[0], strict=True)}
         for parameter, value in zip(self._rounded, views[1], strict=True):
             parameter.data = value
@@ -79,24 +86,28 @@ class MasterWeights:
             start = stop
         return found
 
-    def collect_gradients(self, *, add: bool = False) -> None:
-        """Move the gradients of rounded parameters to their masters, in float32. Where there is none it is zero.
+    def _taking(self, place: int) -> Callable[[Tensor], None]:
+        """Moves the gradient of a rounded parameter to its master as soon as it is there, so that no two sets of gradients are
+        held at once."""
 
-        add: to those of earlier parts of the batch.
-        """
-        if not self._rounded:
-            return
-        with torch.no_grad():
-            if not add and any(p.grad is None for p in self._rounded):
-                self._all_gradients.zero_()
-            given = [(buffer, p.grad) for buffer, p in zip(self._buffers, self._rounded, strict=True) if p.grad is not None]
-            buffers, gradients = [buffer for buffer, _ in given], [gradient for _, gradient in given]
-            if add:
-                torch._foreach_add_(buffers, gradients)
-            else:
-                torch._foreach_copy_(buffers, gradients)
-        for parameter in self._rounded:
+        def take(parameter: Tensor) -> None:
+            buffer, gradient = self._buffers[place], cast(Tensor, parameter.grad)
+            buffer.add_(gradient) if self._given[place] else buffer.copy_(gradient)
+            self._given[place] = True
             parameter.grad = None
+
+        return take
+
+    def begin_batch(self) -> None:
+        """From now on gradients are those of another batch."""
+        self._given = [False] * len(self._rounded)
+
+    def collect_gradients(self) -> None:
+        """Give the masters the gradients of the batch so far. Where there is none it is zero."""
+        for buffer, is_given in zip(self._buffers, self._given, strict=True):
+            if not is_given:
+                buffer.zero_()
+        self._given = [True] * len(self._rounded)
         for span, gradient in self._spans:
             span.grad = gradient
 
@@ -110,19 +121,22 @@ class MasterWeights:
         """The masters that an update reads from end to end: all but a table of which some rows move."""
         return [master for master in self.masters if self.rows is None or master is not self._table]
 
-    def snapshot(self, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """A copy by name of all that can move: (r, width) of the table of word embeddings. into: an earlier one to overwrite."""
-        if into:
-            with torch.no_grad():
-                for name, master in zip(self.names, self.masters, strict=True):
-                    into[name].copy_(master[self.rows] if self._moves_by_rows(master) else master)
-            return into
+    def current(self) -> dict[str, Tensor]:
+        """All that can move, by name: (r, width) of the table of word embeddings. The others are the masters, not copies."""
         return {
-            name: master.detach()[self.rows] if self._moves_by_rows(master) else master.detach().clone()
+            name: master.detach()[self.rows] if self._moves_by_rows(master) else master.detach()
             for name, master in zip(self.names, self.masters, strict=True)
         }
 
-    def restore(self, snapshot: dict[str, Tensor]) -> None:
+    def snapshot(self, into: Kept | None = None) -> Kept:
+        """A copy of `current`. into: an earlier one to overwrite."""
+        found = self.current()
+        kept = Kept({name: value.shape for name, value in found.items()}) if into is None else into
+        for name, value in found.items():
+            kept.put(name, value)
+        return kept
+
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
         """Set masters and network to a snapshot."""
         with torch.no_grad():
             for name, master in zip(self.names, self.masters, strict=True):
@@ -137,12 +151,17 @@ class MasterWeights:
 
     def finish(self) -> None:
         """Leave the network in float32 with the masters as its weights."""
+        for hook in self._hooks:
+            hook.remove()
+        self._buffers, self._spans, self._all_gradients = [], [], torch.empty(0)
         for parameter, master in zip(self._parameters, self.masters, strict=True):
             if id(parameter) in self._place:
                 parameter.data = master.detach().clone()
                 parameter.grad = None
         for parameter, value in self._frozen:
-            parameter.data = value
-        self._rounded, self._buffers, self._spans, self._place, self._frozen = [], [], [], {}, []
-        self._all = self._all_rounded = self._all_gradients = torch.empty(0)
+            parameter.data = parameter.data if value is None else value
+        if lost := [parameter for parameter, value in self._frozen if value is None]:
+            self._backbone.restore(lost)
+        self._rounded, self._place, self._frozen = [], {}, []
+        self._all = self._all_rounded = torch.empty(0)
         self._backbone.compute_dtype = torch.float32
