@@ -170,6 +170,9 @@ class ModelConfig(_Section):
         None,
         description="{lora: {r: 8, alpha: 16}}: train small matrices beside frozen weights, for less memory; absent: all learns",
     )
+    adapter_only: bool = Field(
+        False, description="save the adapter and the head alone, beside the name of the model they belong to, not merged into it"
+    )
     freeze: Freeze | None = Field(
         None, description="embeddings; a number: these and so many layers from below; all: the head alone learns; absent: nothing"
     )

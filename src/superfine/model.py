@@ -96,10 +96,13 @@ class Model(TextModel):
             network.train()
         return out, scores
 
-    def save(self, folder: Path, columns: ColumnChoice, *, cleaned: bool) -> None:
-        """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer."""
+    def save(
+        self, folder: Path, columns: ColumnChoice, *, cleaned: bool, adapter_of: tuple[str, str | None] | None = None
+    ) -> None:
+        """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer.
+        adapter_of: see `Backbone.save`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.backbone.save(folder, self.max_length)
+        self.backbone.save(folder, self.max_length, adapter_of=adapter_of)
         manifest = Manifest.of(
             self.task,
             columns,

@@ -33,11 +33,14 @@ from superfine.backbones.padding import (
     rectangles,
 )
 from superfine.backbones.process import compute_after_forks, quiet_transformers
-from superfine.backbones.save import save_network, save_tokenizer
+from superfine.backbones.save import save_configuration, save_network, save_tokenizer
 from superfine.backbones.structure import layers_of, repeated_parts
 from superfine.data.vocabulary import sharing
 from superfine.errors import ConfigError, ModelError, first_line
 from superfine.records import Read
+
+TASK_TYPES = {"SequenceClassification": "SEQ_CLS", "TokenClassification": "TOKEN_CLS", "QuestionAnswering": "QUESTION_ANS"}
+"""peft's words for heads of transformers."""
 
 
 class Backbone:
@@ -49,7 +52,7 @@ class Backbone:
     `saved_dtype` is that of the weights in the file that `save` writes.
     `by_token` says whether the head answers for each token.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
-    `adapter` is trained in place of the body's weights, until `merge_adapter` adds it to them.
+    `adapter` is trained in place of the body's weights, until `merge_adapter` adds it to them and it becomes `merged`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Backbone:
         self.fresh = frozenset(fresh)
         self.notes = tuple(notes)
         self.adapter = adapter
+        self.merged: Any = None
         self._again = again
         self._wrapper = wrapper
         self._takes_types = "token_type_ids" in wrapper.model_input_names
@@ -137,7 +141,7 @@ class Backbone:
         if was_packed:
             self.use_padding()
         self.adapter.merge()
-        self.adapter = None
+        self.adapter, self.merged = None, self.adapter
         if was_packed:
             self.pack_if_sound()
 
@@ -436,13 +440,23 @@ class Backbone:
             parameter.data = parameter.data.new_empty(0)
         give_back()
 
-    def save(self, folder: Path, max_length: int) -> None:
-        """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`."""
+    def save(self, folder: Path, max_length: int, *, adapter_of: tuple[str, str | None] | None = None) -> None:
+        """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`.
+
+        adapter_of: the model, and its revision, beside which the adapter and the head are enough; they alone are written, in
+        peft's layout.
+        """
         if self.is_packed:
             self._use_attention("sdpa")
         try:
             with quiet_transformers():
-                save_network(self.network, folder, self.saved_dtype)
+                if adapter_of is None:
+                    save_network(self.network, folder, self.saved_dtype)
+                else:
+                    save_configuration(self.network, folder)
+                    trained = self.head_parameters
+                    head = {name: value for name, value in self.network.named_parameters() if name in trained}
+                    self.merged.save(folder, head, adapter_of, TASK_TYPES.get(type(self.network).__name__.rpartition("For")[2]))
         finally:
             if self.is_packed:
                 self._use_attention(PACKED_ATTENTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from superfine.backbones.layer_dropping import drop_layers
 from superfine.backbones.locate import ModelLocation, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.backbones.pruning import prune_rows
+from superfine.backbones.sources.adapter import merge_into
 from superfine.backbones.sources.embedded import ADVICE, Say
 from superfine.backbones.sources.sentence_transformers import Layout
 from superfine.backbones.sources.untyped import type_from_weights
@@ -219,7 +221,8 @@ def _load_config(location: ModelLocation) -> tuple[Any, tuple[str, ...]]:
     with _explained(location):
         found = type_from_weights(Path(location.path), location.name) if location.is_folder else None
         if found is None:
-            config = AutoConfig.from_pretrained(location.path, revision=location.revision, trust_remote_code=False)
+            path, revision = location.home_of(["config.json"])
+            config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
         else:
             config = CONFIG_MAPPING[found].from_pretrained(location.path)
             notes = (_typed(location.name, found),)
@@ -301,8 +304,12 @@ def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fres
             revision=location.revision,
             trust_remote_code=False,
         )
+    gc.collect()  # transformers leaves cycles behind that hold the weights, also when the network has others
     missing = {str(key) for key in info["missing_keys"]}
     reshaped = {str(key[0] if isinstance(key, tuple | list) else key) for key in info["mismatched_keys"]}
+    if location.adapter is not None:
+        taken, others = merge_into(network, location.adapter)
+        missing, reshaped = missing - taken - others, (reshaped - taken) | others
     lacking = sorted(key for key in missing | reshaped if not fresh_head or is_of_body(key, network))
     if lacking:
         raise ModelError(
@@ -362,8 +369,8 @@ def _set_dropout(config: Any, dropout: float | None, attention_dropout: float | 
 
 def _is_cleaned(location: ModelLocation) -> bool:
     """Whether the folder is one of our bundles whose tokenizer cleans already."""
-    manifest = Path(location.path) / "superfine.json"
-    if not (location.is_folder and manifest.exists()):
+    manifest = Path(location.home_of(["superfine.json"])[0]) / "superfine.json"
+    if not manifest.exists():
         return False
     try:
         return list(json.loads(manifest.read_text(encoding="utf-8")).get("cleaning", [])) == list(STEPS)

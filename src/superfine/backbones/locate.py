@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from superfine.backbones.sources.adapter import AdapterFolder, adapter_in
 from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.backbones.sources.refused import holds_weights, refuse_other_forms
 from superfine.backbones.sources.sentence_transformers import Layout, in_folder, layout_of
@@ -28,14 +29,23 @@ TOKENIZER_FILES = (
 class ModelLocation:
     """Where a model is read from. `path` goes to transformers, a folder or a name of the hub; `name` is what the user called
     it. revision: of the hub's model: a branch, a tag or a commit. sentences: how sentence-transformers makes one vector of its
-    states, where it is a model of that library. found: what was found out about it, in words."""
+    states, where it is a model of that library. adapter: the folder of one that is added to the model of `path`. found: what was
+    found out about it, in words."""
 
     name: str
     path: str
     is_folder: bool
     revision: str | None = None
     sentences: Layout | None = None
+    adapter: Path | None = None
     found: tuple[str, ...] = ()
+
+    def home_of(self, files: Iterable[str]) -> tuple[str, str | None]:
+        """Where one of these files is read from, a folder or a name of the hub, and in which revision: an adapter's folder where
+        it has one of them."""
+        if self.adapter is not None and any((self.adapter / file).is_file() for file in files):
+            return str(self.adapter), None
+        return self.path, self.revision
 
 
 def resolve(name: str, say: Say | None = None) -> ModelLocation:
@@ -71,6 +81,8 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
         sentences = layout_of(in_folder(path), name)
         if sentences is not None and not (path / "config.json").exists():
             path = path / sentences.transformer
+        if (adapter := adapter_in(path, name)) is not None:
+            return _with_base(adapter, name, say)
         refuse_other_forms(path, name)
         if not (path / "config.json").exists():
             raise ModelError(
@@ -82,6 +94,18 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     repository, _, revision = name.partition("@")
     return _on_hub(name, repository, revision or None)
+
+
+def _with_base(adapter: AdapterFolder, name: str, say: Say | None) -> ModelLocation:
+    try:
+        base = resolve(adapter.base, say)
+    except ModelError as error:
+        raise ModelError(
+            f"The folder {name} holds an adapter, and the model that it belongs to cannot be had: {error.message}", error.advice
+        ) from None
+    if base.adapter is not None:
+        raise ModelError(f"The adapter in {name} belongs to another adapter, {adapter.base}.", "Merge that one first.")
+    return replace(base, name=name, adapter=adapter.folder)
 
 
 def _check_tokenizer(folder: Path, name: str) -> None:
@@ -159,9 +183,10 @@ def encoder_without_loading(
 
 def file_here(location: ModelLocation, name: str) -> str | None:
     """The path of one of the model's files, in its folder or in the cache of the hub."""
-    if location.is_folder:
-        return str(Path(location.path) / name)
+    path, revision = location.home_of([name])
+    if location.is_folder or (location.adapter is not None and path == str(location.adapter)):
+        return str(Path(path) / name)
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(location.path, name, revision=location.revision)
+    found = try_to_load_from_cache(path, name, revision=revision)
     return found if isinstance(found, str) else None

@@ -16,6 +16,12 @@ def save_network(network: Any, folder: Path, dtype: Any) -> None:
     # What stands under two names is one tensor afterwards too, and written once.
     cast = {value.data_ptr(): value.to(dtype) for value in state.values() if value.is_floating_point()}
     network.save_pretrained(folder, state_dict={name: cast.get(value.data_ptr(), value) for name, value in state.items()})
+    save_configuration(network, folder)
+
+
+def save_configuration(network: Any, folder: Path) -> None:
+    """config.json, as transformers 4 and 5 read it."""
+    network.config.save_pretrained(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     earlier = rotary_keys(config.get("rope_parameters") or {})

@@ -60,6 +60,7 @@ def _saved(folder: Path) -> Tensor | None:
 
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as saved:
-            if KEY in saved.keys():  # noqa: SIM118 (no mapping)
-                return cast(Tensor, saved.get_tensor(KEY))
+            for key in (KEY, f"base_model.model.{KEY}"):  # the second beside an adapter
+                if key in saved.keys():  # noqa: SIM118 (no mapping)
+                    return cast(Tensor, saved.get_tensor(key))
     return None

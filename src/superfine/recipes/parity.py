@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from superfine.backbones.locate import resolve
+from superfine.backbones.sources.adapter import adapter_in
 from superfine.data.clean import clean_all, is_clean
 from superfine.data.preparation import HeadTail, Windows
 from superfine.errors import first_line
+from superfine.extras import require
 from superfine.metrics import activated, log_softmax_of_sequences
 from superfine.model import Model
 from superfine.records import Activation, Examples, Finding, FloatArray, Head, IntArray, Ragged
@@ -136,7 +139,12 @@ class _Plain:
             self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             give_back()
             opened = getattr(transformers, head.auto_class)
-            network = opened.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+            if (adapter := adapter_in(folder, folder.name)) is None:
+                network = opened.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+            else:
+                base, config = resolve(adapter.base), transformers.AutoConfig.from_pretrained(folder)
+                network = opened.from_pretrained(base.path, config=config, dtype=torch.float32, revision=base.revision)
+                network = require("lora", "peft").PeftModel.from_pretrained(network, str(folder))
         self.network, self.by_token, self.examples = network.eval(), head.by_token, examples
         self.inputs: list[dict[str, list[int]]] = []
         self.owner: list[int] = []

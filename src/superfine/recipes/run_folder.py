@@ -17,6 +17,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from safetensors import SafetensorError
 
 from superfine.atomic import PREFIX, remove, sync_folder, write_text
+from superfine.backbones.sources.adapter import base_of
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.learned import LEARNED, LearnedTexts
@@ -240,7 +241,8 @@ def save_model(folder: Path, model: Model, parts: Parts) -> None:
     fresh = target.with_name("model.new")
     with _written(folder, "Free some space; --resume goes on from the last checkpoint, if there is one."):
         remove(fresh)
-        model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning)
+        base = base_of(parts.config.model.name) if parts.config.model.adapter_only else None
+        model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning, adapter_of=base)
         remove(target)
         fresh.replace(target)
 

@@ -177,6 +177,21 @@ def check_plug_ins(config: RunConfig) -> None:
         require_installed("lora", "peft")
         if config.model.freeze is not None:
             raise ConfigError("model.freeze has no effect beside model.adapter: all but the adapter is frozen.", "Leave one out.")
+    _refuse_changes_below_adapter(config)
+
+
+def _refuse_changes_below_adapter(config: RunConfig) -> None:
+    """Raises ConfigError where an adapter cannot be saved alone: there is none, or the model below it is another one than is
+    named."""
+    if not config.model.adapter_only:
+        return
+    if config.model.adapter is None:
+        raise ConfigError("There is no adapter to save alone.", "Ask for one: --set model.adapter='{lora: {}}'.")
+    changed = next((name for name in ("layers", "prune_vocabulary") if getattr(config.model, name) is not None), None)
+    if changed is not None:
+        raise ConfigError(
+            f"model.{changed} changes the model that the adapter would belong to.", "Leave it out, or save the whole model."
+        )
 
 
 def refuse_if_strict(request: Request, findings: list[Finding]) -> None:

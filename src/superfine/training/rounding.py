@@ -14,6 +14,7 @@ from superfine.data.encoded import Encoded
 from superfine.metrics import activated
 from superfine.model import Model
 from superfine.records import Activation, Examples, FloatArray
+from superfine.training.kept import Kept
 
 LARGE = 300_000_000
 """Bytes of weights in float32 from which on half of them is worth it."""
@@ -56,13 +57,14 @@ def _answers_stay(model: Model, examples: Examples, encoded: Encoded) -> bool:
     given = model.pooled_outputs(encoded)
     before = activated(given, activation)
     with torch.no_grad():
-        kept, kept_rows = [weight.clone() for weight in others], table.detach()[read]
-        for weight in others:
+        kept, kept_rows = Kept({str(i): weight.shape for i, weight in enumerate(others)}), table.detach()[read]
+        for i, weight in enumerate(others):
+            kept.put(str(i), weight)
             _round(weight)
         table.index_copy_(0, read, kept_rows.half().float())
         rounded = model.pooled_outputs(encoded)
         after = activated(rounded, activation)
-        for weight, value in zip(others, kept, strict=True):
+        for weight, value in zip(others, kept.values(), strict=True):
             weight.copy_(value)
         table.index_copy_(0, read, kept_rows)
     said = [model.task.decode(examples, outputs, encoded).label for outputs in (given, rounded)]

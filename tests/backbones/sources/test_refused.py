@@ -44,15 +44,6 @@ def test_a_pointer_of_git_lfs_is_told_from_the_file(folder, file):
         resolve(str(folder))
 
 
-def test_an_adapter_without_its_model_names_the_model(folder):
-    (folder / "config.json").unlink()
-    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "google-bert/bert-base-uncased"}))
-    with pytest.raises(
-        ModelError, match=r"holds an adapter, without the model that it belongs to \(google-bert/bert-base-uncased\)"
-    ):
-        resolve(str(folder))
-
-
 def test_quantised_weights_name_their_method(folder):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq", "bits": 4}}))

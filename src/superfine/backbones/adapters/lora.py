@@ -7,12 +7,18 @@ to W: the network that is saved has no trace of it.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from collections.abc import Mapping
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from superfine.errors import ConfigError, first_line
 from superfine.extras import require
+
+if TYPE_CHECKING:  # options are checked where torch is not loaded yet
+    from torch import Tensor
 
 NAME = "default"
 """What peft calls an adapter that is alone."""
@@ -38,6 +44,9 @@ class LoRA:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._tuner: Any = None
+        self._config: Any = None
+        self._matrices: dict[str, Tensor] = {}
+        self._prefix = ""
 
     def put_into(self, network: Any) -> None:
         """Put the matrices beside the linear layers of the body; nothing but them learns from now on.
@@ -45,7 +54,7 @@ class LoRA:
         Raises ConfigError for names that no layer has, and where peft refuses.
         """
         peft = require("lora", "peft")
-        patterns = linear_layers(network)
+        patterns, self._prefix = linear_layers(network), str(network.base_model_prefix)
         options = self.options
         targets = "|".join(patterns) if options.targets == "auto" else list(options.targets)
         config = peft.LoraConfig(
@@ -62,9 +71,29 @@ class LoRA:
             ) from error
 
     def merge(self) -> None:
-        """Add the product of the matrices to the weights, and take the matrices out of the network."""
+        """Add the product of the matrices to the weights, and take the matrices out of the network; `save` still has them."""
+        peft = require("lora", "peft")
+        found = peft.get_peft_model_state_dict(self._tuner, adapter_name=NAME)
+        self._matrices = {f"base_model.{name}": value.detach().cpu().clone() for name, value in found.items()}
+        self._config = self._tuner.peft_config[NAME]
         self._tuner.merge_and_unload()
         self._tuner = None
+
+    def save(self, folder: Path, head: Mapping[str, Tensor], base: tuple[str, str | None], task_type: str) -> None:
+        """Write what was merged, in peft's layout. head: the parameters above the body, by name. base: the model that it belongs
+        to, and its revision. task_type: what peft calls the task."""
+        from safetensors.torch import save_file
+
+        from superfine.backbones.window_attention import KEY as OF_WINDOWS
+
+        # What is no part of a plain network is left to those who know it.
+        modules = sorted({name.rsplit(".", 1)[0].removeprefix(f"{self._prefix}.") for name in head if name != OF_WINDOWS})
+        config = copy(self._config)
+        config.base_model_name_or_path, config.revision = base
+        config.modules_to_save, config.task_type, config.inference_mode = modules, task_type, True
+        config.save_pretrained(str(folder))
+        tensors = self._matrices | {f"base_model.model.{name}": value.detach().cpu().contiguous() for name, value in head.items()}
+        save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
 
 
 def linear_layers(network: Any) -> list[str]:

@@ -39,12 +39,6 @@ def refuse_other_forms(folder: Path, name: str) -> None:
     for path in files:
         if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER):
             raise ModelError(f"{path} is a pointer of Git LFS, not the file itself.", "Run git lfs pull in that folder.")
-    adapter = folder / "adapter_config.json"
-    if adapter.is_file() and not (folder / "config.json").is_file():
-        raise ModelError(
-            f"The folder {name} holds an adapter, without the model that it belongs to{_base_of(adapter)}.",
-            "Merge it with peft: AutoPeftModel.from_pretrained(folder).merge_and_unload().save_pretrained(other).",
-        )
     if not weights:
         found = next((form for pattern, form in OTHER_FORMS.items() if any(folder.glob(pattern))), None)
         if found is None:
@@ -58,11 +52,6 @@ def refuse_other_forms(folder: Path, name: str) -> None:
             f"The weights in {name} are quantised ({method}): they cannot be fine-tuned whole.",
             "Take the original model that they were made from.",
         )
-
-
-def _base_of(path: Path) -> str:
-    base = _content(path).get("base_model_name_or_path")
-    return f" ({base})" if isinstance(base, str) and base else ""
 
 
 def _rounded_by(path: Path) -> str | None:

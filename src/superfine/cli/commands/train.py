@@ -51,6 +51,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
 )
 @click.option("--revision", metavar="REV", help="Branch, tag or commit of the model on the hub; the same as --model NAME@REV.")
+@click.option("--adapter-only", is_flag=True, help="Save the adapter and the head alone, not merged into the model.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for everything that is written.  [default: runs/NAME-DATE-TIME]"
 )
@@ -83,10 +84,10 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
     label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, revision: str | None,
-    out: Path | None, force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None, max_length: str | None,
-    device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None, time_limit: str | None,
-    resume: Path | None, strict: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...], dry_run: bool,
-    as_json: bool, **reading: str | None,
+    adapter_only: bool, out: Path | None, force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None,
+    max_length: str | None, device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None,
+    time_limit: str | None, resume: Path | None, strict: bool, merge_labels: bool, ignore_unknown_labels: bool,
+    track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
@@ -105,7 +106,8 @@ def train(
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
         "data.weight": weight,
-        "task.name": task, "model.name": _with_revision(model, revision), "seed": seed, "training.time_limit": time_limit,
+        "task.name": task, "model.name": _with_revision(model, revision), "seed": seed,
+        "model.adapter_only": adapter_only or None, "training.time_limit": time_limit,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
         "track": list(track) or None, "device": device, "training.epochs": epochs, "training.batch_size": batch_size,
         "training.learning_rate": learning_rate, "model.max_length": max_length,

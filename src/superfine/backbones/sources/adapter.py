@@ -1,0 +1,98 @@
+"""Folders of peft that hold an adapter alone: small matrices and a head, for a model that lies elsewhere.
+
+peft writes `adapter_config.json`, which names that model, and `adapter_model.safetensors`, whose names begin with
+"base_model.model.".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from superfine.errors import ModelError, first_line
+from superfine.extras import require
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+
+
+@dataclass(frozen=True)
+class AdapterFolder:
+    """base: what `--model` would take for the model that the adapter belongs to."""
+
+    folder: Path
+    base: str
+
+
+def adapter_in(folder: Path, name: str) -> AdapterFolder | None:
+    """The adapter that a folder holds, or None where it holds none, or the whole model as well. name: what the user called it.
+
+    Raises ModelError for an adapter of another kind than LoRA, or one that names no model.
+    """
+    if not (folder / CONFIG).is_file() or any(folder.glob("model*.safetensors")) or any(folder.glob("pytorch_model*.bin")):
+        return None
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        kind, base = content.get("peft_type"), content.get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder / CONFIG} cannot be read: {first_line(error)}", "Copy the adapter again.") from error
+    if kind not in (None, "LORA"):
+        raise ModelError(
+            f"The folder {name} holds an adapter of the kind {kind}, which is not read here.",
+            "Merge it with peft: AutoPeftModel.from_pretrained(folder).merge_and_unload().save_pretrained(other).",
+        )
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            f"The folder {name} holds an adapter, and {CONFIG} does not name the model that it belongs to.",
+            'Add it to the file: "base_model_name_or_path".',
+        )
+    if not (folder / WEIGHTS).is_file():
+        raise ModelError(f"The folder {name} holds an adapter without its weights, {WEIGHTS}.", "Copy the adapter again.")
+    revision = content.get("revision")
+    return AdapterFolder(folder, f"{base}@{revision}" if revision and not Path(base).exists() else base)
+
+
+def base_of(name: str) -> tuple[str, str | None]:
+    """How a model is named in an adapter's configuration: a path from the root, or a name of the hub and its revision."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return str(path.resolve()), None
+    repository, _, revision = name.partition("@")
+    return repository, revision or None
+
+
+def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
+    """Add an adapter to the weights of a network, and put in the head that lies beside it.
+
+    Returns the names of the head's parameters that were taken, and of those that have another shape here. Raises ModelError for
+    an adapter that does not fit the network.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    peft = require("lora", "peft")
+    tensors = {name.removeprefix(PREFIX): value for name, value in load_file(folder / WEIGHTS).items()}
+    own = dict(network.named_parameters())
+    head = {name: value for name, value in tensors.items() if ".lora_" not in name and name in own}
+    taken = {name for name, value in head.items() if value.shape == own[name].shape}
+    with torch.no_grad():
+        for name in taken:
+            own[name].copy_(head[name])
+    of_layers = {name: value for name, value in tensors.items() if ".lora_" in name}
+    try:
+        config = peft.LoraConfig.from_pretrained(str(folder))
+        config.modules_to_save, config.inference_mode = None, True
+        tuner = peft.LoraModel(network, {"default": config}, "default")
+        found = peft.set_peft_model_state_dict(tuner, {f"model.{name}": value for name, value in of_layers.items()}, "default")
+        lacking = [name for name in found.missing_keys if ".lora_" in name]
+        if found.unexpected_keys or lacking:
+            raise ValueError(f"no place for {', '.join([*found.unexpected_keys, *lacking][:3])}")
+        tuner.merge_and_unload()
+    except (ValueError, RuntimeError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"The adapter in {folder} does not fit a network of type {network.config.model_type}: {first_line(error)}",
+            "Is the model that it names the one that it was trained on?",
+        ) from error
+    return taken, set(head) - taken

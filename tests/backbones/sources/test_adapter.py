@@ -1,0 +1,146 @@
+"""An adapter that was saved alone answers as the merged model does: here, in peft, and as the start of another training."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import superfine
+from superfine.backbones.load import open_pretrained
+from superfine.errors import ConfigError, ModelError
+from superfine.records import Head
+from tests.conftest import FAST
+
+peft = pytest.importorskip("peft", reason="the extra `lora` is not installed")
+LORA = {"model.adapter": {"lora": {"r": 4, "alpha": 32}}, "training.learning_rate": 3e-3, "training.precision": "float32"}
+TEXTS = ["a lovely lamp", "it broke after a day", "sturdy and great " * 4]
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_model, reviews, tmp_path_factory):
+    """The same training, saved merged and alone."""
+    folder, found = tmp_path_factory.mktemp("adapters"), {}
+    for name, more in (("merged", {}), ("alone", {"model.adapter_only": True})):
+        settings = FAST | LORA | more
+        found[name] = superfine.train(
+            reviews, model=str(tiny_model("bert")), settings=settings, out=folder / name, progress=False
+        )
+    return folder
+
+
+def test_the_folder_holds_the_adapter_and_the_head_and_names_the_model(runs, tiny_model):
+    content = json.loads((runs / "alone" / "model" / "adapter_config.json").read_text())
+    assert content["base_model_name_or_path"] == str(tiny_model("bert"))
+    assert content["task_type"] == "SEQ_CLS"
+    assert set(content["modules_to_save"]) == {"classifier", "pooler.dense"}
+    assert not (runs / "alone" / "model" / "model.safetensors").exists()
+    sizes = [sum(path.stat().st_size for path in (runs / name / "model").glob("*.safetensors")) for name in ("alone", "merged")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_it_answers_as_the_merged_model(runs):
+    merged, alone = (superfine.load(runs / name).predict(TEXTS) for name in ("merged", "alone"))
+    assert np.abs(merged.probabilities - alone.probabilities).max() < 1e-5
+    proof = json.loads((runs / "alone" / "metrics.json").read_text())["parity"]
+    assert proof["problems"] == []
+    assert proof["largest_difference"] < 1e-4
+
+
+def test_it_opens_in_peft(runs):
+    folder = runs / "alone" / "model"
+    network = peft.AutoPeftModelForSequenceClassification.from_pretrained(str(folder), num_labels=2).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        theirs = network(**tokenizer(TEXTS, return_tensors="pt", padding=True, truncation=True)).logits.softmax(-1).numpy()
+    assert np.abs(theirs - superfine.load(runs / "alone").predict(TEXTS).probabilities).max() < 1e-4
+
+
+def test_another_training_goes_on_from_it(runs):
+    backbones = [open_pretrained(str(runs / name)).backbone(Head(("bad", "good"))) for name in ("merged", "alone")]
+    first, second = (dict(backbone.network.named_parameters()) for backbone in backbones)
+    assert first.keys() == second.keys()
+    differing = {name: float((first[name] - second[name]).abs().max()) for name in first}
+    assert {name: value for name, value in differing.items() if value > 1e-5} == {}
+    assert backbones[1].notes == backbones[0].notes
+    assert "comes with a head for the same classes" in backbones[0].notes[0]
+
+
+def test_a_head_for_other_classes_starts_anew_on_the_adapted_body(runs):
+    backbone = open_pretrained(str(runs / "alone")).backbone(Head(("a", "b", "c")))
+    assert backbone.network.classifier.out_features == 3
+    assert any(name.startswith("classifier") for name in backbone.fresh)
+
+
+def test_an_adapter_that_peft_wrote_itself_is_read(tiny_model, tmp_path):
+    network = AutoModelForSequenceClassification.from_pretrained(tiny_model("llama"), num_labels=2)
+    config = peft.LoraConfig(task_type="SEQ_CLS", r=4, target_modules=["q_proj", "down_proj"], modules_to_save=["score"])
+    theirs = peft.get_peft_model(network, config)
+    for name, parameter in theirs.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_()
+    theirs.save_pretrained(tmp_path / "adapter")
+    ours = open_pretrained(str(tmp_path / "adapter")).backbone(Head(("LABEL_0", "LABEL_1")))
+    ids = torch.tensor([[5, 9, 40, 7]])
+    with torch.no_grad():
+        assert (ours.network.eval()(ids).logits - theirs.eval()(ids).logits).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"base_model_name_or_path": "/nowhere/model"}, r"the model that it belongs to cannot be had: .*/nowhere/model"),
+        ({"base_model_name_or_path": None}, "does not name the model that it belongs to"),
+        ({"peft_type": "PROMPT_TUNING"}, "an adapter of the kind PROMPT_TUNING"),
+    ],
+)
+def test_an_adapter_that_cannot_be_used_says_why(runs, tmp_path, change, match):
+    folder = shutil.copytree(runs / "alone" / "model", tmp_path / "adapter")
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError, match=match):
+        open_pretrained(str(folder))
+
+
+def test_an_adapter_of_another_network_does_not_fit(runs, tiny_model, tmp_path):
+    folder = shutil.copytree(runs / "alone" / "model", tmp_path / "adapter")
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": str(tiny_model("distilbert"))}))
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelError, match="does not fit a network of type distilbert"):
+        open_pretrained(str(folder)).backbone(Head(("a", "b")))
+
+
+def test_an_adapter_without_its_weights_is_told(runs, tmp_path):
+    folder = shutil.copytree(runs / "alone" / "model", tmp_path / "adapter")
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="an adapter without its weights"):
+        open_pretrained(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"model.adapter_only": True}, "There is no adapter to save alone"),
+        ({**LORA, "model.adapter_only": True, "model.layers": 1}, "model.layers changes the model"),
+        ({**LORA, "model.freeze": "embeddings"}, "model.freeze has no effect beside model.adapter"),
+    ],
+)
+def test_what_cannot_be_saved_alone_is_told_before_anything_is_read(settings, match, tmp_path):
+    with pytest.raises(ConfigError, match=match):
+        superfine.train(tmp_path / "none.csv", settings=settings, out=tmp_path / "run", progress=False)
+
+
+def test_frozen_weights_are_those_of_the_pretrained_model_after_a_training_in_bfloat16(tiny_model, reviews, tmp_path):
+    settings = FAST | {"model.adapter": {"lora": {"targets": ["query"]}}, "training.precision": "bfloat16"}
+    run = superfine.train(reviews, model=str(tiny_model("bert")), settings=settings, out=tmp_path / "run", progress=False)
+    ours, theirs = (
+        dict(AutoModelForSequenceClassification.from_pretrained(folder).named_parameters())
+        for folder in (Path(run.folder) / "model", tiny_model("bert"))
+    )
+    changed = {name for name in theirs if not torch.equal(ours[name], theirs[name])}
+    head = {"classifier.weight", "classifier.bias", "bert.pooler.dense.weight", "bert.pooler.dense.bias"}
+    assert changed - head == {f"bert.encoder.layer.{i}.attention.self.query.weight" for i in range(2)}
