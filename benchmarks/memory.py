@@ -121,8 +121,23 @@ def measure(folder: str, settings: dict[str, object]) -> None:
         outcome = train(request, phases)
         done.set()
         watcher.join()
-    estimate = 0
+        estimate = estimated(request)
     print(json.dumps({"peaks": peaks, "estimate": estimate, "precision": outcome.metrics["training"]["precision"]}))
+
+
+def estimated(request: object) -> int:
+    """What is said before the weights are loaded."""
+    from superfine.backbones.load import open_pretrained
+    from superfine.recipes.encode import choose_encoder
+    from superfine.recipes.fine_tune import memory_plan
+    from superfine.recipes.prepare import prepare
+    from superfine.recipes.reporter import Reporter
+    from superfine.training.footprint import counts_of, needed_bytes
+
+    parts = prepare(request.data, None, None, request.config)
+    pretrained = open_pretrained(request.config.model.name)
+    plan = memory_plan(parts, choose_encoder(pretrained, parts, Reporter()))
+    return needed_bytes(counts_of(pretrained.config), plan, pretrained.config.model_type)
 
 
 def n_parameters(folder: Path) -> int:

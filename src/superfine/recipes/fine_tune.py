@@ -34,13 +34,18 @@ from superfine.recipes.validate import validation_of
 from superfine.records import Examples, Ragged
 from superfine.training.checkpoint import Checkpointer, belongs_to, find_checkpoint, read_checkpoint
 from superfine.training.clock import Clock
+from superfine.training.footprint import Plan, available_bytes, counts_of, needed_bytes
 from superfine.training.loop import FitResult, TrainingState, fit
+from superfine.training.precision import choose_precision
+from superfine.training.recipe import TrainingData, choose_recipe
 from superfine.training.rounding import round_weights
 from superfine.training.speed import measure_speed
 
 REPORT_SECONDS = 2.0
 """What writing the outputs takes, for planning under a time limit."""
 WAITING = "Another thread of this process is training: this run waits for it."
+SURELY = 1.15
+"""By so much an estimate of memory may be wrong."""
 SAMPLE = 64
 """So many test texts, or up to twice as many, tell how long all of them take."""
 
@@ -55,11 +60,57 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     if config.model.prune_vocabulary is not None:
         pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
     encoder = choose_encoder(pretrained, parts, reporter)
+    check_memory(pretrained, parts, encoder, reporter)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
     give_back()
     return model, parts
+
+
+def check_memory(pretrained: Pretrained, parts: Parts, encoder: Encoder, reporter: Reporter) -> None:
+    """Raises ModelError for a model that plainly does not fit into memory, before its weights are loaded; says where it may not.
+
+    What would fit is named, with what it takes.
+    """
+    counts = counts_of(pretrained.config)
+    free = available_bytes(device_of(parts.config.device))
+    if counts is None or free is None:
+        return
+    chosen = memory_plan(parts, encoder)
+    model_type = str(pretrained.config.model_type)
+    needed = needed_bytes(counts, chosen, model_type)
+    if needed <= free:
+        return
+    needs = f"{pretrained.location.name} needs about {needed / 1e9:.1f} GB to be trained, and {free / 1e9:.1f} GB are free here."
+    ways = {
+        "--set training.gradient_checkpointing=true": replace(chosen, recomputed=True),
+        "--set model.adapter='{lora: {r: 8}}'": replace(chosen, adapter=True),
+        "both of --set model.adapter='{lora: {r: 8}}' and --set training.gradient_checkpointing=true": replace(
+            chosen, adapter=True, recomputed=True
+        ),
+    }
+    takes = {way: needed_bytes(counts, plan, model_type) for way, plan in ways.items()}
+    fitting = next((f"Use {way}: that takes about {n / 1e9:.1f} GB." for way, n in takes.items() if n <= free), None)
+    if needed > SURELY * free:
+        raise ModelError(needs, fitting or "Choose a smaller model, or a machine with more memory.")
+    reporter.note(f"{needs} {fitting}" if fitting is not None else needs)
+
+
+def memory_plan(parts: Parts, encoder: Encoder) -> Plan:
+    """What decides the memory of this training: its settings, and how long its texts are."""
+    config = parts.config
+    some = encoder.encode(parts.train.take(range(0, len(parts.train), max(1, len(parts.train) // SAMPLE))))
+    tokens_per_text = len(some.ids) / max(1, len(some))
+    data = TrainingData(len(parts.train), parts.task.size, tokens_per_text, by_token=parts.task.head.by_token)
+    batch_size = choose_recipe(config.training, data, 1).batch_size
+    return Plan(
+        tokens=round(batch_size / config.training.gradient_accumulation * tokens_per_text),
+        dtype=choose_precision(config.training.precision, device_of(config.device)),
+        adapter=config.model.adapter is not None,
+        frozen=config.model.freeze if config.model.freeze is not None else 0,
+        recomputed=config.training.gradient_checkpointing,
+    )
 
 
 def with_fewer_pieces(pretrained: Pretrained, parts: Parts, n_pieces: int, reporter: Reporter) -> Pretrained:

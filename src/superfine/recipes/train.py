@@ -186,7 +186,7 @@ def _refuse_changes_below_adapter(config: RunConfig) -> None:
     if not config.model.adapter_only:
         return
     if config.model.adapter is None:
-        raise ConfigError("There is no adapter to save alone.", "Ask for one: --set model.adapter='{lora: {}}'.")
+        raise ConfigError("There is no adapter to save alone.", "Ask for one: --set model.adapter='{lora: {r: 8}}'.")
     changed = next((name for name in ("layers", "prune_vocabulary") if getattr(config.model, name) is not None), None)
     if changed is not None:
         raise ConfigError(

@@ -65,7 +65,7 @@ def test_another_training_goes_on_from_it(runs):
     assert first.keys() == second.keys()
     differing = {name: float((first[name] - second[name]).abs().max()) for name in first}
     assert {name: value for name, value in differing.items() if value > 1e-5} == {}
-    assert backbones[1].notes == backbones[0].notes
+    assert "comes with a head for the same classes" in backbones[1].notes[0]
     assert "comes with a head for the same classes" in backbones[0].notes[0]
 
 
