@@ -7,7 +7,7 @@ The weights are random: speed and exactness do not hang on them. Every shape rea
 Beside it the Trainer at its best (bfloat16, batches grouped by length, and whichever of its attention functions is faster), on the same
 rows, one epoch in batches of 32, a process each, one after the other; ratios are formed within a round. "Exact" is the largest
 difference of a logit between packed and transformers' own padded computation, as a share of what texts differ by. One thread where
-OMP_NUM_THREADS says so. Needs the extras `offline` and `bench`.
+OMP_NUM_THREADS says so. The ratios are kept by machine; `benchmarks.family_table` reads them. Needs the extras `offline` and `bench`.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import datasets
 from benchmarks.accuracy import embedded_model
-from benchmarks.training_speed import BEST, TRAINER, gmean, machine, prepare, spread
+from benchmarks.training_speed import BEST, TRAINER, gmean, machine, prepare, result_path, spread
 
 VOCABULARY = {"vocab_size": 30522, "pad_token_id": 0}
 SHAPES: dict[str, tuple[str, dict[str, object]]] = {
@@ -118,12 +118,15 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--rounds", type=int, default=2)
     a = parser.parse_args()
+    kept = result_path("families")
+    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     print("| shape | type | packed | exact | " + " | ".join(f"{name}: ratio to the Trainer's best" for name in a.sets) + " |")
     print("|" + "---|" * (4 + len(a.sets)), flush=True)
     for shape in a.shapes:
         folder = checkpoint(shape)
         packed, difference = exactness(folder)
         ratios = []
+        found = results.setdefault(shape, {"type": SHAPES[shape][0], "ratios": {}})
         for name in a.sets:
             rows = prepare(name, SETS[name], FOLDER / "rows")
             rounds = [
@@ -131,7 +134,9 @@ def main() -> None:
                 for seed in range(a.rounds)
             ]
             best = max(("sdpa", "eager"), key=lambda contestant: np.nan_to_num(gmean([r[contestant] for r in rounds])))
-            ratio = spread(np.array([r["superfine"] / r[best] for r in rounds]))
+            each = np.array([r["superfine"] / r[best] for r in rounds])
+            ratio = spread(each)
+            found["ratios"][name] = [round(float(one), 3) for one in each]
             ratios.append(
                 f"{ratio}; {gmean([r['superfine'] for r in rounds]):.0f} and {gmean([r[best] for r in rounds]):.0f} texts/s ({best})"
             )
@@ -139,6 +144,7 @@ def main() -> None:
             f"| {shape} | {SHAPES[shape][0]} | {'yes' if packed else 'no'} | {difference:.1e} | {' | '.join(ratios)} |",
             flush=True,
         )
+        kept.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(f"\nMachine: {machine()}.")
 
 
