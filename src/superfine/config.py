@@ -82,7 +82,7 @@ PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
 LongTexts = Literal["auto", "cut", "head_tail", "windows"]
 WindowPooling = Literal["mean", "attention"]
-Freeze = Literal["embeddings", "all"] | Annotated[int, Field(ge=1, le=10_000)]
+Freeze = Literal["embeddings", "all"] | Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 
 

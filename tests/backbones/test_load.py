@@ -221,7 +221,7 @@ found = []
 for name in sys.argv[1:]:
     try:
         network = open_pretrained(name).backbone(Head(outputs=("a", "b"))).network
-        found.append([commit_of(name), network.config.model_type])
+        found.append([commit_of(name.partition("@")[0], name.partition("@")[2] or None), network.config.model_type])
     except ModelError as error:
         found.append(str(error))
 print(json.dumps(found))

@@ -86,6 +86,16 @@ def test_fgm_shifts_each_text_by_epsilon_along_its_gradient(batch):
             assert float(cosine) == pytest.approx(1, abs=1e-5)
 
 
+def test_fgm_works_where_the_table_is_frozen(model, batch):
+    model.backbone.word_embeddings.weight.requires_grad_(False)
+    objective, step = compose({"fgm": {"epsilon": 0.5}})
+    try:
+        step(model, batch, objective, backward)
+        assert gradients(model)
+    finally:
+        model.backbone.word_embeddings.weight.requires_grad_(True)
+
+
 def test_fgm_adds_the_gradient_at_the_shifted_embeddings(model, batch):
     model.backbone.network.eval()
     objective, step = compose({"fgm": {"epsilon": 0.5}})

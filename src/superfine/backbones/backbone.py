@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from superfine.backbones import window_attention
 from superfine.backbones.batch import Batch
 from superfine.backbones.families import Family, max_positions
-from superfine.backbones.heads import above_body, head_modules, logits_of, own_head, token_logits
+from superfine.backbones.heads import above_body, head_modules, head_names, logits_of, own_head, token_logits
 from superfine.backbones.memory import give_back
 from superfine.backbones.packed.attention import PACKED_ATTENTION, packed, register
 from superfine.backbones.packed.checkpointing import is_recomputed, recompute_layer
@@ -373,13 +374,29 @@ class Backbone:
                 f"{type(self.network).__name__} cannot be computed from embeddings.",
                 "Leave out the regularisers that change them, such as fgm.",
             )
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute_dtype != torch.float32):
+        with (
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute_dtype != torch.float32),
+            self._without_cache(),
+        ):
             parts = rectangles(batch, padding, self._pad_id, with_types=self._takes_types)
             if body_alone:
                 return torch.cat([_of_tokens(self.network.base_model(**inputs).last_hidden_state, inputs) for inputs in parts])
             if self.by_token:
                 return torch.cat([_of_tokens(logits_of(self.network(**inputs)), inputs) for inputs in parts])
             return torch.cat([self.network(**inputs).logits for inputs in parts])
+
+    @contextmanager
+    def _without_cache(self) -> Iterator[None]:
+        """Layers that are computed again would add to a decoder's cache of keys and values a second time."""
+        config = self.network.config
+        uses_cache = self._recomputes and getattr(config, "use_cache", False)
+        if uses_cache:
+            config.use_cache = False
+        try:
+            yield
+        finally:
+            if uses_cache:
+                config.use_cache = True
 
     def _whole_network_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The logits by the network's own forward pass, and the means (n, width) of its body's states on the way."""
@@ -456,7 +473,8 @@ class Backbone:
                     save_configuration(self.network, folder)
                     trained = self.head_parameters
                     head = {name: value for name, value in self.network.named_parameters() if name in trained}
-                    self.merged.save(folder, head, adapter_of, TASK_TYPES.get(type(self.network).__name__.rpartition("For")[2]))
+                    task_type = TASK_TYPES.get(type(self.network).__name__.rpartition("For")[2])
+                    self.merged.save(folder, head, head_names(self.network), adapter_of, task_type)
         finally:
             if self.is_packed:
                 self._use_attention(PACKED_ATTENTION)

@@ -18,6 +18,13 @@ def head_modules(network: Any) -> list[nn.Module]:
     return [child for child in children if next(child.parameters(), None) is not None]
 
 
+def head_names(network: Any) -> list[str]:
+    """What the parts above the body are called in a plain network, as peft wants to know them."""
+    parts = {id(part) for part in head_modules(network)}
+    names = [name for name, module in network.named_modules() if id(module) in parts]
+    return sorted({name.rsplit(".", 1)[-1] for name in names if name != "window_attention"})
+
+
 def above_body(network: Any) -> frozenset[str]:
     """The names of the parameters outside the pretrained body, a pooler's among them."""
     own = {id(parameter) for part in head_modules(network) for parameter in part.parameters()}

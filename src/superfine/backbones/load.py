@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,7 @@ from superfine.backbones.freezing import freeze as freeze_weights
 from superfine.backbones.freezing import train_alone
 from superfine.backbones.heads import above_body, is_of_body, settle_head
 from superfine.backbones.layer_dropping import drop_layers
-from superfine.backbones.locate import ModelLocation, resolve
+from superfine.backbones.locate import TOKENIZER_FILES, ModelLocation, commit_of, resolve
 from superfine.backbones.process import quiet_transformers
 from superfine.backbones.pruning import prune_rows
 from superfine.backbones.sources.adapter import merge_into
@@ -128,12 +128,10 @@ class Pretrained:
         _set_dropout(config, dropout, attention_dropout)
         network, missing, reshaped = self._network(config, head, layers)
         family = FAMILIES.get(config.model_type)
-        added = network.get_input_embeddings().weight.detach()[self._n_rows_before :].clone()
 
         def again() -> dict[str, Any]:
             """The weights by name, as they were: those that rounding has changed are taken from here."""
             whole, _, _ = self._network(config, head, layers)
-            whole.get_input_embeddings().weight.data[self._n_rows_before :] = added
             return {name: parameter.data for name, parameter in whole.named_parameters()}
 
         # The numbers of a regression have a scale of their own, which its head holds.
@@ -160,11 +158,6 @@ class Pretrained:
             adapter=adapter,
             again=again,
         )
-
-    @property
-    def _n_rows_before(self) -> int:
-        """Of the table, before rows for more tokens were added."""
-        return int(getattr(self.config, "vocab_size", 0)) if self._is_enlarged else 1 << 62
 
     @property
     def _is_enlarged(self) -> bool:
@@ -203,6 +196,8 @@ def open_pretrained(name: str, *, cleaning: bool = True, say: Say | None = None)
     location = resolve(name, say)
     with quiet_transformers():
         config, notes = _load_config(location)
+        if not location.is_folder:  # what is read later must not be another commit's
+            location = replace(location, revision=commit_of(location.path, location.revision) or location.revision)
         wrapper = _load_tokenizer(location, config)
     _settle_padding(config, wrapper)
     tokenizer = wrapper.backend_tokenizer
@@ -219,9 +214,10 @@ def _load_config(location: ModelLocation) -> tuple[Any, tuple[str, ...]]:
 
     notes: tuple[str, ...] = ()
     with _explained(location):
-        found = type_from_weights(Path(location.path), location.name) if location.is_folder else None
+        path, revision = location.home_of(["config.json"])
+        is_own = location.is_folder and path == location.path
+        found = type_from_weights(Path(location.path), location.name) if is_own else None
         if found is None:
-            path, revision = location.home_of(["config.json"])
             config = AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
         else:
             config = CONFIG_MAPPING[found].from_pretrained(location.path)
@@ -250,11 +246,13 @@ def _settle_pooling(name: str, sentences: Layout, config: Any) -> tuple[str, ...
 def _load_tokenizer(location: ModelLocation, config: Any) -> Any:
     from transformers import AutoTokenizer
 
-    if location.is_folder and _is_sentencepiece(Path(location.path)):
+    path, revision = location.home_of(TOKENIZER_FILES)
+    if Path(path).is_dir() and _is_sentencepiece(Path(path)):
         require_installed("sentencepiece", "sentencepiece")
     with _explained(location):
-        wrapper = AutoTokenizer.from_pretrained(location.path, config=config, revision=location.revision, trust_remote_code=False)
-    _refuse_other_vocabulary(location, wrapper)
+        wrapper = AutoTokenizer.from_pretrained(path, config=config, revision=revision, trust_remote_code=False)
+    if Path(path).is_dir():
+        _refuse_other_vocabulary(Path(path), location.name, wrapper)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
@@ -266,17 +264,17 @@ def _is_sentencepiece(folder: Path) -> bool:
     return any(folder.glob("*.model")) and not any((folder / name).exists() for name in others)
 
 
-def _refuse_other_vocabulary(location: ModelLocation, wrapper: Any) -> None:
+def _refuse_other_vocabulary(folder: Path, name: str, wrapper: Any) -> None:
     """Raises ModelError where the tokenizer that the configuration asks for reads next to nothing of the vocabulary in the
     folder."""
-    path = Path(location.path) / "vocab.txt"
-    if not location.is_folder or not path.exists() or (path.parent / "tokenizer.json").exists():
+    path = folder / "vocab.txt"
+    if not path.exists() or (folder / "tokenizer.json").exists():
         return
     with open(path, encoding="utf-8", errors="replace") as stream:
         n_lines = sum(1 for _ in stream)
     if len(wrapper) < n_lines // 2:
         raise ModelError(
-            f"The tokenizer of {location.name} reads {len(wrapper)} of the {n_lines} tokens in vocab.txt: that is BERT's kind of "
+            f"The tokenizer of {name} reads {len(wrapper)} of the {n_lines} tokens in vocab.txt: that is BERT's kind of "
             f"vocabulary, and {type(wrapper).__name__}, which config.json asks for, reads another.",
             "Save the right tokenizer into the folder: BertTokenizerFast.from_pretrained(folder).save_pretrained(folder).",
         )

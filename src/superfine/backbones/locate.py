@@ -90,9 +90,9 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
             )
         _check_tokenizer(path, name)
         return ModelLocation(name, str(path), True, sentences=sentences)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     repository, _, revision = name.partition("@")
+    if name.startswith((".", "/", "~")) or repository.count("/") > 1:
+        raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
     return _on_hub(name, repository, revision or None)
 
 
@@ -145,13 +145,12 @@ def _check_hub(name: str, path: str, revision: str | None) -> None:
         raise ModelError(f"The model {name} is no local folder, and the hub cannot be reached: {why}.", ADVICE)
 
 
-def commit_of(name: str) -> str | None:
+def commit_of(repository: str, revision: str | None = None) -> str | None:
     """The commit of a model of the hub that lies in the hub's cache; None where there is none of that name."""
     from huggingface_hub import try_to_load_from_cache
 
-    repository, _, revision = name.partition("@")
     try:
-        found = try_to_load_from_cache(repository, "config.json", revision=revision or None)
+        found = try_to_load_from_cache(repository, "config.json", revision=revision)
     except ValueError:  # a path
         return None
     return Path(found).parent.name if isinstance(found, str) else None

@@ -125,8 +125,9 @@ def _source(name: str) -> dict[str, str]:
         return {}
     if (embedded := embedded_model(name)) is not None:
         return {"base_model": embedded.published, "credit": embedded.credit}
-    commit = commit_of(name)
-    return {} if commit is None else {"base_model": name.partition("@")[0], "base_model_commit": commit}
+    repository, _, revision = name.partition("@")
+    commit = commit_of(repository, revision or None)
+    return {} if commit is None else {"base_model": repository, "base_model_commit": commit}
 
 
 def collect_metrics(
@@ -149,6 +150,7 @@ def collect_metrics(
         "shown": task.shown.model_dump(mode="json"),
         "model": _shown_model(config.model.name),
         **_source(config.model.name),
+        **({"adapter_only": {"auto_class": task.head.auto_class}} if config.model.adapter_only else {}),
         "precision": "float32",
         "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
         "test": {**scores.test.to_json(), **scores.details},

@@ -60,6 +60,8 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     if config.model.prune_vocabulary is not None:
         pretrained = with_fewer_pieces(pretrained, parts, config.model.prune_vocabulary, reporter)
     encoder = choose_encoder(pretrained, parts, reporter)
+    if config.model.adapter_only:
+        refuse_other_base(pretrained)
     check_memory(pretrained, parts, encoder, reporter)
     model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
@@ -68,16 +70,29 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     return model, parts
 
 
+def refuse_other_base(pretrained: Pretrained) -> None:
+    """Raises ModelError where an adapter would not belong to the model of that name, but to what is made of it here."""
+    name = pretrained.location.name
+    if pretrained.location.adapter is not None:
+        raise ModelError(f"{name} is an adapter itself: another one beside it cannot be saved alone.", "Save the whole model.")
+    if pretrained.n_missing_rows:
+        raise ModelError(
+            f"The table of {name} is enlarged here: an adapter alone would not hold its rows.", "Save the whole model."
+        )
+
+
 def check_memory(pretrained: Pretrained, parts: Parts, encoder: Encoder, reporter: Reporter) -> None:
     """Raises ModelError for a model that plainly does not fit into memory, before its weights are loaded; says where it may not.
 
-    What would fit is named, with what it takes.
+    Batches are halved by themselves where memory runs out, so what is asked is whether a single text would fit. What would fit is
+    named, with what it takes.
     """
-    counts = counts_of(pretrained.config)
+    counts = counts_of(pretrained.config, layers=parts.config.model.layers, pieces=parts.config.model.prune_vocabulary)
     free = available_bytes(device_of(parts.config.device))
     if counts is None or free is None:
         return
-    chosen = memory_plan(parts, encoder)
+    whole = memory_plan(parts, encoder)
+    chosen = replace(whole, tokens=min(whole.tokens, encoder.max_length))
     model_type = str(pretrained.config.model_type)
     needed = needed_bytes(counts, chosen, model_type)
     if needed <= free:
@@ -104,8 +119,10 @@ def memory_plan(parts: Parts, encoder: Encoder) -> Plan:
     tokens_per_text = len(some.ids) / max(1, len(some))
     data = TrainingData(len(parts.train), parts.task.size, tokens_per_text, by_token=parts.task.head.by_token)
     batch_size = choose_recipe(config.training, data, 1).batch_size
+    n_parts = config.training.gradient_accumulation
+    most = batch_size * encoder.max_length / n_parts  # see micro_batches
     return Plan(
-        tokens=round(batch_size / config.training.gradient_accumulation * tokens_per_text),
+        tokens=round(min(most, batch_size / n_parts * tokens_per_text)),
         dtype=choose_precision(config.training.precision, device_of(config.device)),
         adapter=config.model.adapter is not None,
         frozen=config.model.freeze if config.model.freeze is not None else 0,
@@ -144,7 +161,8 @@ def build_model(pretrained: Pretrained, parts: Parts, encoder: Encoder, on_wait:
         set_bias(backbone.network, backbone.fresh, torch.from_numpy(task.bias))
     if encoder.windows is not None and encoder.windows.pooling == "attention":
         location = pretrained.location
-        window_attention.add_to(backbone.network, Path(location.path) if location.is_folder else None)
+        earlier = location.adapter or (Path(location.path) if location.is_folder else None)
+        window_attention.add_to(backbone.network, earlier)
     backbone.network.to(device_of(config.device))
     backbone.pack_if_sound()
     if config.training.gradient_checkpointing:
@@ -179,7 +197,8 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
     model.backbone.merge_adapter()
     give_back()  # the optimiser's moments are gone with the state of the training
     adjust(model, parts.validation, encoded.validation.encoded)
-    round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)
+    if not config.model.adapter_only:  # an adapter is saved in float32, beside weights that are not saved at all
+        round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)
     give_back()
     if result.stopped == "interrupted":
         reporter.note("Interrupted: the weights kept so far are evaluated and written.")

@@ -6,12 +6,13 @@ from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import begin_run, claimed_folder, finish_run, save_model
-from superfine.recipes.train import check_training_installed
+from superfine.recipes.train import check_plug_ins, check_training_installed
 
 
 def fit(request: Request, reporter: Reporter) -> None:
     """Read, fine-tune, and write `model/` into the request's folder."""
     check_training_installed()
+    check_plug_ins(request.config)
     with claimed_folder(request) as claimed:
         _fit(claimed, reporter)
 

@@ -143,7 +143,13 @@ class _Plain:
                 network = opened.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
             else:
                 base, config = resolve(adapter.base), transformers.AutoConfig.from_pretrained(folder)
-                network = opened.from_pretrained(base.path, config=config, dtype=torch.float32, revision=base.revision)
+                network = opened.from_pretrained(
+                    base.path,
+                    config=config,
+                    dtype=torch.float32,
+                    revision=base.revision,
+                    ignore_mismatched_sizes=True,  # the head that lies there, which the adapter's replaces
+                )
                 network = require("lora", "peft").PeftModel.from_pretrained(network, str(folder))
         self.network, self.by_token, self.examples = network.eval(), head.by_token, examples
         self.inputs: list[dict[str, list[int]]] = []

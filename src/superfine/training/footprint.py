@@ -19,8 +19,10 @@ from superfine.config import Freeze
 
 MASTER, MOMENTS, GRADIENT = 4, 8, 4
 """Bytes of a number that learns: its value and Adam's two moments of it in float32, and its gradient."""
-RUNTIME = 200_000_000
+RUNTIME = 250_000_000
 """Bytes of torch's own buffers, tokenizer and data."""
+SAVED_IN_HALF = 300_000_000
+"""Bytes in float32 from which on weights are saved in float16: for a moment both are there."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,11 @@ class Plan:
     recomputed: bool = False
 
 
-def counts_of(config: Any) -> Counts | None:
-    """Of the network that a configuration describes; None where transformers cannot make it without weights."""
+def counts_of(config: Any, *, layers: int | None = None, pieces: int | None = None) -> Counts | None:
+    """Of the network that a configuration describes; None where transformers cannot make it without weights.
+
+    layers, pieces: so many are kept of its layers, and of its vocabulary; None keeps all.
+    """
     from transformers import AutoModel
 
     try:
@@ -57,22 +62,25 @@ def counts_of(config: Any) -> Counts | None:
         table = network.get_input_embeddings().weight.numel()
     except Exception:  # the types that cannot be made are told when they are loaded
         return None
-    total = sum(parameter.numel() for parameter in network.parameters())
-    width = int(config.hidden_size)
+    in_layers = sum(parameter.numel() for parameter in network.parameters()) - table
+    width, n_layers = int(config.hidden_size), int(config.num_hidden_layers)
     inner = int(getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * width)
-    return Counts(table, total - table, total, int(config.num_hidden_layers), width, inner)
+    if layers is not None and layers < n_layers:
+        in_layers, n_layers = in_layers * layers // n_layers, layers
+    table = table if pieces is None else min(table, pieces * width)
+    return Counts(table, in_layers, table + in_layers, n_layers, width, inner)
 
 
 def needed_bytes(counts: Counts, plan: Plan, model_type: str) -> int:
-    """The most that loading, training and scoring hold at once."""
+    """The most that training, and scoring and saving, hold at once."""
     in_half = plan.dtype == torch.bfloat16 and model_type in FAMILIES
     share = 0.0 if plan.frozen in (0, "embeddings") else 1.0 if plan.frozen == "all" else int(plan.frozen) / counts.n_layers
     frozen = counts.layers if plan.adapter else int(counts.layers * min(1.0, share))
     learning = counts.layers - frozen
     each = MASTER + MOMENTS + GRADIENT + (2 if in_half else 0)
     training = learning * each + frozen * (2 if in_half else 4) + counts.table * MASTER + activations(counts, plan, in_half)
-    scoring = counts.total * 4
-    return RUNTIME + max(training, scoring)
+    saving = counts.total * (4 + (2 if 4 * counts.total >= SAVED_IN_HALF else 0))
+    return RUNTIME + max(training, saving)
 
 
 def activations(counts: Counts, plan: Plan, in_half: bool) -> int:

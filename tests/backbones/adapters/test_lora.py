@@ -95,9 +95,18 @@ def test_auto_takes_every_linear_layer_of_every_layer_and_no_other(tiny_model):
 
 def test_names_that_no_layer_has_are_told_with_those_there_are(tiny_model):
     with pytest.raises(
-        ConfigError, match=r"cannot be put into a network of type bert(.|\n)*Its linear layers are: dense, key, query, value"
+        ConfigError, match=r"no linear layer of BertFor\w+ is called q_proj(.|\n)*Its linear layers are: dense, key, query, value"
     ):
         backbone_with(tiny_model("bert"), {"targets": ["q_proj"]})
+
+
+def test_names_count_in_the_layers_alone_not_in_a_head_that_is_trained_whole(tiny_model):
+    backbone, _ = backbone_with(tiny_model("roberta"), {"targets": ["query", "attention.output.dense"]})
+    found = {name.partition(".lora_")[0] for name, _ in backbone.network.named_parameters() if ".lora_" in name}
+    parts = ("attention.self.query", "attention.output.dense")
+    assert found == {f"roberta.encoder.layer.{i}.{part}" for i in range(2) for part in parts}
+    whole, _ = backbone_with(tiny_model("roberta"), {"targets": ["dense"]})
+    assert not any("classifier" in name for name, _ in whole.network.named_parameters() if ".lora_" in name)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,6 @@ def test_so_they_are_with_padding_and_with_an_adapter(tiny_model, family):
         )
 
 
-def test_so_they_are_in_a_family_that_is_not_known(tiny_model):
-    family = next(iter(SENSITIVE_FAMILIES))
+@pytest.mark.parametrize("family", list(SENSITIVE_FAMILIES))
+def test_so_they_are_in_a_family_that_is_not_known(tiny_model, family):
     same(gradients(tiny_model(family), recomputed=True)[0], gradients(tiny_model(family), recomputed=False)[0])

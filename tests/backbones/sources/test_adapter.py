@@ -36,7 +36,7 @@ def test_the_folder_holds_the_adapter_and_the_head_and_names_the_model(runs, tin
     content = json.loads((runs / "alone" / "model" / "adapter_config.json").read_text())
     assert content["base_model_name_or_path"] == str(tiny_model("bert"))
     assert content["task_type"] == "SEQ_CLS"
-    assert set(content["modules_to_save"]) == {"classifier", "pooler.dense"}
+    assert content["modules_to_save"] == ["classifier", "pooler"]
     assert not (runs / "alone" / "model" / "model.safetensors").exists()
     sizes = [sum(path.stat().st_size for path in (runs / name / "model").glob("*.safetensors")) for name in ("alone", "merged")]
     assert sizes[0] < 0.6 * sizes[1]
@@ -57,6 +57,29 @@ def test_it_opens_in_peft(runs):
     with torch.no_grad():
         theirs = network(**tokenizer(TEXTS, return_tensors="pt", padding=True, truncation=True)).logits.softmax(-1).numpy()
     assert np.abs(theirs - superfine.load(runs / "alone").predict(TEXTS).probabilities).max() < 1e-4
+
+
+def test_it_cleans_texts_as_the_merged_model_does(runs):
+    dirty = ["great&amp;lovely <br/> lamp"]
+    merged, alone = (superfine.load(runs / name) for name in ("merged", "alone"))
+    assert np.abs(merged.predict(dirty).probabilities - alone.predict(dirty).probabilities).max() < 1e-5
+
+
+def test_all_of_it_learns_in_another_training(runs, reviews, tmp_path):
+    run = superfine.train(reviews, model=str(runs / "alone"), settings=FAST, out=tmp_path / "run", progress=False)
+    before = dict(open_pretrained(str(runs / "alone")).backbone(Head(("bad", "good"))).network.named_parameters())
+    after = dict(AutoModelForSequenceClassification.from_pretrained(run.folder / "model").named_parameters())
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert any("layer.0" in name for name in moved)
+
+
+@pytest.mark.parametrize(
+    "family", ["roberta", "electra", "distilbert", "modernbert", "deberta-v2", "xlnet", "mpnet", "llama", "gpt2"]
+)
+def test_every_kind_of_head_is_proved_with_peft(tiny_model, reviews, tmp_path, family):
+    settings = FAST | LORA | {"model.adapter_only": True, "training.epochs": 1}
+    run = superfine.train(reviews, model=str(tiny_model(family)), settings=settings, out=tmp_path / "run", progress=False)
+    assert run.metrics["parity"]["problems"] == []
 
 
 def test_another_training_goes_on_from_it(runs):

@@ -7,7 +7,7 @@ to W: the network that is saved has no trace of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,7 +46,6 @@ class LoRA:
         self._tuner: Any = None
         self._config: Any = None
         self._matrices: dict[str, Tensor] = {}
-        self._prefix = ""
 
     def put_into(self, network: Any) -> None:
         """Put the matrices beside the linear layers of the body; nothing but them learns from now on.
@@ -54,20 +53,26 @@ class LoRA:
         Raises ConfigError for names that no layer has, and where peft refuses.
         """
         peft = require("lora", "peft")
-        patterns, self._prefix = linear_layers(network), str(network.base_model_prefix)
-        options = self.options
-        targets = "|".join(patterns) if options.targets == "auto" else list(options.targets)
+        patterns, options = linear_layers(network), self.options
+        # Names count in the layers alone: a head that is trained whole must not have an adapter as well.
+        wanted = patterns if options.targets == "auto" else [one for one in patterns if _ends_with(one, options.targets)]
+        unknown = [] if options.targets == "auto" else [name for name in options.targets if not _any_ends_with(patterns, name)]
+        if not wanted or unknown:
+            missing = ", ".join(unknown) or "so"
+            raise ConfigError(
+                f"model.adapter.lora.targets: no linear layer of {type(network).__name__} is called {missing}.",
+                f"Its linear layers are: {', '.join(sorted({pattern.rsplit('.', 1)[-1] for pattern in patterns})) or 'none'}.",
+            )
         config = peft.LoraConfig(
-            r=options.r, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules=targets,
+            r=options.r, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="|".join(wanted),
             use_dora=options.use_dora, use_rslora=options.use_rslora, fan_in_fan_out=has_conv1d(network),
         )  # fmt: skip
         try:
             self._tuner = peft.LoraModel(network, {NAME: config}, NAME)
         except ValueError as error:
-            names = sorted({pattern.rsplit(".", 1)[-1] for pattern in patterns})
             raise ConfigError(
                 f"model.adapter.lora cannot be put into a network of type {network.config.model_type}: {first_line(error)}",
-                f"Its linear layers are: {', '.join(names)}.",
+                "Leave it out, or choose other options.",
             ) from error
 
     def merge(self) -> None:
@@ -79,15 +84,13 @@ class LoRA:
         self._tuner.merge_and_unload()
         self._tuner = None
 
-    def save(self, folder: Path, head: Mapping[str, Tensor], base: tuple[str, str | None], task_type: str) -> None:
-        """Write what was merged, in peft's layout. head: the parameters above the body, by name. base: the model that it belongs
-        to, and its revision. task_type: what peft calls the task."""
+    def save(
+        self, folder: Path, head: Mapping[str, Tensor], modules: list[str], base: tuple[str, str | None], task_type: str | None
+    ) -> None:
+        """Write what was merged, in peft's layout. head: the parameters above the body, by name, which lie in `modules`. base:
+        the model that it belongs to, and its revision. task_type: what peft calls the task."""
         from safetensors.torch import save_file
 
-        from superfine.backbones.window_attention import KEY as OF_WINDOWS
-
-        # What is no part of a plain network is left to those who know it.
-        modules = sorted({name.rsplit(".", 1)[0].removeprefix(f"{self._prefix}.") for name in head if name != OF_WINDOWS})
         config = copy(self._config)
         config.base_model_name_or_path, config.revision = base
         config.modules_to_save, config.task_type, config.inference_mode = modules, task_type, True
@@ -103,6 +106,15 @@ def linear_layers(network: Any) -> list[str]:
     names = [f"{prefix}{name}" for name, module in body.named_modules() if _is_linear(module)]
     found = {re.sub(r"\\\.\d+(?=\\\.)", r"\\.\\d+", re.escape(name)) for name in names if re.search(r"\.\d+\.", name)}
     return sorted(found)
+
+
+def _ends_with(pattern: str, names: Collection[str]) -> bool:
+    return any(_any_ends_with([pattern], name) for name in names)
+
+
+def _any_ends_with(patterns: Collection[str], name: str) -> bool:
+    """Whether one of the layers is called so, by its whole name or the end of it."""
+    return any(re.search(rf"(?:^|\\\.){re.escape(re.escape(name))}$", pattern) for pattern in patterns)
 
 
 def has_conv1d(network: Any) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from superfine.backbones.sources.tensorflow import tensorflow_checkpoint
 from superfine.errors import ModelError, first_line
 from superfine.extras import require
 
@@ -57,8 +58,8 @@ def adapter_in(folder: Path, name: str) -> AdapterFolder | None:
 def base_of(name: str) -> tuple[str, str | None]:
     """How a model is named in an adapter's configuration: a path from the root, or a name of the hub and its revision."""
     path = Path(name).expanduser()
-    if path.exists():
-        return str(path.resolve()), None
+    if path.exists() or tensorflow_checkpoint(path, name) is not None:
+        return str(path.absolute()), None
     repository, _, revision = name.partition("@")
     return repository, revision or None
 
@@ -72,8 +73,12 @@ def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
     import torch
     from safetensors.torch import load_file
 
+    from superfine.backbones.window_attention import KEY as OF_WINDOWS
+
     peft = require("lora", "peft")
-    tensors = {name.removeprefix(PREFIX): value for name, value in load_file(folder / WEIGHTS).items()}
+    loaded = {name.removeprefix(PREFIX): value for name, value in load_file(folder / WEIGHTS).items()}
+    # Biases that learned stand where they are once the matrices are beside them.
+    tensors = {name if ".lora_" in name else name.replace(".base_layer.", "."): value for name, value in loaded.items()}
     own = dict(network.named_parameters())
     head = {name: value for name, value in tensors.items() if ".lora_" not in name and name in own}
     taken = {name for name, value in head.items() if value.shape == own[name].shape}
@@ -81,7 +86,10 @@ def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
         for name in taken:
             own[name].copy_(head[name])
     of_layers = {name: value for name, value in tensors.items() if ".lora_" in name}
+    others = [name for name in tensors if name not in own and name not in of_layers and name != OF_WINDOWS]
     try:
+        if others:
+            raise ValueError(f"no place for {', '.join(others[:3])}")
         config = peft.LoraConfig.from_pretrained(str(folder))
         config.modules_to_save, config.inference_mode = None, True
         tuner = peft.LoraModel(network, {"default": config}, "default")
@@ -90,6 +98,7 @@ def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
         if found.unexpected_keys or lacking:
             raise ValueError(f"no place for {', '.join([*found.unexpected_keys, *lacking][:3])}")
         tuner.merge_and_unload()
+        network.requires_grad_(True)  # peft had frozen what lies below
     except (ValueError, RuntimeError, TypeError, KeyError) as error:
         raise ModelError(
             f"The adapter in {folder} does not fit a network of type {network.config.model_type}: {first_line(error)}",

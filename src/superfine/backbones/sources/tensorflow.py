@@ -43,7 +43,7 @@ NOT_OF_MODEL = ("tokenizer_config.json", "generation_config.json", "adapter_conf
 REPORT = "from_tensorflow.json"
 """What became of the tensors, in the folder that is written."""
 HEAD_WIDTH = 64
-"""Of every published model of these types; a checkpoint without a configuration does not say it."""
+"""Of the models that ELECTRA and BERT were published with; a checkpoint without a configuration does not say it."""
 AUTO_CLASSES = ("AutoModelForPreTraining", "AutoModelForSequenceClassification")
 Read = Callable[[str], NDArray[Any]]
 
@@ -188,14 +188,23 @@ def _opened(checkpoint: TensorFlowCheckpoint) -> Iterator[tuple[dict[str, tuple[
 
 def _datasets(file: Any) -> Iterator[tuple[str, Any]]:
     """The arrays of an HDF5 file by the names of the weights, which Keras keeps beside each layer."""
-    for layer in file.attrs.get("layer_names", ()):
+    for layer in _names_in(file, "layer_names"):
         group = file[layer]
-        for name in group.attrs.get("weight_names", ()):
-            yield (name.decode() if isinstance(name, bytes) else name), group[name]
-    if "layer_names" not in file.attrs:
+        if hasattr(group, "dtype"):  # as in one of several files, which have no groups
+            yield layer, group
+            continue
+        for name in _names_in(group, "weight_names"):
+            yield name, group[name]
+    if not _names_in(file, "layer_names"):
         found: list[tuple[str, Any]] = []
         file.visititems(lambda name, item: found.append((name, item)) if hasattr(item, "dtype") else None)
         yield from found
+
+
+def _names_in(group: Any, key: str) -> list[str]:
+    """Names that Keras keeps in an attribute, or in several where they are too many for one: key0, key1, ..."""
+    keys = [key] if key in group.attrs else [name for i in range(len(group.attrs)) if (name := f"{key}{i}") in group.attrs]
+    return [name.decode() if isinstance(name, bytes) else str(name) for each in keys for name in group.attrs[each]]
 
 
 def _configuration(checkpoint: TensorFlowCheckpoint, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, Any], str]:
@@ -247,6 +256,10 @@ def _configuration_of_shapes(name: str, model_type: str, shapes: Mapping[str, tu
             f"The folder of {name} holds no configuration.", "Put the one of the release beside it, a file *config.json."
         )
     body = BODIES[model_type]
+    needed = [f"{body}encoder/layer_0/{part}/dense/kernel" for part in ("intermediate", "output")]
+    needed += [f"{body}embeddings/{table}_embeddings" for table in ("word", "position", "token_type")]
+    if lacking := [each for each in needed if each not in shapes]:
+        raise UnreadableError(f"it has no {lacking[0]}")
     layers = {found[1] for each in shapes if (found := re.match(rf"{body}encoder/layer_(\d+)/", each))}
     inner, width = (shapes[f"{body}encoder/layer_0/{part}/dense/kernel"][1] for part in ("intermediate", "output"))
     n_tokens, embedding = shapes[f"{body}embeddings/word_embeddings"]

@@ -28,6 +28,8 @@ class FGM:
 
     def step(self, model: Model, batch: Batch, objective: Objective, backward: Backward) -> Outcome:
         embeddings = model.embed(batch)
+        if not embeddings.requires_grad:  # the table is frozen, and what is looked up in it is wanted all the same
+            embeddings = embeddings.detach().requires_grad_()
         embeddings.retain_grad()
         outcome = objective(model, batch.with_embeddings(embeddings))
         backward(outcome.loss)
