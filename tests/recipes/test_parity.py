@@ -72,8 +72,8 @@ def test_a_run_whose_bundle_differs_says_so_and_exits_with_1_and_is_kept(tiny_mo
 
     whole = Backbone.save
 
-    def without_cleaning(self, folder, max_length):
-        whole(self, folder, max_length)
+    def without_cleaning(self, folder, max_length, **how):
+        whole(self, folder, max_length, **how)
         path = folder / "tokenizer.json"
         path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"normalizer": None}), encoding="utf-8")
 

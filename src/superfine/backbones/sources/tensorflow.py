@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superfine.backbones.process import quiet_transformers
 from superfine.backbones.sources.converted import converted_folder
 from superfine.backbones.sources.tensor_bundle import TensorBundle, UnreadableError
 from superfine.backbones.sources.tensorflow_names import (
@@ -282,6 +281,8 @@ def _known_to_transformers(config: Mapping[str, Any]) -> tuple[dict[str, tuple[i
     their body."""
     import torch
     import transformers
+
+    from superfine.backbones.process import quiet_transformers
 
     known: dict[str, tuple[int, ...]] = {}
     with quiet_transformers(), torch.device("meta"):
