@@ -150,7 +150,8 @@ class _Plain:
                     revision=base.revision,
                     ignore_mismatched_sizes=True,  # the head that lies there, which the adapter's replaces
                 )
-                network = require("lora", "peft").PeftModel.from_pretrained(network, str(folder))
+                # peft's own call for questions leaves the types of tokens out (0.21); the network below does not.
+                network = require("lora", "peft").PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
         self.network, self.by_token, self.examples = network.eval(), head.by_token, examples
         self.inputs: list[dict[str, list[int]]] = []
         self.owner: list[int] = []

@@ -82,6 +82,14 @@ def test_every_kind_of_head_is_proved_with_peft(tiny_model, reviews, tmp_path, f
     assert run.metrics["parity"]["problems"] == []
 
 
+def test_a_head_for_answers_in_a_text_is_proved_with_peft_too(tiny_model, tmp_path):
+    settings = FAST | LORA | {"model.adapter_only": True, "training.epochs": 1, "data.test_share": 0.25}
+    data = Path(__file__).parents[3] / "examples" / "data" / "questions_en.json"
+    run = superfine.train(data, model=str(tiny_model("bert")), settings=settings, out=tmp_path / "run", progress=False)
+    assert run.metrics["parity"]["problems"] == []
+    assert "from peft import PeftModel" in (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+
+
 def test_another_training_goes_on_from_it(runs):
     backbones = [open_pretrained(str(runs / name)).backbone(Head(("bad", "good"))) for name in ("merged", "alone")]
     first, second = (dict(backbone.network.named_parameters()) for backbone in backbones)
