@@ -23,9 +23,14 @@ def require(extra: str, module: str) -> ModuleType:
 
 def require_installed(extra: str, *modules: str) -> None:
     """Raises ConfigError with the command that installs `superfine[extra]` where one of these modules is not there."""
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    missing = [module for module in modules if not has_module(module)]
     if missing:
         raise ConfigError(f'This needs the package "{missing[0]}".', f"Install it: pip install 'superfine[{extra}]'")
+
+
+def has_module(*modules: str) -> bool:
+    """Whether all of these are installed."""
+    return all(importlib.util.find_spec(module) is not None for module in modules)
 
 
 def declared() -> list[str]:

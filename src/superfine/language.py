@@ -53,6 +53,16 @@ def phrase(pattern: str, *values: object, language: str) -> str:
     return text.format(*values)
 
 
+def duration(seconds: float) -> str:
+    """`"8 s"`, `"2 min 5 s"`, `"1 h 12 min"`."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 class Catalogue:
     """The patterns of one language. A gap is `{}` in English and `{}` (or `{0}`, `{1}`) in the translation."""
 

@@ -151,6 +151,28 @@ def _binary_roc_auc(is_class: NDArray[np.bool_], scores: FloatArray, weights: Fl
     return _ratio(wins, pairs), pairs > 0
 
 
+def auc_interval(positive: FloatArray, negative: FloatArray) -> tuple[float, float, float]:
+    """The area under the curve of scores of positive (m,) and of negative (n,) cases, and its 95 % interval (DeLong, DeLong and
+    Clarke-Pearson 1988). m, n: at least 2."""
+    from scipy.stats import rankdata
+
+    m, n = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    # How often each positive case is above a negative one, and each negative case below a positive one.
+    above = (ranks[:m] - rankdata(positive)) / n
+    below = 1 - (ranks[m:] - rankdata(negative)) / m
+    value = float(above.mean())
+    error = 1.96 * float(np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n))
+    return value, max(0.0, value - error), min(1.0, value + error)
+
+
+def wilson_low(hits: int, n: int) -> float:
+    """The lower end of Wilson's 95 % interval of a share. n: at least 1."""
+    z, share = 1.96, hits / n
+    centre = share + z * z / (2 * n)
+    return float((centre - z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n))
+
+
 def spearman(true: FloatArray, said: FloatArray, weights: FloatArray) -> FloatArray:
     """(B,) Spearman's rank correlation of n pairs, 0 where one side does not vary. weights: (B, n) how often each resample holds
     each pair; equal numbers share the mean of their ranks."""

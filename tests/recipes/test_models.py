@@ -30,7 +30,7 @@ def ranked(file, *, measure=False) -> list[Fit]:
     parts = prepare(
         str(file), None, None, build_config({}, {"model.name": ENGLISH_MODEL, "data.text": ["text"], "data.label": "label"})
     )
-    return rank_models(parts, Reporter(), measure=measure)
+    return rank_models(parts, Reporter(), measured=measure)
 
 
 def test_without_data_the_catalogue_is_listed_with_where_the_weights_are(capsys, without_hub):

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from superfine.language import printable, translate
+from superfine.language import duration, printable, translate
 from superfine.metrics import Title, title_of
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
@@ -27,6 +27,10 @@ STAGES = {
     "reading": "Reading the data",
     "loading": "Loading the model",
     "encoding": "Encoding the texts",
+    "checking": "Looking at rows, texts and labels",
+    "timing": "Timing a step of training",
+    "embedding": "Reading the texts with the model as it is",
+    "folds": "Training without each fold in turn",
     "measuring": "Timing a step of each model that is here",
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
@@ -34,16 +38,6 @@ STAGES = {
 STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 PLAIN_SECONDS = 10.0
 """Without a terminal, a line of progress at most this often."""
-
-
-def duration(seconds: float) -> str:
-    """`"8 s"`, `"2 min 5 s"`, `"1 h 12 min"`."""
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class ConsoleReporter(Reporter):

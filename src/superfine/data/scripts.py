@@ -28,6 +28,15 @@ def script_shares(texts: Sequence[str]) -> dict[str, float]:
     return {script: n / total for script, n in counts.most_common()}
 
 
+def main_script(text: str) -> str:
+    """The script that most letters of a text are in; "" where it has none."""
+    if text.isascii():
+        return LATIN if any(map(str.isalpha, text)) else ""
+    counts = Counter(map(script_of, text))
+    del counts[""]
+    return counts.most_common(1)[0][0] if counts else ""
+
+
 def letter_share(texts: Sequence[str]) -> float:
     """The share (0 to 1) of letters in all that is not white space; 0 for texts of nothing else."""
     counts = _characters(texts)

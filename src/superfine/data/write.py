@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from superfine.atomic import open_whole
 from superfine.data.table import BadRow
+from superfine.errors import OutputError
 from superfine.records import Answers, Examples, IntArray
 from superfine.records.answers import written
 
@@ -117,6 +118,31 @@ def open_predictions(
         return
     with open_whole(path, encoding, newline="") as stream:
         yield PredictionWriter(stream, columns, answers, path.suffix.lower(), excel_safe=excel_safe)
+
+
+def refuse_unwritable(path: Path, *, force: bool = False) -> None:
+    """Raises OutputError for a table that cannot be written there."""
+    if path.suffix.lower() in OTHER_ENDINGS:
+        raise OutputError(f"Tables are not written as {path.suffix}: {path}.", "Name a file that ends in .csv, .tsv or .jsonl.")
+    if path.is_dir() or not path.parent.is_dir():
+        raise OutputError(f"{path} is a folder, or its folder does not exist.", "Name a file in an existing folder.")
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists already.", "Replace it with --force, or name another file.")
+
+
+def write_table(path: Path, columns: Mapping[str, list[str]]) -> None:
+    """Columns of text as CSV, tab-separated values, or JSON Lines, whole or not at all. Raises OutputError."""
+    rows = zip(*columns.values(), strict=True)
+    try:
+        with open_whole(path, newline="", errors="surrogatepass") as stream:
+            if path.suffix.lower() in JSON_ENDINGS:
+                stream.writelines(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
+                return
+            writer = csv.writer(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, label_counts, run_checks
+from superfine.recipes.check import inspection_of, token_facts
 from superfine.recipes.figures import sizes
 from superfine.recipes.models import Fit, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare
@@ -45,21 +44,12 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
         reporter.note(f"Tokens are not counted: {config.model.name} has no tokenizer.json here.")
     else:
         reporter.stage("encoding")
-    inspection = Inspection(
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.scored_test,
-        encoded=None if encoder is None else encoder.encode(parts.train, Counter(reporter, len(parts.train))),
-        max_length=0 if encoder is None else encoder.max_length,
-        model=config.model.name,
-        cleans=cleans,
-        reading=parts.reading,
-        has_classes=parts.task.reads_classes,
-    )
+    encoded = None if encoder is None else encoder.encode(parts.train, Counter(reporter, len(parts.train)))
+    inspection = inspection_of(parts, encoded, 0 if encoder is None else encoder.max_length)
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
-    fits = rank_models(parts, reporter, measure=False)
+    fits = rank_models(parts, reporter, measured=False)
     facts = _facts(parts, inspection, fits)
     _tell(facts, parts, reporter)
     if others := _others(fits, config.model.name):
@@ -87,14 +77,7 @@ def _facts(parts: Parts, inspection: Inspection, fits: list[Fit]) -> dict[str, A
     candidates = {"text": list(parts.columns.left_out), "label": list(parts.columns.other_labels)}
     facts["candidates"] = candidates
     if encoded is not None:
-        lengths = encoded.tokens_per_text
-        facts["lengths"] = {
-            "median": float(np.median(lengths)),
-            "percentile_95": float(np.percentile(lengths, 95)),
-            "longest": int(lengths.max(initial=0)),
-            "unknown_share": encoded.unknown_share,
-            "truncated_share": float(encoded.truncated.mean()),
-        }
+        facts["lengths"] = token_facts(encoded)
     own = next((fit for fit in fits if fit.entry.name == parts.config.model.name), None)
     if own is not None:
         facts["place"] = own.place

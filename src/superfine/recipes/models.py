@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,12 +71,12 @@ def list_models() -> list[dict[str, Any]]:
     return [{**entry.model_dump(), "place": found[entry.name]} for entry in catalogue()]
 
 
-def rank_models(parts: Parts, reporter: Reporter, *, measure: bool) -> list[Fit]:
-    """All models of the catalogue, the one that suits the data best first. measure: time a step of those that are at hand."""
+def rank_models(parts: Parts, reporter: Reporter, *, measured: bool) -> list[Fit]:
+    """All models of the catalogue, the one that suits the data best first. measured: time a step of those that are at hand."""
     texts = sample_of(texts_of(parts.train))
     language, where = language_of(texts), places()
     fits = [_fit(entry, where[entry.name], language.code, parts, texts) for entry in catalogue()]
-    if measure:
+    if measured:
         fits = _with_seconds(fits, parts, reporter)
     return sorted(fits, key=_order)
 
@@ -135,8 +135,8 @@ def _with_seconds(fits: list[Fit], parts: Parts, reporter: Reporter) -> list[Fit
     counter = Counter(reporter, len(here))
     measured: dict[str, tuple[Fit, float]] = {}
     for fit in here:
-        if (seconds := _measured_seconds(fit.entry, parts, reporter)) is not None:
-            measured[fit.entry.name] = fit, seconds
+        if (taken := measure(fit.entry.name, parts, reporter)) is not None:
+            measured[fit.entry.name] = fit, taken.seconds
         counter(1)
     if not measured:
         return fits
@@ -154,12 +154,21 @@ def _estimated_seconds(fit: Fit, reference: Fit, seconds: float) -> float:
     return seconds * fit.entry.body / reference.entry.body
 
 
-def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float | None:
-    """Of all epochs, from two steps of this model; None where it cannot be opened."""
+class Measured(NamedTuple):
+    """What training will take. seconds: of all epochs, with validation. memory: bytes at its peak, of the whole process."""
+
+    seconds: float
+    memory: int
+
+
+def measure(name: str, parts: Parts, reporter: Reporter, n_rows: int | None = None) -> Measured | None:
+    """By two steps of this model, and by its layers and tokens; None where it cannot be opened. n_rows: so many training rows
+    there will be, where those of `parts` are some of them."""
     from superfine.backbones.load import open_pretrained
     from superfine.recipes.encode import choose_encoder
-    from superfine.recipes.fine_tune import build_model
+    from superfine.recipes.fine_tune import build_model, memory_plan
     from superfine.recipes.validate import validation_of
+    from superfine.training.footprint import counts_of, needed_bytes
     from superfine.training.loop import TrainingState
     from superfine.training.recipe import TrainingData, choose_recipe
     from superfine.training.speed import measure_speed
@@ -167,7 +176,7 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
 
     config = parts.config
     try:
-        pretrained = open_pretrained(entry.name, cleaning=config.data.cleaning, say=reporter.note)
+        pretrained = open_pretrained(name, cleaning=config.data.cleaning, say=reporter.note)
         encoder = choose_encoder(pretrained, parts, Reporter())
         model = build_model(pretrained, parts, encoder)
     except ModelError:
@@ -176,13 +185,17 @@ def _measured_seconds(entry: Entry, parts: Parts, reporter: Reporter) -> float |
     some = parts.train.take(rows)
     encoded = encoder.encode(some)
     tokens = float(encoded.lengths.mean())
-    data = TrainingData(len(parts.train), parts.task.size, tokens, by_token=parts.task.head.by_token)
+    n_rows = len(parts.train) if n_rows is None else n_rows
+    data = TrainingData(n_rows, parts.task.size, tokens, by_token=parts.task.head.by_token)
     recipe = choose_recipe(config.training, data, model.backbone.network.config.hidden_size)
     settings = config.training.model_copy(update=vars(recipe))
     part = Part(encoded, parts.task.targets(some, encoded), parts.task.row_weights(config.training.class_weights, some))
     speed = measure_speed(TrainingState(model, part, validation_of(some, part), settings, config.seed))
     validating = len(parts.validation) * tokens / speed.scored_tokens_per_second
-    return recipe.epochs * (len(parts.train) * tokens / speed.trained_tokens_per_second + validating)
+    seconds = recipe.epochs * (n_rows * tokens / speed.trained_tokens_per_second + validating)
+    counts = counts_of(pretrained.config)
+    needed = 0 if counts is None else needed_bytes(counts, memory_plan(parts, encoder), pretrained.config.model_type)
+    return Measured(seconds, round(1e9 * PROCESS_GB) + needed)
 
 
 def other_language(languages: tuple[str, ...] | int) -> str:

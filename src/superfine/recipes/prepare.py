@@ -63,9 +63,10 @@ def prepare(
     config: RunConfig,
     *,
     needs_test: bool = True,
+    needs_validation: bool = True,
     reporter: Reporter | None = None,
 ) -> Parts:
-    """Read what was given and hold out what was not. Without a need for a test part it is empty where it is not given.
+    """Read what was given and hold out what was not. A part without a need is empty where it is not given.
 
     Raises DataError for files, columns or labels that cannot be used.
     """
@@ -78,7 +79,7 @@ def prepare(
     task.class_weights(config.training.class_weights, task.spelled(rows.given["train"]))
     config = _with_defaults_of(task, config)
     refuse_unsuited(config.training.regularisers or {}, task.head)
-    parts = _hold_out_parts(rows, task, config, needs_test=needs_test)
+    parts = _hold_out_parts(rows, task, config, needs_test=needs_test, needs_validation=needs_validation)
     return _with_model(parts, None if reporter is None else reporter.note)
 
 
@@ -197,7 +198,7 @@ def _learn_task(rows: _Rows, config: RunConfig) -> Task:
     return rows.task.learn(rows.given["train"], options, merges=config.data.merge_labels)
 
 
-def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool) -> Parts:
+def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: bool, needs_validation: bool) -> Parts:
     """The parts: files that were given as they are, the others held out of the training rows."""
     settings = config.data
     given, lost = _labelled({name: task.spelled(examples) for name, examples in rows.given.items()}, task, rows.dropped)
@@ -209,7 +210,9 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
         task.gold(validation)  # what cannot be read there is told before anything is held out
     if test is None:
         train, test = _hold_out(train, task, settings.test_share, config.seed, "test") if needs_test else (train, train.take([]))
-    if validation is None:
+    if validation is None and not needs_validation:
+        validation = train.take([])
+    elif validation is None:
         share = min(settings.validation_share, settings.validation_rows / len(train))
         train, validation = _hold_out(train, task, share, config.seed + 1, "validation")
     scored = np.zeros(0, dtype=np.int64)

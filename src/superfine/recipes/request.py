@@ -92,13 +92,13 @@ def _marker_to_resume(folder: Path) -> Path:
     return marker
 
 
-def default_folder(data: DataSource) -> Path:
+def default_folder(data: DataSource, parent: str = "runs") -> Path:
     """`runs/<name of the data>-<date>-<time>`."""
     first = data[0] if isinstance(data, list | tuple) and data else data
     stem = Path(first).name.split(".")[0].split(":")[0] if isinstance(first, str | Path) and str(first) != "-" else "data"
     # Names of folders end at 255 bytes, and a Chinese character takes three. Bytes that are no UTF-8 are left out.
     stem = stem.encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
-    return Path("runs") / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    return Path(parent) / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def data_names(source: DataSource | None) -> list[str]:

@@ -15,11 +15,12 @@ from typing import Any
 from superfine.backbones.adapters import make_adapter
 from superfine.backbones.choose import check_model
 from superfine.config import RunConfig
-from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.checks.inspection import run_checks
 from superfine.errors import ConfigError, DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
+from superfine.recipes.check import inspection_of
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
@@ -99,17 +100,7 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
     reporter.stage("encoding")
     encoded = encode_parts(parts, model.encoder, config, reporter)
-    inspection = Inspection(
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.scored_test,
-        encoded=encoded.train.encoded,
-        max_length=model.max_length,
-        model=config.model.name,
-        cleans=config.data.cleaning,
-        reading=parts.reading,
-        has_classes=parts.task.reads_classes,
-    )
+    inspection = inspection_of(parts, encoded.train.encoded, model.max_length)
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Severity = Literal["blocking", "warning", "note"]
@@ -13,6 +13,7 @@ class Finding:
     """One thing an audit of data or of a model has to say.
 
     `share` is `count` over the number of rows looked at; `rows` point into the user's file, and `texts` are some of theirs.
+    `n_different`: how many different texts these rows have, where that was counted.
     """
 
     name: str
@@ -23,6 +24,11 @@ class Finding:
     message: str
     advice: str = ""
     texts: tuple[str, ...] = ()
+    n_different: int | None = None
+
+    def without_texts(self) -> Finding:
+        """For what must not be repeated."""
+        return replace(self, texts=())
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -34,4 +40,5 @@ class Finding:
             "texts": list(self.texts),
             "message": self.message,
             "advice": self.advice,
+            **({} if self.n_different is None else {"different_texts": self.n_different}),
         }

@@ -5,6 +5,7 @@ from superfine.names import NameTable
 COMMANDS = NameTable(
     "command",
     {
+        "check": "superfine.cli.commands.check:check",
         "train": "superfine.cli.commands.train:train",
         "predict": "superfine.cli.commands.predict:predict",
         "evaluate": "superfine.cli.commands.evaluate:evaluate",

@@ -62,7 +62,7 @@ def models(
     parts = prepare(source_of(data), None, None, config, reporter=reporter)
     for note in parts.notes:
         reporter.note(note)
-    fits = rank_models(parts, reporter, measure=True)
+    fits = rank_models(parts, reporter, measured=True)
     if as_json:
         print_json({"models": [fit.to_json() for fit in fits]})
         return

@@ -12,14 +12,19 @@ def leak(inspection: Inspection) -> list[Finding]:
     """Test texts that training or the choice of the epoch has seen: the score would count memory as skill."""
     if inspection.test is None:
         return []
-    n = len(inspection.leaked)
+    n, n_texts = len(inspection.leaked), len({inspection.test_keys[i] for i in inspection.leaked})
+    said = f"{n} of {len(inspection.test)} test texts also stand in the training or validation part."
+    if n_texts < n:
+        total = len(inspection.test)
+        said = f"{n} of {total} test texts also stand in the training or validation part ({n_texts} different texts)."
     return finding(
         "leak",
         "blocking" if n > 0.01 * len(inspection.test) else "warning",
         inspection.leaked,
         inspection.test,
-        f"{n} of {len(inspection.test)} test texts also stand in the training or validation part.",
+        said,
         "Remove them from one of the two; the report gives the score with and without them.",
+        n_texts,
     )
 
 
@@ -80,7 +85,36 @@ def contradiction(inspection: Inspection) -> list[Finding]:
             f"differ, by what it does not read: markup, case, unknown characters, or all after {inspection.max_length} tokens."
         )
     advice = "Decide which label is right: nothing can learn both."
-    return finding("contradiction", "warning", rows, train, message, advice)
+    found = finding("contradiction", "warning", rows, train, message, advice, len({keys[i] for i in rows}))
+    return [*found, *_between_parts(inspection)]
+
+
+def _between_parts(inspection: Inspection) -> list[Finding]:
+    """Validation and test rows whose text has another label elsewhere, in training or beside them."""
+    train, validation, test = inspection.train, inspection.validation, inspection.test
+    scored = test if test is not None else validation
+    if scored is None or not scored.label:
+        return []
+    labels: dict[str, set[str]] = {}
+    parts = ((train, inspection.train_keys), (validation, inspection.validation_keys), (test, inspection.test_keys))
+    for part, keys in parts:
+        for key, label in zip(keys, (part.label if part is not None else None) or [], strict=False):
+            labels.setdefault(key, set()).add(label)
+    own = inspection.test_keys if test is not None else inspection.validation_keys
+    rows = [i for i, key in enumerate(own) if len(labels[key] - {""}) > 1]
+    n_texts = sum(len(known - {""}) > 1 for known in labels.values())
+    said = f"{n_texts} different texts have two labels over all parts; {len(rows)} test rows are among them."
+    if test is None:
+        said = f"{n_texts} different texts have two labels over all parts; {len(rows)} validation rows are among them."
+    return finding(
+        "contradiction",
+        "warning",
+        rows,
+        scored,
+        said,
+        "One of the two is scored as wrong, whatever the model says.",
+        n_texts,
+    )
 
 
 def _with_two_labels(keys: Sequence[Hashable], labels: Sequence[str]) -> list[int]:

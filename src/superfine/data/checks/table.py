@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from superfine.data.checks.inspection import Inspection, finding, label_counts
+from superfine.data.checks.inspection import MAX_ROWS, Inspection, finding, label_counts
 from superfine.records import Finding
 
 PLACEHOLDERS = frozenset(
@@ -97,3 +97,23 @@ def numeric_text(inspection: Inspection) -> list[Finding]:
         f"{len(rows)} of {len(texts)} texts are numbers.",
         "Is the text column the right one? Name it with --text.",
     )
+
+
+def broken_row(inspection: Inspection) -> list[Finding]:
+    """Records that could not be read, left out on request."""
+    bad_rows = inspection.bad_rows
+    if not bad_rows:
+        return []
+    n, total = len(bad_rows), len(bad_rows) + (inspection.reading.n_read if inspection.reading else len(inspection.train))
+    first = bad_rows[0]
+    return [
+        Finding(
+            "broken_row",
+            "warning",
+            n,
+            n / total,
+            tuple(bad.row for bad in bad_rows[:MAX_ROWS]),
+            f"{n} records cannot be read and are left out; the first is row {first.row}: {first.reason}",
+            "Mend them in the file; they are not in any score.",
+        )
+    ]

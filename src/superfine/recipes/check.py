@@ -1,0 +1,245 @@
+"""`superfine check`: what is wrong with the data, before any time is spent on it.
+
+read → count words and tokens → look → estimate → write the page, the suspects, and on request a repaired table
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter as Tally
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from superfine.atomic import write_text
+from superfine.backbones.locate import encoder_without_loading, resolve
+from superfine.config import RunConfig
+from superfine.data.checks import CHECKS
+from superfine.data.checks.inspection import Inspection, gravest_first, label_counts, run_checks
+from superfine.data.encode import Encoder
+from superfine.data.encoded import Encoded
+from superfine.data.read import DataSource
+from superfine.data.scripts import main_script
+from superfine.data.suspects import contradictions, write_suspects
+from superfine.data.write import refuse_unwritable, write_table
+from superfine.errors import OutputError
+from superfine.extras import has_module
+from superfine.language import duration
+from superfine.recipes.models import measure, rank_models, usual_seconds
+from superfine.recipes.prepare import Parts, prepare
+from superfine.recipes.reading import reading_of
+from superfine.recipes.repair import repair
+from superfine.recipes.reporter import Counter, Reporter
+from superfine.recipes.request import data_names
+from superfine.records import Finding
+from superfine.report.check import render_check
+
+PAGE, DOCUMENT, SUSPECTS = "check.html", "check.json", "suspects.csv"
+
+MOST_ENCODED = 50_000
+"""Of more rows, so many are read as tokens, evenly spread."""
+OF_TOKENS = ("unknown_tokens", "truncation")
+
+
+def inspection_of(
+    parts: Parts, encoded: Encoded | None, max_length: int = 0, *, test_is_given: bool = False, has_test: bool = True
+) -> Inspection:
+    """What the checks look at, of parts that were read. encoded: the training rows."""
+    return Inspection(
+        train=parts.train,
+        validation=parts.validation if len(parts.validation) else None,
+        test=parts.scored_test if has_test else None,
+        encoded=encoded,
+        max_length=max_length,
+        model=parts.config.model.name,
+        cleans=parts.config.data.cleaning,
+        reading=parts.reading,
+        has_classes=parts.task.reads_classes,
+        test_is_given=test_is_given,
+        bad_rows=parts.bad_rows,
+    )
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """One call of `check`. folder: for everything that is written. fix: file for the repaired table. redact: without personal
+    data."""
+
+    data: DataSource
+    validation: DataSource | None
+    test: DataSource | None
+    config: RunConfig
+    folder: Path
+    force: bool = False
+    fix: Path | None = None
+    redact: bool = False
+    language: str = "en"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """findings: the gravest first. facts: what the data is like. folder: what was written lies there."""
+
+    findings: list[Finding]
+    facts: dict[str, Any]
+    folder: Path
+    written: dict[str, str]
+
+    @property
+    def is_blocked(self) -> bool:
+        return any(found.severity == "blocking" for found in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "findings": [found.to_json() for found in self.findings],
+            "facts": self.facts,
+            "folder": str(self.folder),
+            "written": self.written,
+        }
+
+
+def check(request: CheckRequest, reporter: Reporter) -> Checked:
+    """Look at the data, and write what was found. Raises DataError for what cannot be read at all."""
+    _refuse_before_reading(request)
+    reporter.stage("reading")
+    parts = prepare(
+        request.data, request.validation, request.test, request.config,
+        needs_test=request.test is not None, needs_validation=False, reporter=reporter,
+    )  # fmt: skip
+    for note in (*request.notes, *parts.notes):
+        reporter.note(note)
+    reporter.note(f"Columns: {parts.columns.describe()}")
+    sample, encoder, encoded = _encode(parts, reporter)
+    reporter.stage("checking")
+    whole = encoded if sample is parts else None
+    has_test = request.test is not None
+    length = 0 if encoder is None else encoder.max_length
+    inspection = inspection_of(parts, whole, length, test_is_given=has_test, has_test=has_test)
+    names = [name for name in CHECKS if name not in OF_TOKENS]
+    findings = run_checks(inspection, names, Counter(reporter, len(names)))
+    findings += run_checks(inspection_of(sample, encoded, length, has_test=False), OF_TOKENS)
+    findings = gravest_first(findings)
+    facts = _facts(parts, inspection, sample, encoded)
+    facts |= _estimate(parts, sample, encoded, reporter)
+    reporter.findings(findings)
+    _tell(facts, reporter)
+    checked = Checked(findings, facts, request.folder, {})
+    return replace(checked, written=_write(request, parts, inspection, checked, reporter))
+
+
+def _refuse_before_reading(request: CheckRequest) -> None:
+    """Raises OutputError for places that cannot be written."""
+    if request.fix is not None:
+        refuse_unwritable(request.fix)
+    if request.folder.exists() and not request.force and (not request.folder.is_dir() or any(request.folder.iterdir())):
+        raise OutputError(f"{request.folder} exists already.", "Name another folder with --out, or replace it with --force.")
+
+
+def _encode(parts: Parts, reporter: Reporter) -> tuple[Parts, Encoder | None, Encoded | None]:
+    """Parts with at most `MOST_ENCODED` training rows, how the model reads them, and their tokens; None where the model's
+    tokenizer is not here."""
+    n, sample = len(parts.train), parts
+    if n > MOST_ENCODED:
+        rows = np.linspace(0, n - 1, MOST_ENCODED).astype(np.int64)
+        sample = replace(parts, train=parts.train.take(rows))
+        reporter.note(f"Tokens are counted in {MOST_ENCODED} of {n} training texts.")
+    name, cleans = parts.config.model.name, parts.config.data.cleaning
+    encoder = encoder_without_loading(
+        resolve(name), cleaning=cleans, choose=lambda counter, bound: reading_of(sample, counter, bound, reporter)
+    )
+    if encoder is None:
+        reporter.note(f"Tokens are not counted: {name} has no tokenizer.json here.")
+        return sample, None, None
+    reporter.stage("encoding")
+    return sample, encoder, encoder.encode(sample.train, Counter(reporter, len(sample.train)))
+
+
+def _facts(parts: Parts, inspection: Inspection, sample: Parts, encoded: Encoded | None) -> dict[str, Any]:
+    """What the texts and the labels are like."""
+    rows = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+    facts: dict[str, Any] = {"rows": rows, "columns": parts.columns.describe(), "task": parts.task.name}
+    if parts.task.reads_classes:
+        facts["classes"] = label_counts(parts.train)
+    scripts = Tally(filter(None, map(main_script, sample.train.text)))
+    facts["scripts"] = {script: n / scripts.total() for script, n in scripts.most_common()}
+    facts["different_texts"] = len(set(inspection.train_keys))
+    facts["model"] = parts.config.model.name
+    if encoded is not None:
+        facts["tokens"] = token_facts(encoded)
+    if inspection.told_apart is not None:
+        facts["test_told_apart"] = inspection.told_apart._asdict()
+    return facts
+
+
+def token_facts(encoded: Encoded) -> dict[str, Any]:
+    """Tokens of a text: in the middle, at the 95th percentile, of the longest; and the shares of unknown tokens and texts cut."""
+    lengths = encoded.tokens_per_text
+    return {
+        "median": float(np.median(lengths)),
+        "percentile_95": float(np.percentile(lengths, 95)),
+        "longest": int(lengths.max(initial=0)),
+        "unknown_share": encoded.unknown_share,
+        "truncated_share": float(encoded.truncated.mean()),
+    }
+
+
+def _estimate(parts: Parts, sample: Parts, encoded: Encoded | None, reporter: Reporter) -> dict[str, Any]:
+    """Seconds and memory of training: by timed steps where the weights are here, else by the work of a token."""
+    if encoded is None:
+        return {}
+    config = parts.config
+    n_train, n_held_out = len(parts.train), 0
+    if not len(parts.validation):  # training will hold some out
+        n_held_out = round(min(config.data.validation_share * n_train, config.data.validation_rows))
+        sample = replace(sample, validation=sample.train.take(np.arange(min(n_held_out, len(sample.train)))))
+    n_rows = n_train - n_held_out
+    if has_module("torch", "transformers"):
+        reporter.stage("timing")
+        taken = measure(config.model.name, sample, reporter, n_rows)
+        if taken is not None:
+            return {"training": {"seconds": taken.seconds, "memory_gb": taken.memory / 1e9, "is_measured": True}}
+    fit = next((fit for fit in rank_models(sample, reporter, measured=False) if fit.entry.name == config.model.name), None)
+    seconds = usual_seconds(sample, float(encoded.tokens_per_text.mean()), fit)
+    if fit is None or seconds is None:
+        return {}
+    seconds *= n_rows / len(sample.train)
+    return {"training": {"seconds": seconds, "memory_gb": fit.memory_gb, "is_measured": False}}
+
+
+def _tell(facts: dict[str, Any], reporter: Reporter) -> None:
+    """What the training would take, in words."""
+    if (told := facts.get("test_told_apart")) is not None:
+        reporter.note(
+            f"Test texts told from training texts: AUC {told['auc']:.2f} ({told['low']:.2f} to {told['high']:.2f}; 0.5 is none)"
+        )
+    if (training := facts.get("training")) is not None:
+        how = "by a step timed here" if training["is_measured"] else "roughly, without its weights"
+        minutes = duration(training["seconds"])
+        reporter.note(f"Training {facts['model']} takes about {minutes} and {training['memory_gb']:.1f} GB here, {how}")
+
+
+def _write(request: CheckRequest, parts: Parts, inspection: Inspection, checked: Checked, reporter: Reporter) -> dict[str, str]:
+    """Everything that is written, by what it is."""
+    folder = request.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"data": data_names(request.data), "test": data_names(request.test), "date": f"{datetime.now():%Y-%m-%dT%H:%M}"}
+    page = render_check({**checked.to_json(), **about}, request.language)
+    write_text(folder / PAGE, page)
+    write_text(folder / DOCUMENT, json.dumps(checked.to_json() | about, ensure_ascii=False, indent=2) + "\n")
+    written = {"page": str(folder / PAGE), "document": str(folder / DOCUMENT)}
+    if suspects := contradictions(inspection):
+        write_suspects(folder / SUSPECTS, suspects)
+        written["suspects"] = str(folder / SUSPECTS)
+    if request.fix is not None:
+        repaired = repair(parts, inspection, redact=request.redact)
+        write_table(request.fix, repaired.columns)
+        log = request.fix.with_name(f"{request.fix.stem}.changes.csv")
+        write_table(log, repaired.changes)
+        written |= {"repaired": str(request.fix), "changes": str(log)}
+        counts = ", ".join(f"{name} {n}" for name, n in repaired.counts.items()) or "nothing"
+        reporter.note(f"Repaired: {counts}; {len(repaired)} of {len(parts.train)} rows are left. Every change is in {log}")
+    return written
