@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src" / "superfine"
 SPEAKERS = {
-    "SuperfineError", "DataError", "ConfigError", "ModelError", "OutputError",
+    "SuperfineError", "DataError", "UnreadableError", "ConfigError", "ModelError", "OutputError",
     "finding", "Finding", "BadRow", "report", "note", "noting", "_say", "say", "_plain_table", "tell", "_in_language", "translate", "phrase", "empty", "line", "bars", "_bars", "_by_epoch", "option", "Option", "argument", "version_option",
 }  # fmt: skip
 """Functions whose string arguments are shown."""

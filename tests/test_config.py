@@ -125,3 +125,11 @@ def test_hostile_assignments_are_one_message_at_once(value):
         build_config({}, parse_assignments([f"training.epochs={value}"]))
     assert time.process_time() - started < 1
     assert len(error.value.message) < 1000
+
+
+def test_a_value_of_no_kind_is_told_once_under_its_option():
+    with pytest.raises(ConfigError) as told:
+        build_config({}, {"model.freeze": "nonsense"})
+    assert str(told.value).count("model.freeze") == 1
+    assert "\"model.freeze\" cannot be 'nonsense'" in str(told.value)
+    assert "literal" not in str(told.value)

@@ -396,14 +396,23 @@ def _ignored(old: str, why: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    lines = []
+    lines, known, said = [], known_keys(), set()
     for mistake in error.errors():
         key = ".".join(str(part) for part in mistake["loc"])
+        # Of a value that may be of several kinds there is a mistake for each, with the kind behind the key.
+        option = next((name for name in known if key.startswith(f"{name}.")), key)
         if mistake["type"] == "extra_forbidden":
             lines.append(f'There is no option "{key}".{_suggest(key)}')
-        else:
-            lines.append(f'"{key}" cannot be {_shown(mistake["input"])}: {mistake["msg"].removeprefix("Value error, ")}.')
+        elif option not in said:
+            why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors() if _is_of(one, option))
+            lines.append(f'"{option}" cannot be {_shown(mistake["input"])}: {why}.')
+        said.add(option)
     return "\n".join(lines)
+
+
+def _is_of(mistake: Any, option: str) -> bool:
+    key = ".".join(str(part) for part in mistake["loc"])
+    return key == option or key.startswith(f"{option}.")
 
 
 def _shown(value: object) -> str:
@@ -427,12 +436,18 @@ def _suggest(key: str) -> str:
 Options = TypeVar("Options", bound=BaseModel)
 
 
+def _option_mistake(mistake: Any) -> str:
+    """The option, its value and what is wrong with it; behind the option pydantic names the kind of value that it tried."""
+    where = [str(part) for part in mistake["loc"] if "[" not in str(part)]
+    return f"{'.'.join(where)}={_shown(mistake['input'])}: {mistake['msg']}"
+
+
 def validate_options(kind: str, name: str, options_type: type[Options], options: Mapping[str, Any]) -> Options:
     """The options of a plug-in, checked by the type that the plug-in owns. Raises ConfigError with what it takes."""
     try:
         return options_type.model_validate(dict(options))
     except ValidationError as error:
-        mistakes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        mistakes = "; ".join(_option_mistake(one) for one in error.errors())
         raise ConfigError(
             f'The options of the {kind} "{name}" are not right: {mistakes}.',
             f"It takes: {', '.join(options_type.model_fields) or 'none'}.",

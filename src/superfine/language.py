@@ -63,6 +63,9 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+ERROR = "Error: "
+
+
 class Catalogue:
     """The patterns of one language. A gap is `{}` in English and `{}` (or `{0}`, `{1}`) in the translation."""
 
@@ -81,6 +84,8 @@ class Catalogue:
         start = text[: len(text) - len(text.lstrip())]
         if core in self.exact:
             return start + self.exact[core]
+        if core.startswith(ERROR) and (own := self.line(message := core.removeprefix(ERROR))) != message:
+            return start + self.messages[f"{ERROR}{{}}"].format(own)  # else a gap at the beginning would hold the word as well
         for pattern, translated in self._patterns:
             matched = pattern.fullmatch(core)
             if matched is not None:

@@ -16,6 +16,7 @@ from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.memory import reuse_freed_memory
 from superfine.backbones.packed.layout import Layout
+from superfine.backbones.sources.adapter import AdapterBase
 from superfine.data.clean import STEPS
 from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoder
@@ -96,9 +97,7 @@ class Model(TextModel):
             network.train()
         return out, scores
 
-    def save(
-        self, folder: Path, columns: ColumnChoice, *, cleaned: bool, adapter_of: tuple[str, str | None] | None = None
-    ) -> None:
+    def save(self, folder: Path, columns: ColumnChoice, *, cleaned: bool, adapter_of: AdapterBase | None = None) -> None:
         """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer.
         adapter_of: see `Backbone.save`."""
         folder.mkdir(parents=True, exist_ok=True)

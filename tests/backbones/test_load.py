@@ -35,6 +35,26 @@ def test_the_default_model_comes_from_the_package_with_the_published_checksum():
     assert embedded.ENGLISH.folder() == Path(source.path)
 
 
+def test_a_revision_of_what_has_none_is_refused_with_the_reason(tiny_model):
+    folder = tiny_model("bert")
+    for name, why in (
+        (f"{folder}@main", "is a local folder, which has no revision main"),
+        (f"{MULTILINGUAL_MODEL}@main", "comes with a package and has no revision main"),
+        ("owner/name@", "names no revision after the @"),
+    ):
+        with pytest.raises(ModelError, match=why):
+            resolve(name)
+
+
+def test_an_empty_vocabulary_is_told(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model("bert"), tmp_path / "model")
+    for path in folder.glob("token*"):
+        path.unlink()
+    (folder / "vocab.txt").write_text("\n")
+    with pytest.raises(ModelError, match=f"The tokenizer of {folder} cannot be used"):
+        open_pretrained(str(folder))
+
+
 def test_a_local_folder_of_its_name_comes_before_the_embedded_model(tiny_model, tmp_path, monkeypatch):
     shutil.copytree(tiny_model("bert"), tmp_path / ENGLISH_MODEL)
     monkeypatch.chdir(tmp_path)

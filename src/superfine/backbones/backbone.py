@@ -34,7 +34,8 @@ from superfine.backbones.padding import (
     rectangles,
 )
 from superfine.backbones.process import compute_after_forks, quiet_transformers
-from superfine.backbones.save import save_configuration, save_network, save_tokenizer
+from superfine.backbones.save import save_configuration, save_network, save_tokenizer, write_json
+from superfine.backbones.sources.adapter import BASE, AdapterBase
 from superfine.backbones.structure import layers_of, repeated_parts
 from superfine.data.vocabulary import sharing
 from superfine.errors import ConfigError, ModelError, first_line
@@ -457,11 +458,10 @@ class Backbone:
             parameter.data = parameter.data.new_empty(0)
         give_back()
 
-    def save(self, folder: Path, max_length: int, *, adapter_of: tuple[str, str | None] | None = None) -> None:
+    def save(self, folder: Path, max_length: int, *, adapter_of: AdapterBase | None = None) -> None:
         """Write weights, configuration and tokenizer in Hugging Face's layout, for any `from_pretrained`.
 
-        adapter_of: the model, and its revision, beside which the adapter and the head are enough; they alone are written, in
-        peft's layout.
+        adapter_of: the model beside which the adapter and the head are enough; they alone are written, in peft's layout.
         """
         if self.is_packed:
             self._use_attention("sdpa")
@@ -475,6 +475,8 @@ class Backbone:
                     head = {name: value for name, value in self.network.named_parameters() if name in trained}
                     task_type = TASK_TYPES.get(type(self.network).__name__.rpartition("For")[2])
                     self.merged.save(folder, head, head_names(self.network), adapter_of, task_type)
+                    if adapter_of.fingerprint is not None:
+                        write_json(folder / BASE, {"name": adapter_of.name, "sha256": adapter_of.fingerprint})
         finally:
             if self.is_packed:
                 self._use_attention(PACKED_ATTENTION)

@@ -43,6 +43,9 @@ OTHER_DROPOUT = re.compile(r"layer_?drop|token_dropout")
 MOST_MISSING = 0.01
 """Of a model's table: how far a vocabulary may go beyond it, as one does that was extended by hand."""
 
+PROBE = "a \U0010fffd"
+"""A letter, and a character that no vocabulary has."""
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -251,11 +254,22 @@ def _load_tokenizer(location: ModelLocation, config: Any) -> Any:
         require_installed("sentencepiece", "sentencepiece")
     with _explained(location):
         wrapper = AutoTokenizer.from_pretrained(path, config=config, revision=revision, trust_remote_code=False)
+    _refuse_useless(wrapper, path if Path(path).is_dir() else location.name)
     if Path(path).is_dir():
         _refuse_other_vocabulary(Path(path), location.name, wrapper)
     if not getattr(wrapper, "is_fast", False):
         raise ModelError(f"The tokenizer of {location.name} exists only in a slow form.", "Choose a model with a tokenizer.json.")
     return wrapper
+
+
+def _refuse_useless(wrapper: Any, name: str) -> None:
+    """Raises ModelError for a tokenizer that can read nothing, as one of an empty vocabulary."""
+    try:
+        getattr(wrapper, "backend_tokenizer", wrapper).encode(PROBE)
+    except Exception as error:  # tokenizers raises plain ones
+        raise ModelError(
+            f"The tokenizer of {name} cannot be used: {first_line(error)}", "Is its vocabulary empty? Save the right one there."
+        ) from None
 
 
 def _is_sentencepiece(folder: Path) -> bool:
@@ -291,7 +305,8 @@ def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fres
             f"{config.model_type}.",
             "Choose a model of another type.",
         )
-    with _explained(location):
+    named = location.name if location.adapter is None else location.path  # an adapter's weights are read afterwards
+    with _explained(replace(location, name=named)):
         network, info = getattr(transformers, auto_class).from_pretrained(
             location.path,
             config=config,
@@ -311,7 +326,7 @@ def _load_network(location: ModelLocation, config: Any, auto_class: str, *, fres
     lacking = sorted(key for key in missing | reshaped if not fresh_head or is_of_body(key, network))
     if lacking:
         raise ModelError(
-            f"{location.name} lacks {len(lacking)} of the weights its config.json describes, or has them in another shape: "
+            f"{named} lacks {len(lacking)} of the weights its config.json describes, or has them in another shape: "
             f"{', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}.",
             "The download is incomplete, or the folder mixes two models: get it again.",
         )

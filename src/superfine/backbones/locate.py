@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from superfine.backbones.sources.adapter import AdapterFolder, adapter_in
+from superfine.backbones.sources.adapter import CONFIG, AdapterBase, AdapterFolder, adapter_in, fingerprint_of
 from superfine.backbones.sources.embedded import ADVICE, Say, embedded_model
 from superfine.backbones.sources.refused import holds_weights, refuse_other_forms
-from superfine.backbones.sources.sentence_transformers import Layout, in_folder, layout_of
+from superfine.backbones.sources.sentence_transformers import MODULES, Layout, in_folder, layout_of
 from superfine.backbones.sources.tensorflow import tensorflow_checkpoint, tensorflow_notes
 from superfine.data.clean import with_cleaning
 from superfine.data.encode import Encoder
@@ -85,24 +85,66 @@ def resolve(name: str, say: Say | None = None) -> ModelLocation:
             return _with_base(adapter, name, say)
         refuse_other_forms(path, name)
         if not (path / "config.json").exists():
-            raise ModelError(
-                f"The folder {name} holds no model: there is no config.json in it.", "Name a folder in Hugging Face's layout."
-            )
+            why = "there is no config.json in it"
+            if (path / MODULES).is_file() and sentences is None:
+                why = f"there is no config.json in it, and its {MODULES} is no list of modules"
+            raise ModelError(f"The folder {name} holds no model: {why}.", "Name a folder in Hugging Face's layout.")
         _check_tokenizer(path, name)
         return ModelLocation(name, str(path), True, sentences=sentences)
-    repository, _, revision = name.partition("@")
+    return _on_hub(name, *_repository(name))
+
+
+def _repository(name: str) -> tuple[str, str | None]:
+    """A name of the hub, and the revision that is named with it. Raises ModelError for what cannot be one."""
+    repository, at, revision = name.partition("@")
+    if at:
+        _refuse_revision(name, repository, revision)
     if name.startswith((".", "/", "~")) or repository.count("/") > 1:
         raise ModelError(f"The model folder {name} does not exist.", "Name a local folder, or a model of the hub as owner/name.")
-    return _on_hub(name, repository, revision or None)
+    return repository, revision or None
+
+
+def _refuse_revision(name: str, repository: str, revision: str) -> None:
+    """Raises ModelError for a revision of what has none."""
+    if not revision:
+        raise ModelError(
+            f'The model "{name}" names no revision after the @.', "Leave the @ out, or name a branch, a tag or a commit."
+        )
+    if Path(repository).expanduser().is_dir():
+        raise ModelError(
+            f"{repository} is a local folder, which has no revision {revision}.", f"Leave it out: --model {repository}"
+        )
+    if (embedded := embedded_model(repository)) is not None and repository != embedded.published:
+        raise ModelError(
+            f"{repository} comes with a package and has no revision {revision}.", f"Leave it out: --model {repository}"
+        )
+
+
+def base_of(name: str) -> AdapterBase:
+    """How the model behind `--model` is named beside an adapter of it, and which weights these are."""
+    location, path = resolve(name), Path(name).expanduser()
+    if not location.is_folder:
+        return AdapterBase(location.path, commit_of(location.path, location.revision) or location.revision)
+    # An embedded model is called by its name: it is made ready elsewhere on another machine.
+    named = str(path.absolute()) if embedded_model(name) is None else name
+    return AdapterBase(named, None, fingerprint_of(Path(location.path)))
 
 
 def _with_base(adapter: AdapterFolder, name: str, say: Say | None) -> ModelLocation:
     try:
-        base = resolve(adapter.base, say)
+        is_moved = Path(adapter.base).is_absolute() and not Path(adapter.base).exists()
+        base = resolve(str(beside) if is_moved and (beside := adapter.beside()) is not None else adapter.base, say)
     except ModelError as error:
         raise ModelError(
-            f"The folder {name} holds an adapter, and the model that it belongs to cannot be had: {error.message}", error.advice
+            f"The folder {name} holds an adapter, and the model that it belongs to cannot be had: {error.message}",
+            f"Put that model beside the adapter's folder under the same name, or write its place into {adapter.folder / CONFIG}: "
+            '"base_model_name_or_path".',
         ) from None
+    if base.is_folder and adapter.fingerprint is not None and fingerprint_of(Path(base.path)) != adapter.fingerprint:
+        raise ModelError(
+            f"The model {adapter.base} has changed since the adapter in {name} was trained on it: the answers would be others.",
+            "Put back the one that it was trained on, or train again.",
+        )
     if base.adapter is not None:
         raise ModelError(f"The adapter in {name} belongs to another adapter, {adapter.base}.", "Merge that one first.")
     return replace(base, name=name, adapter=adapter.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,7 +28,9 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of what one library calls in another
+                yield
         finally:
             logging.set_verbosity(level)
             if bars:

@@ -151,7 +151,7 @@ class Bundle:
                 raise ModelError(f"{path} is missing.", "The bundle is incomplete: copy the whole folder, or train again.")
             if path.is_symlink() or not path.is_file():
                 raise ModelError(f"{path} is a link or a device, not a file of the bundle.", again)
-            if checksum(path) != expected:
+            if _checksum(path) != expected:
                 raise ModelError(f"{path} has changed since the model was saved.", again)
         listed = {*self.manifest.sha256, MANIFEST, *OTHERS}
         added = sorted(path.name for path in self.folder.iterdir() if path.name not in listed and not path.is_dir())
@@ -271,10 +271,23 @@ def reopened(content: bytes, precision: Precision | None, device: str) -> Predic
     return predictor
 
 
+def _checksum(path: Path) -> str:
+    """Of a file's content; of an adapter's configuration without the place of the model that it belongs to, which may move and is
+    told by a checksum of its own."""
+    if path.name != "adapter_config.json":
+        return checksum(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content.pop("base_model_name_or_path", None)
+    except (ValueError, AttributeError):
+        return checksum(path)
+    return digest_of(content)
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `superfine.json` with the checksums of every other file in the folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    content = manifest.model_copy(update={"sha256": {path.name: checksum(path) for path in files}}).model_dump(mode="json")
+    content = manifest.model_copy(update={"sha256": {path.name: _checksum(path) for path in files}}).model_dump(mode="json")
     content["digest"] = digest_of(content)
     write_text(folder / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     mode = (folder / MANIFEST).stat().st_mode & 0o777

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from superfine.backbones.locate import commit_of
+from superfine.backbones.locate import commit_of, resolve
 from superfine.backbones.sources.embedded import embedded_model
 from superfine.evaluation.compare import Comparison, compare
 from superfine.evaluation.evaluate import evaluate
@@ -150,7 +150,7 @@ def collect_metrics(
         "shown": task.shown.model_dump(mode="json"),
         "model": _shown_model(config.model.name),
         **_source(config.model.name),
-        **({"adapter_only": {"auto_class": task.head.auto_class}} if config.model.adapter_only else {}),
+        **({"adapter_only": _base_of_adapter(config.model.name, task.head.auto_class)} if config.model.adapter_only else {}),
         "precision": "float32",
         "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
         "test": {**scores.test.to_json(), **scores.details},
@@ -262,6 +262,13 @@ def _lengths(tokens: IntArray) -> list[list[int]]:
     width = max(1, -(-most // N_LENGTHS))
     counts = np.bincount(np.minimum(tokens // width, N_LENGTHS))
     return [[i * width, int(count)] for i, count in enumerate(counts)]
+
+
+def _base_of_adapter(name: str, auto_class: str) -> dict[str, Any]:
+    """What opens the model that an adapter belongs to in plain transformers. is_here: it lies in a folder of this machine."""
+    location = resolve(name)
+    base = str(Path(location.path).absolute()) if location.is_folder else location.path
+    return {"auto_class": auto_class, "base": base, "revision": location.revision, "is_here": location.is_folder}
 
 
 def sizes(parts: Parts) -> dict[str, int]:

@@ -17,7 +17,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from safetensors import SafetensorError
 
 from superfine.atomic import PREFIX, remove, sync_folder, write_text
-from superfine.backbones.sources.adapter import base_of
+from superfine.backbones.locate import base_of
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.learned import LEARNED, LearnedTexts

@@ -114,7 +114,7 @@ def test_names_count_in_the_layers_alone_not_in_a_head_that_is_trained_whole(tin
     [
         ({"lore": {}}, 'There is no adapter "lore". Did you mean "lora"'),
         ({"lora": {"rank": 8}}, r'options of the adapter "lora" are not right: rank.*\n?.*It takes: r, alpha'),
-        ({"lora": {"r": 0}}, "are not right: r: Input should be greater than 0"),
+        ({"lora": {"r": 0}}, "are not right: r=0: Input should be greater than 0"),
         ({}, "names 0 adapters"),
     ],
 )

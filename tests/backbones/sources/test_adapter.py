@@ -100,6 +100,64 @@ def test_another_training_goes_on_from_it(runs):
     assert "comes with a head for the same classes" in backbones[0].notes[0]
 
 
+@pytest.fixture
+def moved(runs, tiny_model, tmp_path):
+    """The run of the adapter alone, and its model, in another place; what the adapter names is gone."""
+    shutil.copytree(runs / "alone", tmp_path / "run")
+    base = tmp_path / "here"
+    shutil.copytree(tiny_model("bert"), base)
+    _name_base(tmp_path / "run" / "model", str(tmp_path / "gone" / "here"))
+    return tmp_path / "run", base
+
+
+def _name_base(folder: Path, name: str) -> None:
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": name}))
+
+
+def test_a_model_that_moved_is_found_beside_the_run(runs, moved):
+    folder, _ = moved
+    assert (
+        superfine.load(folder).predict(TEXTS).probabilities.tolist()
+        == superfine.load(runs / "alone").predict(TEXTS).probabilities.tolist()
+    )
+
+
+def test_a_model_that_is_gone_is_told_with_the_file_to_name_it_in(runs, moved):
+    folder, base = moved
+    base.rename(base.with_name("elsewhere"))
+    with pytest.raises(ModelError, match=r"cannot be had: The model folder .*/gone/here does not exist") as told:
+        superfine.load(folder).predict(TEXTS)
+    assert str(folder / "model" / "adapter_config.json") in told.value.advice
+    _name_base(folder / "model", str(base.with_name("elsewhere")))
+    assert superfine.load(folder).predict(TEXTS).label == superfine.load(runs / "alone").predict(TEXTS).label
+
+
+def test_a_model_that_changed_is_refused(moved):
+    folder, base = moved
+    _name_base(folder / "model", str(base))
+    content = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(content | {"layer_norm_eps": 0.1}))
+    with pytest.raises(ModelError, match=f"The model {base} has changed since the adapter"):
+        superfine.load(folder).predict(TEXTS)
+
+
+def test_more_than_the_place_of_the_model_must_not_change(moved):
+    folder, _ = moved
+    path = folder / "model" / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": 99}))
+    with pytest.raises(ModelError, match="has changed since the model was saved"):
+        superfine.load(folder)
+
+
+def test_an_empty_file_of_weights_is_told(moved):
+    folder, base = moved
+    _name_base(folder / "model", str(base))
+    (folder / "model" / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"adapter_model.safetensors cannot be read"):
+        open_pretrained(str(folder)).backbone(Head(("bad", "good")))
+
+
 def test_a_head_for_other_classes_starts_anew_on_the_adapted_body(runs):
     backbone = open_pretrained(str(runs / "alone")).backbone(Head(("a", "b", "c")))
     assert backbone.network.classifier.out_features == 3
@@ -140,7 +198,8 @@ def test_an_adapter_of_another_network_does_not_fit(runs, tiny_model, tmp_path):
     folder = shutil.copytree(runs / "alone" / "model", tmp_path / "adapter")
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": str(tiny_model("distilbert"))}))
-    (folder / "config.json").unlink()
+    for name in ("config.json", "base.json"):  # as peft would write it
+        (folder / name).unlink()
     with pytest.raises(ModelError, match="does not fit a network of type distilbert"):
         open_pretrained(str(folder)).backbone(Head(("a", "b")))
 

@@ -36,6 +36,20 @@ def test_another_form_is_named_unless_the_original_weights_lie_beside_it(folder,
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_an_empty_file_is_told(folder, file):
+    (folder / file).write_bytes(b"")
+    with pytest.raises(ModelError, match=rf"{file} is empty"):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize("content", ["5", "null", "[1]"])
+def test_a_configuration_that_is_no_object_is_told(folder, content):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ModelError, match=r"config.json is no configuration of a model"):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_a_pointer_of_git_lfs_is_told_from_the_file(folder, file):
     (folder / file).write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1\nsize 9\n"

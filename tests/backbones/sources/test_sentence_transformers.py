@@ -57,6 +57,19 @@ def test_static_embeddings_are_refused_by_name(tmp_path):
         resolve(str(tmp_path))
 
 
+def test_modules_that_cannot_be_read_are_told_where_nothing_else_is_there(tmp_path):
+    (tmp_path / "modules.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"its modules.json is no list of modules"):
+        resolve(str(tmp_path))
+
+
+def test_a_pooling_without_settings_is_told(tiny_model, tmp_path):
+    name = write(tiny_model("bert"), tmp_path / "model", FIRST)
+    next((tmp_path / "model").rglob("*Pooling/config.json")).unlink()
+    with pytest.raises(ModelError, match="does not say how its states are pooled"):
+        resolve(name)
+
+
 def test_modules_that_cannot_be_read_do_not_hide_the_model(tiny_model, tmp_path):
     shutil.copytree(tiny_model("bert"), tmp_path / "model")
     (tmp_path / "model" / "modules.json").write_text("{")

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,24 @@ def test_data_that_is_cut_off_or_not_there_names_its_file(tmp_path, tensors):
     path.unlink()
     with pytest.raises(UnreadableError, match="is not beside the index"):
         bundle.tensor("wide")
+
+
+WEIGHTS = Path(__file__).parents[4] / "shared" / "weights"
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="the checkpoints of others are not beside the repository")
+def test_a_byte_that_changed_is_told_with_its_tensor(tmp_path):
+    for path in (WEIGHTS / "tf_ckpt_bert_toy").glob("bert_model.ckpt*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    bundle = TensorBundle(tmp_path / "bert_model.ckpt")
+    name, entry = next((name, entry) for name, entry in bundle.entries.items() if entry.size > 50)
+    bundle.tensor(name)
+    path = tmp_path / "bert_model.ckpt.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[entry.offset + 40] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(UnreadableError, match=f"is damaged: the bytes of {name} are not"):
+        bundle.tensor(name)
 
 
 WRITE = """

@@ -56,6 +56,31 @@ def _tokenizer(source: Path, folder: Path) -> None:
         shutil.copyfile(source / name, folder / name)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("[]", "holds no settings of a network"), ("", "cannot be read"), ('{"hidden_size": 48}', "does not fit the checkpoint")],
+)
+def test_a_configuration_of_another_network_is_told_with_its_file(tiny_model, tmp_path, content, why):
+    folder = original(tiny_model("bert"), "bert", tmp_path)
+    path = folder / "bert_config.json"
+    path.write_text(content if not content.startswith("{") else json.dumps(json.loads(path.read_text()) | json.loads(content)))
+    with pytest.raises(ModelError, match=f"bert_config.json {why}"):
+        resolve(str(folder))
+
+
+def test_half_a_checkpoint_is_told_by_the_file_that_lacks(tiny_model, tmp_path):
+    folder = original(tiny_model("bert"), "bert", tmp_path)
+    data = next(folder.glob("*.data-*"))
+    content = data.read_bytes()
+    data.unlink()
+    with pytest.raises(ModelError, match=r"holds model.ckpt.index without model.ckpt.data-00000-of-00001"):
+        resolve(str(folder))
+    data.write_bytes(content)
+    next(folder.glob("*.index")).unlink()
+    with pytest.raises(ModelError, match=r"without model.ckpt.index"):
+        resolve(str(folder))
+
+
 def same_states(first: str, second: str) -> None:
     """Both folders hold the same network."""
     expected, found = AutoModel.from_pretrained(first).eval(), AutoModel.from_pretrained(second).eval()
@@ -168,8 +193,8 @@ def test_a_configuration_of_another_size_is_told(tiny_model, tmp_path):
     folder = original(tiny_model("bert"), "bert", tmp_path / "release")
     path = folder / "bert_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"hidden_size": 64}))
-    with pytest.raises(ModelError, match="in another shape"):
-        open_pretrained(str(folder)).backbone(Head(outputs=("a", "b")))
+    with pytest.raises(ModelError, match=r"has the shape \(32,\), not \(64,\)"):
+        resolve(str(folder))
 
 
 def test_several_checkpoints_in_a_folder_ask_for_one_unless_tensorflow_named_the_last(tiny_model, tmp_path):

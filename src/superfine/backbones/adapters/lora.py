@@ -20,6 +20,8 @@ from superfine.extras import require
 if TYPE_CHECKING:  # options are checked where torch is not loaded yet
     from torch import Tensor
 
+    from superfine.backbones.sources.adapter import AdapterBase
+
 NAME = "default"
 """What peft calls an adapter that is alone."""
 
@@ -29,7 +31,7 @@ class LoRA:
 
     class Options(BaseModel):
         model_config = ConfigDict(extra="forbid")
-        r: int = Field(8, gt=0, le=4096, description="rank of the matrices")
+        r: int = Field(8, gt=0, le=4096, strict=True, description="rank of the matrices")
         alpha: float = Field(16.0, gt=0, description="their product counts alpha / r times")
         dropout: float = Field(0.0, ge=0, lt=1, description="of what goes into A")
         targets: Literal["auto"] | list[str] = Field(
@@ -85,14 +87,14 @@ class LoRA:
         self._tuner = None
 
     def save(
-        self, folder: Path, head: Mapping[str, Tensor], modules: list[str], base: tuple[str, str | None], task_type: str | None
+        self, folder: Path, head: Mapping[str, Tensor], modules: list[str], base: AdapterBase, task_type: str | None
     ) -> None:
         """Write what was merged, in peft's layout. head: the parameters above the body, by name, which lie in `modules`. base:
-        the model that it belongs to, and its revision. task_type: what peft calls the task."""
+        the model that it belongs to. task_type: what peft calls the task."""
         from safetensors.torch import save_file
 
         config = copy(self._config)
-        config.base_model_name_or_path, config.revision = base
+        config.base_model_name_or_path, config.revision = base.name, base.revision
         config.modules_to_save, config.task_type, config.inference_mode = modules, task_type, True
         config.save_pretrained(str(folder))
         tensors = self._matrices | {f"base_model.model.{name}": value.detach().cpu().contiguous() for name, value in head.items()}

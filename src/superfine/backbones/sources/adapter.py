@@ -6,12 +6,13 @@ peft writes `adapter_config.json`, which names that model, and `adapter_model.sa
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from superfine.backbones.sources.tensorflow import tensorflow_checkpoint
+from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require
 
@@ -19,12 +20,47 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 
 
+BASE = "base.json"
+"""Of which weights an adapter of ours is, beside it."""
+
+
+class AdapterBase(NamedTuple):
+    """The model that an adapter belongs to. name: a path from the root, or a name of the hub. revision: of the hub's.
+    fingerprint: of the files of a folder; None where the revision says it."""
+
+    name: str
+    revision: str | None
+    fingerprint: str | None = None
+
+
 @dataclass(frozen=True)
 class AdapterFolder:
-    """base: what `--model` would take for the model that the adapter belongs to."""
+    """base: what `--model` would take for the model that the adapter belongs to. fingerprint: of that model's files, where it is
+    known."""
 
     folder: Path
     base: str
+    fingerprint: str | None = None
+
+    def beside(self) -> Path | None:
+        """The model in a folder of the same name beside the adapter's, or beside the run that it is of; None where there is none
+        that is the same."""
+        name = Path(self.base).name
+        places = [parent / name for parent in list(self.folder.absolute().parents)[:3]]
+        same = (place for place in places if place.is_dir() and fingerprint_of(place) == self.fingerprint)
+        return next(same, None) if self.fingerprint is not None else None
+
+
+def fingerprint_of(folder: Path) -> str | None:
+    """SHA-256 over the weights and the configuration in a folder; None where it has no weights."""
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    if not files:
+        return None
+    content = hashlib.sha256()
+    for path in (*files, folder / "config.json"):
+        if path.is_file():
+            content.update(f"{path.name}\0{checksum(path)}\0".encode())
+    return content.hexdigest()
 
 
 def adapter_in(folder: Path, name: str) -> AdapterFolder | None:
@@ -36,6 +72,8 @@ def adapter_in(folder: Path, name: str) -> AdapterFolder | None:
         return None
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
         kind, base = content.get("peft_type"), content.get("base_model_name_or_path")
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder / CONFIG} cannot be read: {first_line(error)}", "Copy the adapter again.") from error
@@ -52,16 +90,15 @@ def adapter_in(folder: Path, name: str) -> AdapterFolder | None:
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"The folder {name} holds an adapter without its weights, {WEIGHTS}.", "Copy the adapter again.")
     revision = content.get("revision")
-    return AdapterFolder(folder, f"{base}@{revision}" if revision and not Path(base).exists() else base)
+    return AdapterFolder(folder, f"{base}@{revision}" if revision and not Path(base).exists() else base, _fingerprint(folder))
 
 
-def base_of(name: str) -> tuple[str, str | None]:
-    """How a model is named in an adapter's configuration: a path from the root, or a name of the hub and its revision."""
-    path = Path(name).expanduser()
-    if path.exists() or tensorflow_checkpoint(path, name) is not None:
-        return str(path.absolute()), None
-    repository, _, revision = name.partition("@")
-    return repository, revision or None
+def _fingerprint(folder: Path) -> str | None:
+    try:
+        found = json.loads((folder / BASE).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
@@ -71,12 +108,16 @@ def merge_into(network: Any, folder: Path) -> tuple[set[str], set[str]]:
     an adapter that does not fit the network.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from superfine.backbones.window_attention import KEY as OF_WINDOWS
 
     peft = require("lora", "peft")
-    loaded = {name.removeprefix(PREFIX): value for name, value in load_file(folder / WEIGHTS).items()}
+    try:
+        loaded = {name.removeprefix(PREFIX): value for name, value in load_file(folder / WEIGHTS).items()}
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder / WEIGHTS} cannot be read: {first_line(error)}", "Copy the adapter again.") from error
     # Biases that learned stand where they are once the matrices are beside them.
     tensors = {name if ".lora_" in name else name.replace(".base_layer.", "."): value for name, value in loaded.items()}
     own = dict(network.named_parameters())

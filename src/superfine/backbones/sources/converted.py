@@ -146,8 +146,11 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     try:
         _acquire(lock, say)
         yield
-    finally:
+    except BaseException:
         lock.release()
+        path.unlink(missing_ok=True)  # of what was not made nothing is left
+        raise
+    lock.release()
 
 
 def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:

@@ -37,8 +37,11 @@ def refuse_other_forms(folder: Path, name: str) -> None:
     weights: list[Path] = next((there for pattern in READ if (there := sorted(folder.glob(pattern)))), [])
     files = [*weights, folder / "config.json", *[path for file in TOKENIZERS if (path := folder / file).is_file()][:1]]
     for path in files:
+        if path.is_file() and not path.stat().st_size:
+            raise ModelError(f"{path} is empty.", "Copy the model again.")
         if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER):
             raise ModelError(f"{path} is a pointer of Git LFS, not the file itself.", "Run git lfs pull in that folder.")
+    _refuse_no_object(folder / "config.json")
     if not weights:
         found = next((form for pattern, form in OTHER_FORMS.items() if any(folder.glob(pattern))), None)
         if found is None:
@@ -52,6 +55,16 @@ def refuse_other_forms(folder: Path, name: str) -> None:
             f"The weights in {name} are quantised ({method}): they cannot be fine-tuned whole.",
             "Take the original model that they were made from.",
         )
+
+
+def _refuse_no_object(path: Path) -> None:
+    """Raises ModelError for a configuration that is JSON, and no object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # loading tells what is wrong
+        return
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is no configuration of a model: it holds no JSON object.", "Copy the model again.")
 
 
 def _rounded_by(path: Path) -> str | None:

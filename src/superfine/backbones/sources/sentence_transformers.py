@@ -38,7 +38,7 @@ def layout_of(read: Callable[[str], str | None], name: str) -> Layout | None:
     without a transformer.
     """
     content = _json(read(MODULES))
-    if not isinstance(content, list):
+    if not isinstance(content, list) or not content:
         return None
     modules = [
         (str(module.get("type", "")).rsplit(".", 1)[-1], str(module.get("path", "")))
@@ -53,6 +53,8 @@ def layout_of(read: Callable[[str], str | None], name: str) -> Layout | None:
         )
     poolings = [path for kind, path in modules if kind == "Pooling"]
     settings = _json(read(f"{poolings[0]}/config.json")) if poolings else None
+    if poolings and (not isinstance(settings, dict) or not settings):
+        raise ModelError(f"{poolings[0]}/config.json of {name} does not say how its states are pooled.", "Copy the model again.")
     more = tuple(kind for kind, _ in modules if kind not in (*TRANSFORMERS, *WITHOUT_WEIGHTS))
     return Layout(transformers[0], _pooling(settings) if isinstance(settings, dict) else None, more)
 

@@ -2,7 +2,8 @@
 
 The index is a sorted table of LevelDB's kind: blocks of entries, each with the length it shares with the key before it, a block
 that says where the others lie, and a footer. An entry is a protobuf message: type, shape, and where the tensor lies in which
-data file. Sources: tensorflow/core/protobuf/tensor_bundle.proto, tensorflow/core/lib/io/format.h, LevelDB's table_format.md.
+data file, with its checksum. Sources: tensorflow/core/protobuf/tensor_bundle.proto, tensorflow/core/lib/io/format.h, LevelDB's
+table_format.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from superfine.backbones.sources.crc32c import masked_crc32c
 
 FOOTER_SIZE = 48
 MAGIC = 0xDB4775248B80FB57
@@ -33,7 +36,8 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tensor lies. dtype: a number of tensorflow.DataType. offset, size: bytes in the data file `shard`."""
+    """Where a tensor lies. dtype: a number of tensorflow.DataType. offset, size: bytes in the data file `shard`. checksum: of
+    these bytes, masked."""
 
     dtype: int
     shape: tuple[int, ...]
@@ -41,6 +45,7 @@ class Entry:
     offset: int
     size: int
     in_slices: bool
+    checksum: int | None
 
 
 class TensorBundle:
@@ -75,7 +80,10 @@ class TensorBundle:
             raise UnreadableError(f"{path.name} is not beside the index")
         if path.stat().st_size < entry.offset + entry.size:
             raise UnreadableError(f"{path.name} is cut off: it has {path.stat().st_size} bytes, and {name} ends after them")
-        values = np.fromfile(path, dtype, math.prod(entry.shape), offset=entry.offset).reshape(entry.shape)
+        stored = np.fromfile(path, np.uint8, entry.size, offset=entry.offset)
+        if entry.checksum is not None and masked_crc32c(stored) != entry.checksum:
+            raise UnreadableError(f"{path.name} is damaged: the bytes of {name} are not those that were written")
+        values = stored.view(dtype).reshape(entry.shape)
         return (values.astype(np.uint32) << 16).view(np.float32) if entry.dtype == BFLOAT16 else values
 
 
@@ -149,4 +157,5 @@ def _entry(message: bytes) -> Entry:
     dims = [dict(_fields(value)) for number, value in _fields(single.get(2, b"")) if number == 2]
     shape = tuple(int(dim.get(1, 0)) for dim in dims)
     in_slices = any(number == 7 for number, _ in fields)
-    return Entry(int(single.get(1, 0)), shape, int(single.get(3, 0)), int(single.get(4, 0)), int(single.get(5, 0)), in_slices)
+    shard, offset, size = (int(single.get(number, 0)) for number in (3, 4, 5))
+    return Entry(int(single.get(1, 0)), shape, shard, offset, size, in_slices, single.get(6))

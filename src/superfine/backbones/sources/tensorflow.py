@@ -32,7 +32,7 @@ from superfine.backbones.sources.tensorflow_names import (
     type_of,
 )
 from superfine.data.read import checksum
-from superfine.errors import ModelError
+from superfine.errors import ModelError, first_line
 from superfine.extras import require
 
 FORMAT = 1
@@ -43,6 +43,8 @@ REPORT = "from_tensorflow.json"
 """What became of the tensors, in the folder that is written."""
 HEAD_WIDTH = 64
 """Of the models that ELECTRA and BERT were published with; a checkpoint without a configuration does not say it."""
+NOT_STORED = ("position_ids", "token_type_ids", "mask_emb", "attn.bias", "masked_bias")
+"""Ends of names of what networks have and checkpoints need not hold."""
 AUTO_CLASSES = ("AutoModelForPreTraining", "AutoModelForSequenceClassification")
 Read = Callable[[str], NDArray[Any]]
 
@@ -103,7 +105,20 @@ def tensorflow_checkpoint(path: Path, name: str) -> TensorFlowCheckpoint | None:
             f"The folder {name} holds {len(found)} TensorFlow checkpoints: {names}.", f"Name one of them: {path / found[-1].stem}"
         )
     files = found or sorted(path.glob("tf_model*.h5"))
+    if not files and not (path / "config.json").is_file():
+        _refuse_half(path, name)
     return TensorFlowCheckpoint(name, path, tuple(files)) if files else None
+
+
+def _refuse_half(folder: Path, name: str) -> None:
+    """Raises ModelError for a folder with one of the two files of a checkpoint."""
+    index, data = next(folder.glob("*.index"), None), next(folder.glob("*.data-*-of-*"), None)
+    if index is not None:
+        raise ModelError(f"The folder {name} holds {index.name} without {index.stem}.data-00000-of-00001.", "Copy that file too.")
+    if data is not None:
+        raise ModelError(
+            f"The folder {name} holds {data.name} without {data.name.rpartition('.')[0]}.index.", "Copy that file too."
+        )
 
 
 def tensorflow_notes(folder: Path, name: str) -> tuple[str, ...]:
@@ -150,7 +165,9 @@ def _convert(checkpoint: TensorFlowCheckpoint, source: Path, folder: Path) -> No
         left = [weight for weight in weights if weight.name not in known]
         _refuse_other_network(checkpoint, model_type, [weight.source for weight in left], body, prefix)
         kept = [weight for weight in weights if weight.name in known]
-        save_file({weight.name: _values(weight, read, known) for weight in kept}, folder / "model.safetensors", {"format": "pt"})
+        values = {weight.name: _values(weight, read, known) for weight in kept}
+        _refuse_other_shapes(checkpoint, values, known, f"{prefix}.")
+        save_file(values, folder / "model.safetensors", {"format": "pt"})
     report = {
         "type": model_type,
         "n_weights": len({weight.source for weight in kept}),
@@ -211,7 +228,7 @@ def _configuration(checkpoint: TensorFlowCheckpoint, shapes: Mapping[str, tuple[
     paths = _configurations(checkpoint.home)
     content: dict[str, Any] = {}
     if paths:
-        content = json.loads(paths[0].read_text(encoding="utf-8"))
+        content = _json_object(paths[0])
     if checkpoint.is_keras:
         if not content.get("model_type"):
             raise ModelError(
@@ -246,6 +263,17 @@ def _configuration(checkpoint: TensorFlowCheckpoint, shapes: Mapping[str, tuple[
     if (n_outputs := shapes.get("output_bias")) is not None:
         content["id2label"] = {i: f"LABEL_{i}" for i in range(n_outputs[0])}
     return {**content, "model_type": model_type}, assumed
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    """The settings in a file. Raises ModelError where it holds none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {first_line(error)}", "Take the file of the release again.") from None
+    if not isinstance(content, dict) or not content:
+        raise ModelError(f"{path} holds no settings of a network.", "Take the file of the release again.")
+    return content
 
 
 def _configuration_of_shapes(name: str, model_type: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, Any], str]:
@@ -307,6 +335,31 @@ def _refuse_other_network(checkpoint: TensorFlowCheckpoint, model_type: str, lef
             f"The checkpoint {checkpoint.name} holds {len(of_body)} tensors that a network of type {model_type} with this "
             f"configuration has no place for: {', '.join(of_body[:3])}{', ...' if len(of_body) > 3 else ''}.",
             "Is the configuration that of this checkpoint? Else take the model in PyTorch's form: model.safetensors.",
+        )
+
+
+def _refuse_other_shapes(
+    checkpoint: TensorFlowCheckpoint, values: Mapping[str, NDArray[Any]], known: Mapping[str, tuple[int, ...]], body: str
+) -> None:
+    """Raises ModelError where the configuration describes a body with other shapes, or with weights that are not there."""
+    source = next(iter(_configurations(checkpoint.home)), None)
+    said = "the shapes of its tensors" if source is None else str(source)
+    advice = "Is the configuration that of this checkpoint?"
+    other = [name for name, value in values.items() if name.startswith(body) and value.shape != known[name]]
+    if other:
+        name = other[0]
+        raise ModelError(
+            f"{said} does not fit the checkpoint {checkpoint.name}: {name} has the shape {values[name].shape}, not "
+            f"{known[name]}.",
+            advice,
+        )
+    lacking = [name for name in known if name.startswith(body) and name not in values and ".pooler." not in name]
+    lacking = [name for name in lacking if not name.endswith(NOT_STORED)]
+    if lacking:
+        raise ModelError(
+            f"{said} does not fit the checkpoint {checkpoint.name}, which lacks {len(lacking)} of the weights that it describes: "
+            f"{', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}.",
+            advice,
         )
 
 
