@@ -117,6 +117,9 @@ class DataConfig(_Section):
     bad_rows: Literal["refuse", "skip"] = Field(
         "refuse", description="records that cannot be read: refuse the file, or list them"
     )
+    redact: bool = Field(
+        False, description="replace personal data (e-mail, phone, ID, card, IP, keys in addresses), in training and in prediction"
+    )
     merge_labels: bool = Field(
         False, description="labels that differ only in case, blanks or look-alike letters become the most frequent of them"
     )

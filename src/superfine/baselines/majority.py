@@ -34,7 +34,7 @@ class Majority(TextPredictor):
         """cleaning: what is done to texts, none of which are read here."""
         return cls(task, means_of(task.targets(examples), len(task.head)), takes_pairs=examples.text_pair is not None)
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         if on_batch is not None:
             on_batch(len(examples))
         return self.task.decode(examples, np.tile(self._outputs(), (len(examples), 1)))

@@ -46,7 +46,7 @@ class MostFrequentTag(TextPredictor):
         n_tags = len(task.head)
         return cls(task, {w: [c[k] for k in range(n_tags)] for w, c in counts.items() if c.keys() - {0}})
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         if on_batch is not None:
             on_batch(len(examples))
         words = words_of(examples.text)

@@ -62,7 +62,7 @@ class SimilarSentence(TextPredictor):
 
         return cls(task, analyser, terms, idf, LEVELS[0] if task.threshold is None else max(LEVELS, key=f1_of))
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         contexts = list(dict.fromkeys(examples.text_pair or []))
         spans = {context: _sentences(context) for context in contexts}
         first = np.concatenate([[0], np.cumsum([len(spans[context]) for context in contexts])]).astype(np.int64)

@@ -106,7 +106,7 @@ class Tfidf(TextPredictor):
         features, linear = fit_linear(rows, np.searchsorted(classes, targets))
         return cls(task, features, linear, classes, cleaning, takes_pairs=examples.text_pair is not None)
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         """The answer for each example, in the order given."""
         outputs = np.full((len(examples), len(self.task.head)), -np.inf)
         if len(examples):

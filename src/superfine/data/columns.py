@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superfine.data.labels import visible
-from superfine.data.preparation import SEPARATOR, Join
+from superfine.data.preparation import SEPARATOR, Join, Redact, Step
 from superfine.data.table import Table, listed
 from superfine.errors import DataError
 from superfine.names import did_you_mean
@@ -81,7 +81,8 @@ MAX_CLASSES_SHARE = 0.5
 @dataclass(frozen=True)
 class ColumnChoice:
     """The columns that are read, and whether they were found or named. left_out: others that look like texts.
-    other_labels: others that look like labels, where the label was found. separator: between several texts that are joined."""
+    other_labels: others that look like labels, where the label was found. separator: between several texts that are joined.
+    redacts: whether personal data is replaced."""
 
     text: tuple[str, ...]
     text_pair: str | None
@@ -92,6 +93,12 @@ class ColumnChoice:
     other_labels: tuple[str, ...] = ()
     weight: str | None = None
     separator: str = SEPARATOR
+    redacts: bool = False
+
+    @property
+    def steps(self) -> list[Step]:
+        """What is done to the cells of a row before they are one text."""
+        return [*([] if self.join is None else [self.join]), *([Redact()] if self.redacts else [])]
 
     @property
     def join(self) -> Join | None:

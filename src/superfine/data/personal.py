@@ -6,9 +6,12 @@ What has a checksum is checked: a number that merely looks like a card is none. 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import NamedTuple
+
+from superfine.records import Examples
 
 
 class Personal(NamedTuple):
@@ -147,6 +150,16 @@ def redacted(text: str) -> str:
         pieces += [text[last : one.start], PLACEHOLDERS[one.kind]]
         last = one.end
     return "".join([*pieces, text[last:]])
+
+
+def redacted_examples(examples: Examples, columns: Iterable[str] = ()) -> Examples:
+    """The same with placeholders in their texts, and in these columns of the file."""
+    return replace(
+        examples,
+        text=list(map(redacted, examples.text)),
+        text_pair=None if examples.text_pair is None else list(map(redacted, examples.text_pair)),
+        columns={name: list(map(redacted, cells)) if name in set(columns) else cells for name, cells in examples.columns.items()},
+    )
 
 
 PLACEHOLDERS = {detector.kind: detector.placeholder for detector in DETECTORS}

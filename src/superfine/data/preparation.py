@@ -64,7 +64,13 @@ class HeadTail(_Step):
     head: int = Field(ge=1)
 
 
-Step = Annotated[Join | Windows | HeadTail, Field(discriminator="step")]
+class Redact(_Step):
+    """Personal data in a text is replaced by placeholders such as [EMAIL] (see `personal.py`)."""
+
+    step: Literal["redact"] = "redact"
+
+
+Step = Annotated[Join | Windows | HeadTail | Redact, Field(discriminator="step")]
 
 
 FEWEST_TOKENS, MOST_TOKENS = 256, 512
@@ -163,6 +169,11 @@ def separator_in(steps: Sequence[Step]) -> str:
 def head_tail_in(steps: Sequence[Step]) -> HeadTail | None:
     """Which part of long texts is read, where the steps say so."""
     return next((step for step in steps if isinstance(step, HeadTail)), None)
+
+
+def redacts_in(steps: Sequence[Step]) -> bool:
+    """Whether personal data is replaced."""
+    return any(isinstance(step, Redact) for step in steps)
 
 
 def windows_in(steps: Sequence[Step]) -> Windows | None:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from superfine.atomic import sync_files, write_text
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice
-from superfine.data.preparation import Step
+from superfine.data.preparation import Step, redacts_in
 from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require_installed
@@ -114,7 +114,7 @@ class Manifest(BaseModel):
             task=TaskFacts(name=task.name, **task.facts()),
             max_length=max_length,
             cleaning=cleaning,
-            preparation=[*([] if columns.join is None else [columns.join]), *steps],
+            preparation=[*columns.steps, *steps],
             text=list(columns.text),
             text_pair=columns.text_pair,
             label=list(columns.label),
@@ -234,6 +234,7 @@ def open_predictor(
         require_installed(*NEEDS[bundle.manifest.predictor])
     opened = PREDICTORS.load(bundle.manifest.predictor)
     predictor: Predictor = opened.load(bundle, device) if bundle.manifest.predictor in NEEDS else opened.load(bundle)
+    predictor.redacts = redacts_in(bundle.manifest.preparation)
     predictor.opened_from = Opened(bundle.folder, precision, device)
     return predictor
 

@@ -13,6 +13,7 @@ import numpy as np
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.data.frames import as_texts
+from superfine.data.personal import redacted_examples
 from superfine.errors import ModelError
 from superfine.records import Answers, Choices, Evaluation, Examples, FloatArray, Sets
 from superfine.tasks.task import Task
@@ -30,10 +31,12 @@ OnBatch = Callable[[int], None]
 
 
 class TextPredictor(ABC):
-    """Answers for examples, and so for plain texts: a subclass says how in `predict_examples`."""
+    """Answers for examples, and so for plain texts: a subclass says how in `answers`. redacts: whether personal data is replaced
+    before a text is read."""
 
     task: Task
     takes_pairs: bool
+    redacts: bool = False
     opened_from: Any = None
 
     def __repr__(self) -> str:
@@ -55,8 +58,12 @@ class TextPredictor(ABC):
         return self.task.labels
 
     @abstractmethod
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+        """The answer for each example, in the order given. Their texts are prepared."""
+
     def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
         """The answer for each example, in the order given."""
+        return self.answers(redacted_examples(examples) if self.redacts else examples, on_batch)
 
     def predict(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> Answers:
         """The answers for texts: `model.predict(["Lovely!"]).label` is `["positive"]`.
@@ -133,8 +140,8 @@ class TextModel(TextPredictor):
     def max_length(self) -> int:
         return self.encoder.max_length
 
-    def predict_examples(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
-        """The answer for each example, in the order given."""
+    def answers(self, examples: Examples, on_batch: OnBatch | None = None) -> Answers:
+        """The answer for each example, in the order given. Their texts are prepared."""
         parts = [self._answers(examples.take(chunk), on_batch) for chunk in chunks_of(examples)]
         return parts[0] if len(parts) == 1 else type(parts[0]).joined(parts)
 

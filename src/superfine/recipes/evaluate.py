@@ -12,7 +12,8 @@ import numpy as np
 from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
 from superfine.data.learned import LearnedTexts
-from superfine.data.preparation import separator_in
+from superfine.data.personal import redacted_examples
+from superfine.data.preparation import redacts_in, separator_in
 from superfine.data.read import DataSource, read_table
 from superfine.data.table import ReadOptions, Table, listed
 from superfine.errors import DataError
@@ -121,6 +122,8 @@ def read_scored_rows(
     table, task = read_table(data, options), manifest.open_task()
     choice = columns_for(manifest, table, text, text_pair, label, group, needs_label=True)
     every, _ = to_examples(table, choice, keep_all=True, lists=task.reads_lists)
+    if redacts_in(manifest.preparation):  # so did what the model has learned from, which it is told apart from
+        every = redacted_examples(every)
     scored = scored_positions(every, task, ignore_unknown=ignore_unknown_labels)
     left_out = np.setdiff1d(np.arange(len(every)), scored)
     dropped = Dropped(without_label=tuple(every.row[left_out].tolist()))

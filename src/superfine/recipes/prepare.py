@@ -17,10 +17,11 @@ from superfine.data.checks.inspection import Reading
 from superfine.data.clean import same_text_keys
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, label_values, to_examples
 from superfine.data.labels import visible
+from superfine.data.personal import redacted_examples
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
-from superfine.errors import DataError
+from superfine.errors import ConfigError, DataError
 from superfine.paths import same_file
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
@@ -75,6 +76,7 @@ def prepare(
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config)
     task = _learn_task(rows, config)
+    rows = _without_personal_data(rows, task) if config.data.redact else rows
     task.chosen_by(config.training.choose_by)
     task.class_weights(config.training.class_weights, task.spelled(rows.given["train"]))
     config = _with_defaults_of(task, config)
@@ -190,6 +192,17 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
     notes = tuple(note for table in tables.values() for note in table.notes) + notes
     notes += (line,) if line else ()
     return _Rows(given, task, columns, lost, notes, tuple(bad for table in tables.values() for bad in table.bad_rows))
+
+
+def _without_personal_data(rows: _Rows, task: Task) -> _Rows:
+    """The rows with placeholders for personal data. Raises ConfigError for a task whose labels say where in a text they stand."""
+    if task.head.by_token:
+        raise ConfigError(
+            f"data.redact changes texts, and the labels of the task {task.name} say where in them they stand.", "Leave it out."
+        )
+    texts = [*rows.columns.text, *filter(None, (rows.columns.text_pair,))]
+    given = {name: redacted_examples(part, texts) for name, part in rows.given.items()}
+    return replace(rows, given=given, columns=replace(rows.columns, redacts=True))
 
 
 def _learn_task(rows: _Rows, config: RunConfig) -> Task:

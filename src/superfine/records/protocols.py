@@ -14,6 +14,7 @@ from superfine.records.statistics import Evaluation
 class Predictor(Protocol):
     """All that comes after training speaks to this, whether a network, a file or a baseline stands behind it."""
 
+    redacts: bool
     opened_from: Any
     """Where its bundle lies, or None where there is none."""
 
