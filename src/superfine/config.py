@@ -225,6 +225,9 @@ class TrainingConfig(_Section):
         description="auto: by the root of the class sizes, where one is over ten times another; balanced: by the class sizes; or "
         "{class: weight}, 1 where none is given",
     )
+    label_noise: Literal["keep", "downweight"] = Field(
+        "keep", description="downweight: rows whose label is probably wrong count less, by how sure that is"
+    )
     gradient_accumulation: int = Field(
         1,
         gt=0,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from superfine.backbones import window_attention
-from superfine.backbones.backbone import Backbone
+from superfine.backbones.backbone import Backbone, means_of_sequences
 from superfine.backbones.batch import Batch, collate, length_sorted_batches
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.memory import reuse_freed_memory
@@ -68,6 +68,22 @@ class Model(TextModel):
             return self.outputs(encoded, on_batch)
         outputs, scores = self._computed(encoded, on_batch)
         return pooled(outputs, encoded, scores)
+
+    def embeddings(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
+        """(n, width) float32 vectors of length 1: the mean of the body's last states over all tokens of a text, as
+        sentence-transformers makes most of its vectors."""
+        sequences, read = encoded.as_sequences(), 0
+        totals = np.zeros((len(encoded), int(self.backbone.network.config.hidden_size)), dtype=np.float32)
+        self.backbone.network.eval()
+        with torch.inference_mode(), reuse_freed_memory():
+            for indices in length_sorted_batches(sequences, MAX_TOKENS, MAX_SEQUENCES):
+                batch = collate(sequences, indices).to(self.backbone.device)
+                means = means_of_sequences(self.backbone.states(batch, "all"), batch) * batch.layout.lengths[:, None]
+                np.add.at(totals, encoded.owners[batch.indices], means.float().cpu().numpy())
+                read += len(indices)
+                if on_batch is not None:
+                    on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
+        return np.asarray(totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-12))
 
     def _computed(self, encoded: Encoded, on_batch: OnBatch | None) -> tuple[FloatArray, FloatArray | None]:
         """What `outputs` gives, and (s,) how much each window counts in its text, before softmax; None where all count alike."""

@@ -18,16 +18,17 @@ from superfine.atomic import write_text
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.config import RunConfig
 from superfine.data.checks import CHECKS
-from superfine.data.checks.inspection import Inspection, gravest_first, label_counts, run_checks
+from superfine.data.checks.inspection import Inspection, finding, gravest_first, label_counts, run_checks
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.data.read import DataSource
 from superfine.data.scripts import main_script
-from superfine.data.suspects import contradictions, write_suspects
+from superfine.data.suspects import Suspect, contradictions, write_suspects
 from superfine.data.write import refuse_unwritable, write_table
 from superfine.errors import OutputError
 from superfine.extras import has_module
 from superfine.language import duration
+from superfine.recipes.label_noise import Doubts, doubts, refuse_if_impossible
 from superfine.recipes.models import measure, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reading import reading_of
@@ -66,7 +67,7 @@ def inspection_of(
 @dataclass(frozen=True)
 class CheckRequest:
     """One call of `check`. folder: for everything that is written. fix: file for the repaired table. redact: without personal
-    data."""
+    data. label_noise: whether wrong labels are looked for. deep: by fine-tuning."""
 
     data: DataSource
     validation: DataSource | None
@@ -76,6 +77,8 @@ class CheckRequest:
     force: bool = False
     fix: Path | None = None
     redact: bool = False
+    label_noise: bool = False
+    deep: bool = False
     language: str = "en"
     notes: tuple[str, ...] = ()
 
@@ -110,6 +113,8 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
         request.data, request.validation, request.test, request.config,
         needs_test=request.test is not None, needs_validation=False, reporter=reporter,
     )  # fmt: skip
+    if request.label_noise:
+        refuse_if_impossible(parts, "--label-noise")
     for note in (*request.notes, *parts.notes):
         reporter.note(note)
     reporter.note(f"Columns: {parts.columns.describe()}")
@@ -123,12 +128,18 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
     findings = run_checks(inspection, names, Counter(reporter, len(names)))
     findings += run_checks(inspection_of(sample, encoded, length, has_test=False), OF_TOKENS)
     findings = gravest_first(findings)
+    suspects = contradictions(inspection)
+    if request.label_noise:
+        doubted = doubts(parts, inspection, reporter, deep=request.deep)
+        findings = gravest_first([*findings, *_label_noise(parts, doubted)])
+        known = {suspect.row for suspect in suspects}
+        suspects += [suspect for suspect in doubted.suspects if suspect.row not in known]
     facts = _facts(parts, inspection, sample, encoded)
     facts |= _estimate(parts, sample, encoded, reporter)
     reporter.findings(findings)
     _tell(facts, reporter)
     checked = Checked(findings, facts, request.folder, {})
-    return replace(checked, written=_write(request, parts, inspection, checked, reporter))
+    return replace(checked, written=_write(request, parts, inspection, checked, suspects, reporter))
 
 
 def _refuse_before_reading(request: CheckRequest) -> None:
@@ -210,6 +221,22 @@ def _estimate(parts: Parts, sample: Parts, encoded: Encoded | None, reporter: Re
     return {"training": {"seconds": seconds, "memory_gb": fit.memory_gb, "is_measured": False}}
 
 
+def _label_noise(parts: Parts, doubted: Doubts) -> list[Finding]:
+    """Labels that are probably wrong, as a finding."""
+    place = {int(row): i for i, row in enumerate(parts.train.row)}
+    positions = [place[suspect.row] for suspect in doubted.suspects[: doubted.n_likely]]
+    share = doubted.n_expected / max(1, doubted.n_rows)
+    return finding(
+        "label_noise",
+        "warning" if share > 0.02 else "note",
+        positions,
+        parts.train,
+        f"Another label is more probable than the given one in {doubted.n_likely} of {doubted.n_rows} training rows; at least "
+        f"about {doubted.n_expected} labels ({share:.1%}) are wrong.",
+        f"Go through {SUSPECTS} from its beginning, where they are surest; no label is changed by itself.",
+    )
+
+
 def _tell(facts: dict[str, Any], reporter: Reporter) -> None:
     """What the training would take, in words."""
     if (told := facts.get("test_told_apart")) is not None:
@@ -222,7 +249,9 @@ def _tell(facts: dict[str, Any], reporter: Reporter) -> None:
         reporter.note(f"Training {facts['model']} takes about {minutes} and {training['memory_gb']:.1f} GB here, {how}")
 
 
-def _write(request: CheckRequest, parts: Parts, inspection: Inspection, checked: Checked, reporter: Reporter) -> dict[str, str]:
+def _write(
+    request: CheckRequest, parts: Parts, inspection: Inspection, checked: Checked, suspects: list[Suspect], reporter: Reporter
+) -> dict[str, str]:
     """Everything that is written, by what it is."""
     folder = request.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -231,7 +260,7 @@ def _write(request: CheckRequest, parts: Parts, inspection: Inspection, checked:
     write_text(folder / PAGE, page)
     write_text(folder / DOCUMENT, json.dumps(checked.to_json() | about, ensure_ascii=False, indent=2) + "\n")
     written = {"page": str(folder / PAGE), "document": str(folder / DOCUMENT)}
-    if suspects := contradictions(inspection):
+    if suspects:
         write_suspects(folder / SUSPECTS, suspects)
         written["suspects"] = str(folder / SUSPECTS)
     if request.fix is not None:

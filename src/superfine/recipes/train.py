@@ -22,6 +22,7 @@ from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
 from superfine.recipes.check import inspection_of
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
+from superfine.recipes.label_noise import downweighted, refuse_if_impossible
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
@@ -84,6 +85,8 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     reporter.stage("reading")
     parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
     tell_parts(request, parts, reporter)
+    if request.config.training.label_noise == "downweight":
+        refuse_if_impossible(parts, "training.label_noise=downweight")
 
     # From here on torch is needed; everything above runs without loading it.
     from superfine.recipes.encode import encode_parts
@@ -98,6 +101,8 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
     load_seconds = time.perf_counter() - started
     refuse_hopeless_limit(model, parts, request)
 
+    if config.training.label_noise == "downweight":
+        parts = downweighted(parts, model, reporter)
     reporter.stage("encoding")
     encoded = encode_parts(parts, model.encoder, config, reporter)
     inspection = inspection_of(parts, encoded.train.encoded, model.max_length)

@@ -28,6 +28,8 @@ EXIT_NO = 1
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value must stay in one part.")
 @click.option("--task", metavar="NAME", help=f"What is learned: {', '.join(TASKS)}.  [default: auto, by the labels]")
 @click.option("--model", metavar="NAME|FOLDER", help="Whose tokens are counted and whose time is told.  [default: auto]")
+@click.option("--label-noise", is_flag=True, help="Look for labels that are probably wrong; reads every text with the model.")
+@click.option("--deep", is_flag=True, help="With --label-noise: fine-tune on the other rows first, three times.")
 @click.option("--fix", type=click.Path(path_type=Path), metavar="FILE", help="Write a repaired table, and a list of changes.")
 @click.option("--redact", is_flag=True, help="With --fix: put placeholders such as [EMAIL] in place of personal data.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for page and tables.  [default: checks/NAME-DATE-TIME]")
@@ -37,7 +39,8 @@ EXIT_NO = 1
 @json_option
 def check(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
-    label: tuple[str, ...], group: str | None, task: str | None, model: str | None, fix: Path | None, redact: bool,
+    label: tuple[str, ...], group: str | None, task: str | None, model: str | None, label_noise: bool, deep: bool,
+    fix: Path | None, redact: bool,
     out: Path | None, force: bool, assignments: tuple[str, ...], as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Say what is wrong with DATA before any time is spent on it.
@@ -58,6 +61,8 @@ def check(
 
     if redact and fix is None:
         raise ConfigError("--redact writes texts without personal data, and there is no file to write.", "Name one with --fix.")
+    if deep and not label_noise:
+        raise ConfigError("--deep is how wrong labels are looked for, and --label-noise does not ask for them.", "Add it.")
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
         "task.name": task, "model.name": model,
@@ -75,6 +80,8 @@ def check(
         force=force,
         fix=None if fix is None else expanded(fix),
         redact=redact,
+        label_noise=label_noise,
+        deep=deep,
         language=speaking.get(),
         notes=tuple(notes),
     )
