@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 FOLDS, NEIGHBOURS = 5, 50
+SURE = 0.8
 FEWEST_OF_CLASS = 5
 """Rows of a class without which nothing can be said of it."""
 CHUNK = 1000
@@ -29,20 +30,24 @@ OnRows = Callable[[int], None]
 
 class Noise(NamedTuple):
     """rows: (m,) rows whose label may be wrong, the surest first. suggested: (m,) the class that each may have instead. score:
-    (m,) its probability out of fold. ratio: (m,) that of the given class over it. n_expected: about how many labels are wrong by the counts of confident learning; too few
-    where the wrong ones follow the text. neighbours: (n, k) the nearest other rows of every row."""
+    (m,) its probability out of fold. ratio: (m,) that of the given class over it. neighbours: (n, k) the nearest other rows of
+    every row."""
 
     rows: IntArray
     suggested: IntArray
     score: FloatArray
     ratio: FloatArray
-    n_expected: int
     neighbours: IntArray
 
     @property
     def n_likely(self) -> int:
         """Rows for which another class is more probable than the given one."""
         return int((self.ratio < 1).sum())
+
+    @property
+    def n_sure(self) -> int:
+        """Rows for which it is much more probable."""
+        return int((self.score >= SURE).sum())
 
 
 def find_noise(vectors: FloatArray, words: csr_matrix, label: IntArray, seen: FloatArray | None = None) -> Noise:
@@ -68,10 +73,9 @@ def find_noise(vectors: FloatArray, words: csr_matrix, label: IntArray, seen: Fl
     suggested = true.argmax(axis=1)
     doubted = np.flatnonzero(np.any([voice.argmax(axis=1) != label for voice in voices], axis=0))
     rows = doubted[np.argsort((own - true.max(axis=1))[doubted], kind="stable")]
-    n_expected = round(n * float(joint.sum() - np.trace(joint)))
     score = probabilities[rows, suggested[rows]]
     ratio = probabilities[rows, label[rows]] / np.maximum(score, 1e-12)
-    return Noise(rows, suggested[rows], score, ratio, n_expected, neighbours)
+    return Noise(rows, suggested[rows], score, ratio, neighbours)
 
 
 def out_of_fold(features: FloatArray | csr_matrix, label: IntArray, strength: float) -> FloatArray:

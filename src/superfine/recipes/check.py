@@ -60,6 +60,7 @@ def inspection_of(
         reading=parts.reading,
         has_classes=parts.task.reads_classes,
         test_is_given=test_is_given,
+        shares_contexts=parts.task.head.extractive,
         bad_rows=parts.bad_rows,
     )
 
@@ -225,15 +226,15 @@ def _label_noise(parts: Parts, doubted: Doubts) -> list[Finding]:
     """Labels that are probably wrong, as a finding."""
     place = {int(row): i for i, row in enumerate(parts.train.row)}
     positions = [place[suspect.row] for suspect in doubted.suspects[: doubted.n_likely]]
-    share = doubted.n_expected / max(1, doubted.n_rows)
     return finding(
         "label_noise",
-        "warning" if share > 0.02 else "note",
+        "warning" if doubted.n_sure > 0.01 * doubted.n_rows else "note",
         positions,
         parts.train,
-        f"Another label is more probable than the given one in {doubted.n_likely} of {doubted.n_rows} training rows; at least "
-        f"about {doubted.n_expected} labels ({share:.1%}) are wrong.",
-        f"Go through {SUSPECTS} from its beginning, where they are surest; no label is changed by itself.",
+        f"Judged by the other rows, another label is more probable than the given one in {doubted.n_likely} of {doubted.n_rows} "
+        f"training rows, and much more probable in {doubted.n_sure}.",
+        f"Go through {SUSPECTS} from its beginning: there labels are wrong most often, further on texts are merely hard. "
+        "No label is changed by itself.",
     )
 
 

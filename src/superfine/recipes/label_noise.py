@@ -33,13 +33,13 @@ DEEP_FOLDS = 3
 
 
 class Doubts(NamedTuple):
-    """Suspects, the surest first; how many rows were looked at; for how many of them another label is more probable; and about how
-    many labels are wrong at least."""
+    """Suspects, the surest first; how many rows were looked at; and for how many of them another label is more probable, and much
+    more probable."""
 
     suspects: list[Suspect]
     n_rows: int
     n_likely: int
-    n_expected: int
+    n_sure: int
 
 
 def refuse_if_impossible(parts: Parts, option: str) -> None:
@@ -66,7 +66,7 @@ def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, *, deep: bo
     terms = inspection.train_terms.take(rows)
     seen = _out_of_fold(parts, looked_at, label, reporter) if deep else None
     noise = find_noise(vectors, binary_counts([terms], len(inspection.term_names)), label, seen)
-    return Doubts(_suspects(looked_at, names.tolist(), label, noise), len(rows), noise.n_likely, noise.n_expected)
+    return Doubts(_suspects(looked_at, names.tolist(), label, noise), len(rows), noise.n_likely, noise.n_sure)
 
 
 def _rows_looked_at(train: Examples, reporter: Reporter) -> IntArray:

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from superfine.data.checks import BEFORE_TRAINING, CHECKS
 from superfine.data.checks.inspection import Inspection, Reading, run_checks
 from superfine.data.checks.tokens import truncation
 from superfine.data.columns import ColumnChoice
 from superfine.data.encoded import Encoded
+from superfine.data.table import BadRow
 from superfine.records import Examples
 
 
@@ -27,7 +29,7 @@ SOUND = examples(*[(f"text number {i}", "ab"[i % 2]) for i in range(40)])
 
 
 def found(inspection):
-    return {finding.name: finding for finding in run_checks(inspection)}
+    return {finding.name: finding for finding in run_checks(inspection, CHECKS)}
 
 
 def test_texts_that_are_read_in_windows_are_not_cut():
@@ -189,3 +191,136 @@ def test_a_finding_shows_the_beginnings_of_its_first_texts():
     assert len(told.texts) == 3
     assert all(text.startswith("the same long text the") and len(text) == 120 and text.endswith("…") for text in told.texts)
     assert told.to_json()["texts"] == list(told.texts)
+
+
+LONG = "the quick brown fox jumps over the lazy dog while number {} of the band plays on and on until the morning comes"
+
+
+def test_training_runs_what_changes_a_score_and_every_check_has_a_name():
+    assert set(BEFORE_TRAINING) < set(CHECKS)
+    assert {"leak", "near_leak", "contradiction"} <= set(BEFORE_TRAINING)
+
+
+def test_texts_that_are_nearly_the_same_name_what_they_are_like():
+    train = examples((LONG.format(1), "a"), ("something else entirely, to be sure", "b"), (LONG.format(2), "a"))
+    test = examples((LONG.format(3), "a"), ("nothing like the others in this table", "b"), start=50)
+    findings = found(Inspection(train, test=test))
+    assert findings["near_duplicate"].rows == (4,)
+    assert "The first is like row 2" in findings["near_duplicate"].message
+    assert findings["near_leak"].rows == (50,)
+    assert "leak" not in findings
+
+
+def test_an_exact_leak_is_no_near_leak():
+    train, test = examples((LONG.format(1), "a")), examples((LONG.format(1).upper(), "a"), start=9)
+    findings = found(Inspection(train, test=test))
+    assert findings["leak"].count == 1
+    assert "near_leak" not in findings
+
+
+def test_questions_on_one_context_are_not_nearly_the_same():
+    train = replace(examples(("who plays", "a"), ("who jumps", "b")), text_pair=[LONG, LONG])
+    assert "near_duplicate" in found(Inspection(train))
+    assert "near_duplicate" not in found(Inspection(train, shares_contexts=True))
+
+
+def test_contradictions_between_parts_count_different_texts():
+    train = examples(("one text", "a"), ("two texts", "b"))
+    test = examples(("One text", "b"), ("one text", "a"), ("three", "a"), start=30)
+    (finding,) = [one for one in run_checks(Inspection(train, test=test)) if one.name == "contradiction"]
+    assert (finding.count, finding.rows, finding.n_different) == (2, (30, 31), 1)
+    assert finding.to_json()["different_texts"] == 1
+
+
+def test_leaks_count_rows_and_different_texts():
+    train, test = examples(("one text", "a")), examples(("one text", "a"), ("one text", "a"), ("new", "b"))
+    leak = found(Inspection(train, test=test))["leak"]
+    assert (leak.count, leak.n_different) == (2, 1)
+    assert "(1 different texts)" in leak.message
+
+
+def test_personal_data_is_counted_and_not_repeated():
+    train = examples(("write to jane@example.org", "a"), ("call 13812345678", "b"), ("nothing", "a"))
+    finding = found(Inspection(train))["personal_data"]
+    assert (finding.rows, finding.texts) == ((2, 3), ())
+    assert "[EMAIL] 1" in finding.message
+    assert "jane" not in str(finding.to_json())
+
+
+def test_texts_that_were_misread_or_are_empty_are_named():
+    train = examples(("the cafÃ© was fine", "a"), ("lost \ufffd characters", "b"), ("!!! ...", "a"), ("fine", "b"))
+    findings = found(Inspection(train))
+    assert findings["encoding"].rows == (2, 3)
+    assert "1 of them have lost characters for good" in findings["encoding"].message
+    assert findings["empty_text"].rows == (4,)
+
+
+def test_words_that_many_texts_begin_or_end_with_are_shown():
+    rows = [(f"dear all at the big company: item {i} is {'bad' if i % 2 else 'good'}", "ab"[i % 2]) for i in range(40)]
+    rows += [(f"row {i} has words of its own and then sent from my small phone today", "ab"[i % 2]) for i in range(40)]
+    messages = [one.message for one in run_checks(Inspection(examples(*rows)), ["boilerplate"])]
+    assert any('begin with the same words: "dear all at the big company"' in message for message in messages)
+    assert any('end with the same words: "sent from my small phone today"' in message for message in messages)
+
+
+def test_texts_in_another_script_are_named():
+    train = examples(*[(f"some words {i}", "ab"[i % 2]) for i in range(20)], ("中文的文本", "a"), ("俄文 Привет мир", "b"))
+    finding = found(Inspection(train))["language_mix"]
+    assert finding.rows == (22, 23)
+    assert "Latin 20" in finding.message
+
+
+def test_words_that_give_the_label_away_are_named_with_their_label():
+    rows = [(f"words {i % 7} and {i % 11} {'[sad]' if i % 2 and i % 3 else ''}", "ab"[i % 2]) for i in range(120)]
+    finding = found(Inspection(examples(*rows)))["shortcut"]
+    assert '"[sad]" → b (40)' in finding.message
+    assert finding.count == 40
+
+
+def test_a_word_of_nearly_all_rows_of_a_large_class_gives_nothing_away():
+    rows = [(f"the words {i % 7} and {i}", "b" if i % 20 == 0 else "a") for i in range(200)]
+    assert "shortcut" not in found(Inspection(examples(*rows)))
+
+
+def test_parts_that_differ_are_told_apart_where_the_test_part_was_given():
+    train = examples(*[(f"apples and pears {i} in spring", "ab"[i % 2]) for i in range(100)])
+    test = examples(*[(f"cars and trains {i} at night", "aaab"[i % 4]) for i in range(100)], start=300)
+    drift = run_checks(Inspection(train, test=test, test_is_given=True), ["drift"])
+    assert "can be told from training texts: AUC 1.00" in drift[0].message
+    assert 'The shares of classes differ: "' in drift[1].message
+    assert run_checks(Inspection(train, test=test), ["drift"]) == []
+
+
+def test_rows_sorted_by_label_are_told():
+    assert found(Inspection(examples(*[(f"text {i} of this", "ab"[i // 30]) for i in range(60)])))["sorted_by_label"].count == 60
+    assert "sorted_by_label" not in found(Inspection(SOUND))
+
+
+def test_a_column_of_times_is_told_unless_the_test_part_is_later():
+    def dated(start, n):
+        rows = examples(*[(f"text {start + i} of this", "ab"[i % 2]) for i in range(n)])
+        return replace(rows, columns={"when": [f"2024-{start // 28 + 1:02d}-{i % 28 + 1:02d}" for i in range(n)]})
+
+    early, late = dated(0, 40), dated(84, 40)
+    assert 'column "when"' in found(Inspection(early))["time_order"].message
+    assert "not later" in found(Inspection(early, test=early, test_is_given=True))["time_order"].message
+    assert "time_order" not in found(Inspection(early, test=late, test_is_given=True))
+
+
+def test_labels_that_are_something_else_than_classes_are_told():
+    def labelled(*labels):
+        return found(Inspection(examples(*[(f"text {i} of this", label) for i, label in enumerate(labels * 4)])))
+
+    assert "ordinal_labels" in labelled("1", "2", "3", "4", "5")
+    assert "ordinal_labels" in labelled("low", "medium", "high")
+    assert "ordinal_labels" not in labelled("cat", "dog", "bird")
+    assert labelled("a|b", "a", "b", "b|a")["several_labels"].count == 8
+    assert "several_labels" not in labelled("Food, drinks", "Rooms", "Staff")
+    assert "numeric_labels" in labelled(*[f"{i / 7:.2f}" for i in range(15)])
+
+
+def test_records_that_cannot_be_read_are_told_with_the_first():
+    bad = BadRow("a.csv", 7, 9, "has 3 fields instead of 2", "x,y,z")
+    finding = found(Inspection(SOUND, bad_rows=(bad,)))["broken_row"]
+    assert (finding.count, finding.rows) == (1, (7,))
+    assert "row 7: has 3 fields" in finding.message

@@ -52,7 +52,7 @@ class Inspection:
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
     reading: how the training file was read, where it was a file. has_classes: whether labels are names of classes, so that they
     can be counted and can contradict each other. test_is_given: as a part of its own, so that it can be of another kind.
-    bad_rows: records that cannot be read.
+    shares_contexts: whether many rows have the same second text. bad_rows: records that cannot be read.
     """
 
     train: Examples
@@ -65,6 +65,7 @@ class Inspection:
     reading: Reading | None = None
     has_classes: bool = True
     test_is_given: bool = False
+    shares_contexts: bool = False
     bad_rows: tuple[BadRow, ...] = ()
 
     @cached_property
@@ -118,8 +119,9 @@ class Inspection:
 
     @cached_property
     def near(self) -> NearPairs:
-        """Pairs of different texts that are nearly the same."""
-        return near_pairs(self._numbered.terms)
+        """Pairs of different texts that are nearly the same; none where it is their context that is."""
+        terms = self._numbered.terms
+        return near_pairs(terms.take(np.zeros(0, dtype=np.int64)) if self.shares_contexts else terms)
 
     @cached_property
     def near_repeated(self) -> dict[int, tuple[Examples, int]]:

@@ -12,9 +12,11 @@ from superfine.data.terms import pairs_of, written
 from superfine.metrics import wilson_low
 from superfine.records import Finding, IntArray
 
-FEWEST_ROWS, CERTAIN = 20, 0.95
-"""A word must stand in so many rows, and at least this share of them has one label (lower end of Wilson's 95 % interval)."""
-WARNED_SHARE = 0.3
+FEWEST_ROWS, CERTAIN, BEYOND_CHANCE = 20, 0.95, 0.85
+"""A word must stand in so many rows; at least this share of them has one label; and the lower end of Wilson's 95 % interval of it
+is at least this."""
+WARNED_SHARE = 0.15
+"""Of the rows, that hold one and the same word: topics have words of their own, but none that so many texts have."""
 MOST_TOLD, N_NAMED = 0.5, 8
 """A word is left out where more than this share of its rows holds a word that is told already."""
 
@@ -36,7 +38,7 @@ def shortcut(inspection: Inspection) -> list[Finding]:
     named = ", ".join(f'"{word.name}" → {word.label} ({len(word.rows)})' for word in words[:N_NAMED])
     return finding(
         "shortcut",
-        "warning" if share > WARNED_SHARE else "note",
+        "warning" if words and len(words[0].rows) > WARNED_SHARE * inspection.n_looked_at else "note",
         rows.tolist(),
         train,
         f"{len(rows)} training rows ({share:.0%}) hold one of {len(words)} words that nearly all stand with one label: {named}.",
@@ -86,7 +88,8 @@ def _telling(keys: IntArray, rows: IntArray, label: IntArray) -> list[tuple[int,
         counts = np.bincount(label[rows[begin:end]])
         said = int(counts.argmax())
         # Of a class that nearly all rows have, every word would tell: the odds must be so many times those of any row.
-        if wilson_low(int(counts[said]), end - begin) >= max(CERTAIN, _surer(shares[said])):
+        share, low = counts[said] / (end - begin), wilson_low(int(counts[said]), end - begin)
+        if low >= BEYOND_CHANCE and share >= max(CERTAIN, _surer(shares[said])):
             found.append((int(keys[begin]), rows[begin:end], said))
     return found
 
