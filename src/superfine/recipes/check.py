@@ -28,6 +28,7 @@ from superfine.data.write import refuse_unwritable, write_table
 from superfine.errors import OutputError
 from superfine.extras import has_module
 from superfine.language import duration
+from superfine.recipes.inspection import inspection_of, token_facts
 from superfine.recipes.label_noise import Doubts, doubts, refuse_if_impossible
 from superfine.recipes.models import measure, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare
@@ -35,6 +36,7 @@ from superfine.recipes.reading import reading_of
 from superfine.recipes.repair import repair
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import data_names
+from superfine.recipes.train import train
 from superfine.records import Finding
 from superfine.report.check import render_check
 
@@ -43,26 +45,6 @@ PAGE, DOCUMENT, SUSPECTS = "check.html", "check.json", "suspects.csv"
 MOST_ENCODED = 50_000
 """Of more rows, so many are read as tokens, evenly spread."""
 OF_TOKENS = ("unknown_tokens", "truncation")
-
-
-def inspection_of(
-    parts: Parts, encoded: Encoded | None, max_length: int = 0, *, test_is_given: bool = False, has_test: bool = True
-) -> Inspection:
-    """What the checks look at, of parts that were read. encoded: the training rows."""
-    return Inspection(
-        train=parts.train,
-        validation=parts.validation if len(parts.validation) else None,
-        test=parts.scored_test if has_test else None,
-        encoded=encoded,
-        max_length=max_length,
-        model=parts.config.model.name,
-        cleans=parts.config.data.cleaning,
-        reading=parts.reading,
-        has_classes=parts.task.reads_classes,
-        test_is_given=test_is_given,
-        shares_contexts=parts.task.head.extractive,
-        bad_rows=parts.bad_rows,
-    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +113,7 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
     findings = gravest_first(findings)
     suspects = contradictions(inspection)
     if request.label_noise:
-        doubted = doubts(parts, inspection, reporter, deep=request.deep)
+        doubted = doubts(parts, inspection, reporter, train if request.deep else None)
         findings = gravest_first([*findings, *_label_noise(parts, doubted)])
         known = {suspect.row for suspect in suspects}
         suspects += [suspect for suspect in doubted.suspects if suspect.row not in known]
@@ -185,18 +167,6 @@ def _facts(parts: Parts, inspection: Inspection, sample: Parts, encoded: Encoded
     if inspection.told_apart is not None:
         facts["test_told_apart"] = inspection.told_apart._asdict()
     return facts
-
-
-def token_facts(encoded: Encoded) -> dict[str, Any]:
-    """Tokens of a text: in the middle, at the 95th percentile, of the longest; and the shares of unknown tokens and texts cut."""
-    lengths = encoded.tokens_per_text
-    return {
-        "median": float(np.median(lengths)),
-        "percentile_95": float(np.percentile(lengths, 95)),
-        "longest": int(lengths.max(initial=0)),
-        "unknown_share": encoded.unknown_share,
-        "truncated_share": float(encoded.truncated.mean()),
-    }
 
 
 def _estimate(parts: Parts, sample: Parts, encoded: Encoded | None, reporter: Reporter) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from superfine.backbones.choose import check_model
 from superfine.backbones.locate import encoder_without_loading, resolve
 from superfine.data.checks.inspection import Inspection, label_counts, run_checks
-from superfine.recipes.check import inspection_of, token_facts
 from superfine.recipes.figures import sizes
+from superfine.recipes.inspection import inspection_of, token_facts
 from superfine.recipes.models import Fit, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reading import reading_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,7 @@ from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.recipes.request import make_request
+from superfine.recipes.request import Request, make_request
 from superfine.records import Choices, Examples, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 50_000
 """All are compared with all."""
 DEEP_FOLDS = 3
+Train = Callable[[Request, Reporter], object]
 
 
 class Doubts(NamedTuple):
@@ -51,9 +53,9 @@ def refuse_if_impossible(parts: Parts, option: str) -> None:
         raise ConfigError(f"{option} is for one class of a text, not for the task {parts.task.name}.", "Leave it out.")
 
 
-def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, *, deep: bool) -> Doubts:
-    """Training rows whose label may be wrong. deep: by fine-tuning on two thirds of the rows and asking for the rest, three
-    times. Raises ConfigError where no two classes have enough rows."""
+def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, train: Train | None = None) -> Doubts:
+    """Training rows whose label may be wrong. train: fine-tunes on two thirds of the rows, which are asked for the rest, three
+    times; None leaves the model as it is. Raises ConfigError where no two classes have enough rows."""
     from superfine.recipes.fine_tune import open_model
 
     rows = _rows_looked_at(parts.train, reporter)
@@ -64,7 +66,7 @@ def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, *, deep: bo
     reporter.stage("loading")
     vectors = vectors_of(open_model(parts, reporter)[0], looked_at, reporter)
     terms = inspection.train_terms.take(rows)
-    seen = _out_of_fold(parts, looked_at, label, reporter) if deep else None
+    seen = None if train is None else _out_of_fold(parts, looked_at, label, reporter, train)
     noise = find_noise(vectors, binary_counts([terms], len(inspection.term_names)), label, seen)
     return Doubts(_suspects(looked_at, names.tolist(), label, noise), len(rows), noise.n_likely, noise.n_sure)
 
@@ -115,12 +117,11 @@ def downweighted(parts: Parts, model: Model, reporter: Reporter) -> Parts:
     return replace(parts, train=replace(parts.train, weight=weight.tolist()))
 
 
-def _out_of_fold(parts: Parts, examples: Examples, label: IntArray, reporter: Reporter) -> FloatArray:
+def _out_of_fold(parts: Parts, examples: Examples, label: IntArray, reporter: Reporter, train: Train) -> FloatArray:
     """(n, K) probabilities by models that are fine-tuned on the rows of other folds."""
     from sklearn.model_selection import StratifiedKFold
 
     from superfine.predictors.bundle import open_predictor
-    from superfine.recipes.train import train
 
     reporter.stage("folds")
     names = np.unique(np.array(examples.label)).tolist()

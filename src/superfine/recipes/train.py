@@ -20,8 +20,8 @@ from superfine.errors import ConfigError, DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import fit_baselines
-from superfine.recipes.check import inspection_of
 from superfine.recipes.figures import Timing, collect_metrics, score, sizes
+from superfine.recipes.inspection import inspection_of
 from superfine.recipes.label_noise import downweighted, refuse_if_impossible
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
