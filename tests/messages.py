@@ -29,6 +29,7 @@ FUNCTIONS = {
     "_unseen_characters",
     "_joined_labels",
     "take_notes",
+    "learned_notes",
     "notes",
     "_part",
     "_enlarged",

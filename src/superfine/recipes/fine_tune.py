@@ -197,6 +197,8 @@ def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Reques
     model.backbone.merge_adapter()
     give_back()  # the optimiser's moments are gone with the state of the training
     adjust(model, parts.validation, encoded.validation.encoded)
+    for note in model.task.learned_notes():
+        reporter.note(note)
     if not config.model.adapter_only:  # an adapter is saved in float32, beside weights that are not saved at all
         round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)
     give_back()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superfine.records.arrays import FloatArray, IntArray
+from superfine.records.decisions import Decisions
 from superfine.records.ragged import Ragged
 
 SHOWN, MOST_ROWS = 3, 10
@@ -117,6 +118,7 @@ class Choices(_Table):
     labels: the K class names, in the order of the columns of `probabilities`.
     probabilities: (n, K), each row sums to one. grades: (K,) the numbers of classes that are grades in rising order, or None.
     levels: of classes that are paths of a tree, by level the part of each path (K,) down to there; the last are the paths.
+    decisions: what is done with the probabilities, beyond naming the largest.
     """
 
     row: IntArray
@@ -124,6 +126,7 @@ class Choices(_Table):
     probabilities: FloatArray
     grades: FloatArray | None = None
     levels: tuple[tuple[str, ...], ...] = ()
+    decisions: Decisions | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -160,6 +163,17 @@ class Choices(_Table):
         """(n,) the mean of the grades by their probabilities, or None where classes are no grades."""
         return None if self.grades is None else np.asarray(self.probabilities @ self.grades)
 
+    def _decided(self) -> dict[str, list[Any]]:
+        """`decision` and `set`, as columns."""
+        if self.decisions is None:
+            return {}
+        found: dict[str, list[Any]] = {}
+        if self.decisions.answers_from is not None or self.decisions.costs is not None:
+            found["decision"] = self.decisions.decided(self.labels, self.probabilities, self.class_ids)
+        if self.decisions.set_from is not None:
+            found["set"] = ["|".join(names) for names in self.decisions.sets(self.labels, self.probabilities)]
+        return found
+
     def _by_level(self) -> list[FloatArray]:
         """(n,) for each level but the last: the probability of the part of the path that is said, down to there."""
         said, found = self.class_ids, []
@@ -169,9 +183,10 @@ class Choices(_Table):
         return found
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """Columns for a table: `prediction`, `confidence`, and `p:LABEL` for each class; `expected_grade` of grades; of paths
+        """Columns for a table: `prediction`, `confidence`, `decision` (empty where a person
+        decides) and `set` where these are wanted, and `p:LABEL` for each class; `expected_grade` of grades; of paths
         `confidence_1` and so on, the probability of the part down to that level."""
-        columns: dict[str, list[Any]] = {"prediction": self.label, "confidence": self.confidence.tolist()}
+        columns: dict[str, list[Any]] = {"prediction": self.label, "confidence": self.confidence.tolist(), **self._decided()}
         if self.expected_grade is not None:
             columns["expected_grade"] = self.expected_grade.tolist()
         columns |= {f"confidence_{d}": values.tolist() for d, values in enumerate(self._by_level(), 1)}
@@ -183,6 +198,8 @@ class Choices(_Table):
             {"prediction": label, "confidence": float(confidence), "probabilities": dict(zip(self.labels, row, strict=True))}
             for label, confidence, row in zip(self.label, self.confidence, self.probabilities.tolist(), strict=True)
         ]
+        for name, cells in self._decided().items():
+            found = [one | {name: cell} for one, cell in zip(found, cells, strict=True)]
         if self.expected_grade is not None:
             found = [one | {"expected_grade": float(grade)} for one, grade in zip(found, self.expected_grade, strict=True)]
         for d, values in enumerate(self._by_level(), 1):

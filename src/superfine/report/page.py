@@ -67,7 +67,11 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
 
 def _sections(metrics: dict[str, Any]) -> list[str]:
     """Those of the task, and that on its confidence where answers have one."""
-    return [*metrics["shown"]["sections"], *(["confidence"] if metrics["test"].get("calibration") else [])]
+    return [
+        *metrics["shown"]["sections"],
+        *(["confidence"] if metrics["test"].get("calibration") else []),
+        *(["decisions"] if metrics["test"].get("decisions") else []),
+    ]
 
 
 def _pair(error: dict[str, Any], labels: list[str]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from superfine import metrics
 from superfine.data.labels import Spelling, label_order, repr_label
@@ -30,6 +32,16 @@ from superfine.records import (
     Statistics,
     Totals,
 )  # fmt: skip
+from superfine.records.decisions import Costs, Decisions
+from superfine.tasks.decisions import (
+    NOBODY,
+    Abstention,
+    DecisionOptions,
+    abstain,
+    measured,
+    parse_costs,
+    set_threshold,
+)
 from superfine.tasks.task import Fold, Shown, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
@@ -90,10 +102,14 @@ class Classification(Task):
     name = "classification"
     main = "accuracy"
     regularisers = {"label_smoothing": {"amount": 0.1}}
+    Options: ClassVar[type[BaseModel]] = DecisionOptions
 
     def __init__(self, labels: Sequence[str], spelling: Spelling | None = None) -> None:
         self._labels = tuple(labels)
         self.temperature, self.calibrated = 1.0, 1.0
+        self.options = DecisionOptions()
+        self.decisions = Decisions()
+        self.abstention: Abstention | None = None
         self.spelling = Spelling.of_classes(self._labels) if spelling is None else spelling
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
@@ -117,7 +133,14 @@ class Classification(Task):
             raise DataError(
                 f"The training part holds {only}.", "A classifier needs at least two classes. Is the label column the right one?"
             )
-        return cls(names, spelling=spelling)
+        task = cls(names, spelling=spelling)
+        if isinstance(options, DecisionOptions):
+            task.options = options
+            if options.cost is not None:
+                counts = Counter(spelling.of(label) for label in labels_of(examples))
+                costs = parse_costs(options.cost, names, {name: counts[name] / len(examples) for name in names})
+                task.decisions = replace(task.decisions, costs=costs)
+        return task
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -125,6 +148,18 @@ class Classification(Task):
             "merge_labels": self.spelling.merges,
             "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
             "calibrated": self.calibrated,
+            **({} if self.decisions == Decisions() else {"decisions": self._decision_facts()}),
+        }
+
+    def _decision_facts(self) -> dict[str, Any]:
+        """What a user of plain transformers needs to decide likewise."""
+        costs, abstention = self.decisions.costs, self.abstention
+        return {
+            "answers_from": self.decisions.answers_from,
+            "set_from": self.decisions.set_from,
+            "costs": None if costs is None else {"decisions": list(costs.choices), "of_classes": costs.matrix.tolist()},
+            **self.options.model_dump(exclude={"cost"}),
+            **({} if abstention is None else {"answered": abstention.coverage, "bound": abstention.bound}),
         }
 
     @classmethod
@@ -135,6 +170,8 @@ class Classification(Task):
         task.calibrated = float(facts.get("calibrated", 1.0))
         if not (np.isfinite(task.calibrated) and task.calibrated > 0):
             raise ValueError("calibrated: a positive number is needed")
+        if (found := facts.get("decisions")) is not None:
+            task.decisions = _decisions_of(found, len(labels))
         return task
 
     @property
@@ -227,7 +264,33 @@ class Classification(Task):
         """With the temperature that makes the probabilities of these rows best, where it does so by folds (Guo et al. 2017)."""
         task = copy(self)
         task.temperature = choose_temperature(outputs, self.gold(examples))
-        return task
+        return task._with_thresholds(examples, metrics.softmax(outputs / task.temperature))
+
+    def _with_thresholds(self, examples: Examples, probabilities: FloatArray) -> Self:
+        """With what decisions need of validation rows, in place."""
+        true, said = self.gold(examples), probabilities.argmax(axis=1)
+        if self.options.target_error is not None:
+            confidence = probabilities[np.arange(len(said)), said]
+            self.abstention = abstain(confidence, said == true, self.options.target_error)
+            self.decisions = replace(self.decisions, answers_from=self.abstention.answers_from)
+        if self.options.set_coverage is not None:
+            of_true = probabilities[np.arange(len(true)), true]
+            self.decisions = replace(self.decisions, set_from=set_threshold(of_true, self.options.set_coverage))
+        return self
+
+    def learned_notes(self) -> tuple[str, ...]:
+        if self.abstention is None or self.options.target_error is None:
+            return ()
+        found, target = self.abstention, self.options.target_error
+        if found.answers_from == NOBODY:
+            return (
+                f"No confidence keeps the error below {target:.2%} with these validation rows: what can be promised is "
+                f"{found.bound:.2%}, for {found.coverage:.0%} of the texts. More validation rows promise more.",
+            )
+        return (
+            f"{found.coverage:.0%} of the texts are answered by itself, with at most {target:.2%} wrong (95 % sure); "
+            f"{1 - found.coverage:.0%} go to a person.",
+        )
 
     @property
     def fold(self) -> Fold | None:
@@ -242,7 +305,8 @@ class Classification(Task):
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Choices:
         """Softmax in float64: (n, K) logits to class probabilities."""
-        return Choices(examples.row, self.labels, metrics.softmax(outputs / self.temperature))
+        own = None if self.decisions == Decisions() else self.decisions
+        return Choices(examples.row, self.labels, metrics.softmax(outputs / self.temperature), decisions=own)
 
     def statistics(self, examples: Examples, answers: Choices) -> Statistics:
         """What each answer adds: one hit, one text of its class, one text called so, its log loss in nats."""
@@ -274,6 +338,8 @@ class Classification(Task):
             "calibration": metrics.calibration_groups(answers.confidence, true == said),
             "confidence": metrics.confidence_histogram(answers.confidence, true == said),
         }
+        if self.decisions != Decisions():
+            details["decisions"] = measured(self.decisions, self.labels, answers.probabilities, said, true)
         if len(self.labels) == 2 and len(set(true.tolist())) == 2:
             rarer = int(np.mean(true) <= 0.5)
             points = metrics.operating_points(answers.probabilities[:, rarer], true == rarer)
@@ -284,6 +350,20 @@ class Classification(Task):
         """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
         wrong = np.flatnonzero(self.gold(examples) != answers.class_ids)
         return wrong[np.argsort(-answers.confidence[wrong], kind="stable")]
+
+
+def _decisions_of(facts: Any, n_classes: int) -> Decisions:
+    """From the facts of a task. Raises ValueError for what are none."""
+    try:
+        thresholds = [None if facts.get(name) is None else float(facts[name]) for name in ("answers_from", "set_from")]
+        costs, found = facts.get("costs"), None
+        if costs is not None:
+            found = Costs(tuple(map(str, costs["decisions"])), np.array(costs["of_classes"], dtype=np.float64))
+            if found.matrix.shape != (n_classes, len(found.choices)):
+                raise ValueError("costs are not those of the classes")
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"decisions: {error}") from None
+    return Decisions(answers_from=thresholds[0], costs=found, set_from=thresholds[1])
 
 
 def refuse_objects(examples: Examples) -> None:

@@ -21,7 +21,7 @@ from superfine.data.labels import Spelling, label_order, visible
 from superfine.errors import DataError
 from superfine.records import Choices, Examples, FloatArray, IntArray, Ratio, Score, Statistics
 from superfine.tasks.classification import Classification
-from superfine.tasks.task import Shown, labels_of
+from superfine.tasks.task import NoOptions, Shown, labels_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,7 @@ class LabelDistribution(Classification):
     regularisers = {}
     reads_classes = False
     reads_lists = True
+    Options = NoOptions
 
     @classmethod
     def suits(cls, labels: Sequence[str], n_columns: int) -> str:

@@ -288,6 +288,10 @@ class Task(ABC):
     def statistics(self, examples: Examples, answers: Any) -> Statistics:
         """What each answer adds to the scores."""
 
+    def learned_notes(self) -> tuple[str, ...]:
+        """What the user should know of what was learned of validation rows, in words."""
+        return ()
+
     def details(self, examples: Examples, answers: Any) -> dict[str, Any]:
         """What the report shows of the test part beside its scores, as plain values for JSON."""
         return {}

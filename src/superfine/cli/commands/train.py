@@ -69,6 +69,11 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
+@click.option(
+    "--target-error", metavar="SHARE", help="1%: answer by itself only what is wrong so rarely; the rest goes to a person."
+)
+@click.option("--cost", metavar="COSTS|FILE", help='What mistakes cost: "false_alarm=1,miss=20", "TRUE>SAID=5,...", or a CSV.')
+@click.option("--set-coverage", metavar="SHARE", help="90%: also name the classes that a text may have.")
 @click.option("--redact", is_flag=True, help="Replace personal data by placeholders, in training and in prediction.")
 @click.option("--merge-labels", is_flag=True, help="Make one of labels that differ only in case, spaces or look-alike letters.")
 @click.option("--ignore-unknown-labels", is_flag=True, help="Do not score test rows whose label training never had.")
@@ -87,7 +92,8 @@ def train(
     label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, revision: str | None,
     adapter_only: bool, out: Path | None, force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None,
     max_length: str | None, device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None,
-    time_limit: str | None, resume: Path | None, strict: bool, redact: bool, merge_labels: bool,
+    time_limit: str | None, resume: Path | None, strict: bool, target_error: str | None, cost: str | None,
+    set_coverage: str | None, redact: bool, merge_labels: bool,
     ignore_unknown_labels: bool,
     track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
@@ -111,6 +117,7 @@ def train(
         "task.name": task, "model.name": _with_revision(model, revision), "seed": seed,
         "model.adapter_only": adapter_only or None, "training.time_limit": time_limit,
         "data.redact": redact or None,
+        "task.options.target_error": target_error, "task.options.cost": cost, "task.options.set_coverage": set_coverage,
         "data.merge_labels": merge_labels or None, "data.ignore_unknown_labels": ignore_unknown_labels or None,
         "track": list(track) or None, "device": device, "training.epochs": epochs, "training.batch_size": batch_size,
         "training.learning_rate": learning_rate, "model.max_length": max_length,

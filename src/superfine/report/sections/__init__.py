@@ -9,6 +9,7 @@ SECTIONS = NameTable(
         "confidence": "superfine.report.sections.confidence:confidence",
         "confusion": "superfine.report.sections.confusion:confusion",
         "cooccurrence": "superfine.report.sections.cooccurrence:cooccurrence",
+        "decisions": "superfine.report.sections.decisions:decisions",
         "entities": "superfine.report.sections.entities:entities",
         "extracts": "superfine.report.sections.extracts:extracts",
         "learning": "superfine.report.sections.learning:learning",
