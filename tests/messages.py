@@ -30,6 +30,7 @@ FUNCTIONS = {
     "_joined_labels",
     "take_notes",
     "learned_notes",
+    "_summary",
     "notes",
     "_part",
     "_enlarged",

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import pytest
 
+from superfine.report.check import render_check
 from superfine.report.page import render_page
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -68,6 +69,47 @@ def test_axe_finds_no_barrier_and_nothing_overflows(trained, tmp_path, language,
     assert found["violations"] == []
     assert found["passes"] > 15
     assert not found["wide"]
+
+
+DECIDED = {
+    "test": {
+        "answered": 0.8, "n_answered": 29, "error": {"value": 0.01, "low": 0.0, "high": 0.05},
+        **{key: {"value": 0.9, "low": 0.8, "high": 1.0} for key in ("cost", "usual_cost", "saved", "covered")}, "set_size": 1.2,
+    },
+    "facts": {"target_error": 0.02, "set_coverage": 0.9, "answers_from": 0.9, "set_from": 0.4, "costs": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", [1100, 390])
+def test_nor_where_it_says_what_is_decided(trained, tmp_path, language, width):
+    metrics = copy.deepcopy(trained.metrics)
+    metrics["test"]["decisions"], metrics["decisions"] = DECIDED["test"], DECIDED["facts"]
+    page = render_page(metrics, [], language)
+    assert "80%" in page
+    found = examine(page, tmp_path, width)
+    assert (found["violations"], found["wide"]) == ([], False)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("width", "options"), [(1100, []), (390, []), (1100, ["--blink-settings=preferredColorScheme=0"])])
+def test_nor_on_the_page_of_a_check(tmp_path, language, width, options):
+    finding = {
+        "name": "leak", "severity": "blocking", "count": 2, "share": 0.1, "rows": [2, 3], "texts": ["a text " * 20], "message": "m", "advice": "a",
+    }  # fmt: skip
+    facts = {
+        "rows": {"train": 90, "validation": 0, "test": 10}, "columns": "text = text", "task": "classification", "classes": {"a" * 60: 60, "b": 30},
+        "scripts": {"Latin": 1.0}, "different_texts": 88, "model": "sentence-transformers/all-MiniLM-L6-v2",
+        "tokens": {"median": 9.0, "percentile_95": 20.0, "longest": 40, "unknown_share": 0.0, "truncated_share": 0.0},
+        "test_told_apart": {"auc": 0.5, "low": 0.4, "high": 0.6, "words": ["w"]},
+        "training": {"seconds": 61.0, "memory_gb": 1.0, "is_measured": True},
+    }  # fmt: skip
+    notes = [{**finding, "severity": severity} for severity in ("blocking", "warning", "note")]
+    page = render_check(
+        {"findings": notes, "facts": facts, "data": ["a.csv"], "test": ["b.csv"], "date": "2026-01-01T00:00"}, language
+    )
+    found = examine(page, tmp_path, width, *options)
+    assert (found["violations"], found["wide"]) == ([], False)
 
 
 USE = """

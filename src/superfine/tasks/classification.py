@@ -288,7 +288,7 @@ class Classification(Task):
                 f"{found.bound:.2%}, for {found.coverage:.0%} of the texts. More validation rows promise more.",
             )
         return (
-            f"{found.coverage:.0%} of the texts are answered by itself, with at most {target:.2%} wrong (95 % sure); "
+            f"The model answers {found.coverage:.0%} of the texts by itself, with at most {target:.2%} wrong (95 % sure); "
             f"{1 - found.coverage:.0%} go to a person.",
         )
 

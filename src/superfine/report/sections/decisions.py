@@ -37,6 +37,6 @@ def _summary(found: dict[str, Any], facts: dict[str, Any]) -> tuple[str, list[st
     if "error" not in found:
         return None
     if not found["n_answered"]:
-        return "Nothing is answered by itself: no confidence keeps the promise.", []
-    pattern = "{} of the texts are answered by itself, with at most {} wrong; the others go to a person."
+        return "The model answers nothing by itself: no confidence keeps the promise.", []
+    pattern = "The model answers {} of the texts by itself, with at most {} wrong; the others go to a person."
     return pattern, [f"{found['answered']:.0%}", f"{facts['target_error']:.2%}"]
