@@ -31,8 +31,9 @@ def test_utf_8_that_was_read_as_chinese_comes_back(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "plain words", "café", "Größe", "浙江大学", "日本語の文", "Привет", "©2020 ® ™", "50 % § 3", "Ãngela", "東京都庁舎"],
-)
+    ["", "plain words", "café", "Größe", "浙江大学", "日本語の文", "Привет", "©2020 ® ™", "50 % § 3", "Ãngela", "東京都庁舎", "Viel Spaß…", "„Viel Spaß“",
+     "“LE CAFÉ”", "«L'ÉTÉ»", "TÉLÉ\xa0!", "LLEGÓ…", "„MENÜ“", "CAFÉ–", "MANHÃ”", "Spaß¹"],
+)  # fmt: skip
 def test_text_that_was_read_rightly_stays(text):
     assert repaired(text) == text
 

@@ -78,6 +78,69 @@ def test_a_repaired_table_is_json_lines_where_its_name_says_so(messy, tmp_path):
     assert "bob@example.org" in json.dumps(rows), "nothing is replaced unless it is asked for"
 
 
+def test_with_placeholders_nothing_that_is_written_holds_personal_data(tmp_path, capsys):
+    rows = [(f"{text} ask jane@example.org", label) for text, label in make_rows(60)]
+    rows += [rows[0], (rows[1][0].upper(), "bad" if rows[1][1] == "good" else "good")]
+    data = tmp_path / "data.csv"
+    with open(data, "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label", "author"), *((*row, "bob@example.org") for row in rows)])
+    test = write_csv(tmp_path / "test.csv", [rows[2], (rows[3][0] + " again", rows[3][1])])
+    check(data, "--test", test, "--out", tmp_path / "check", "--fix", tmp_path / "better.csv", "--redact")
+    said = capsys.readouterr()
+    assert "it stays in the columns author" in said.err
+    assert "jane" not in said.err + said.out
+    for path in [*(tmp_path / "check").iterdir(), tmp_path / "better.changes.csv", tmp_path / "better.csv"]:
+        assert "jane" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
+def test_a_repaired_table_reads_back_as_it_was_written(tmp_path, ending):
+    rows = [(f'{text}\r more, "quoted"\n and\tnumber {i}', label) for i, (text, label) in enumerate(make_rows(40))]
+    data = tmp_path / "data.jsonl"
+    data.write_text("\n".join(json.dumps({"text": text, "label": label}) for text, label in rows))
+    better = tmp_path / f"better{ending}"
+    check(data, "--out", tmp_path / "first", "--fix", better)
+    assert check(better, "--out", tmp_path / "second") == 0
+    facts = [json.loads((tmp_path / name / "check.json").read_text())["facts"] for name in ("first", "second")]
+    assert facts[0]["rows"] == facts[1]["rows"]
+
+
+def test_no_file_that_is_read_or_was_there_is_replaced(messy, tmp_path, capsys):
+    assert check(messy, "--fix", messy, "--force", "--out", tmp_path / "check") == 2
+    assert "would replace a file that is read" in capsys.readouterr().err
+    (tmp_path / "better.changes.csv").write_text("mine")
+    assert check(messy, "--fix", tmp_path / "better.csv", "--out", tmp_path / "check") == 2
+    assert (tmp_path / "better.changes.csv").read_text() == "mine"
+    assert check(messy, "--fix", tmp_path / "better.csv", "--out", tmp_path / "check", "--force") == 0
+    (tmp_path / "file").write_text("")
+    assert check(messy, "--out", tmp_path / "file" / "below") == 2
+    assert "cannot be a folder" in capsys.readouterr().err
+
+
+def test_it_says_where_to_look_and_when_nothing_was_found(reviews, tmp_path, capsys):
+    assert check(reviews, "--out", tmp_path / "check") == 0
+    said = capsys.readouterr().err
+    assert f"open {tmp_path / 'check' / 'check.html'}" in said
+    written = json.loads((tmp_path / "check" / "check.json").read_text())["written"]
+    assert written["page"] == str(tmp_path / "check" / "check.html")
+
+
+def test_texts_with_named_places_are_not_changed(tmp_path, capsys):
+    data = tmp_path / "data.jsonl"
+    rows = [{"text": f"Bob {i} of bob@example.org", "spans": [{"start": 0, "end": 3, "label": "PER"}]} for i in range(30)]
+    data.write_text("\n".join(map(json.dumps, rows)))
+    assert check(data, "--out", tmp_path / "check", "--fix", tmp_path / "better.jsonl", "--redact") == 2
+    assert "say where in them they stand" in capsys.readouterr().err
+    check(data, "--out", tmp_path / "check")
+    assert "before texts are labelled" in capsys.readouterr().err
+
+
+def test_one_very_long_text_takes_no_more_than_training_does(tmp_path):
+    rows = [*make_rows(40), ("word " * 60_000, "good")]
+    data = write_csv(tmp_path / "data.csv", rows)
+    assert check(data, "--out", tmp_path / "check", "--set", "model.long_texts=windows") == 0
+
+
 def test_contradictions_are_listed_as_suspects(messy, tmp_path):
     check(messy, "--out", tmp_path / "check")
     suspects = read(tmp_path / "check" / "suspects.csv")

@@ -67,7 +67,7 @@ def test_for_english_texts_the_multilingual_ones_come_after_english_ones_of_thei
 @needs_embedded_model
 @pytest.mark.usefixtures("without_hub")
 def test_what_is_here_is_measured_and_the_others_are_estimated_from_it(reviews, monkeypatch):
-    monkeypatch.setattr(recipe, "_measured_seconds", lambda entry, parts, reporter: 10.6 if entry.name == ENGLISH_MODEL else None)
+    monkeypatch.setattr(recipe, "measure", lambda name, *_: recipe.Measured(10.6, 0) if name == ENGLISH_MODEL else None)
     fits = {fit.entry.name: fit for fit in ranked(reviews, measure=True)}
     assert (fits[ENGLISH_MODEL].seconds, fits[ENGLISH_MODEL].measured) == (10.6, True)
     bert = fits["google-bert/bert-base-uncased"]

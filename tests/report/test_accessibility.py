@@ -100,7 +100,7 @@ def test_nor_on_the_page_of_a_check(tmp_path, language, width, options):
     facts = {
         "rows": {"train": 90, "validation": 0, "test": 10}, "columns": "text = text", "task": "classification", "classes": {"a" * 60: 60, "b": 30},
         "scripts": {"Latin": 1.0}, "different_texts": 88, "model": "sentence-transformers/all-MiniLM-L6-v2",
-        "tokens": {"median": 9.0, "percentile_95": 20.0, "longest": 40, "unknown_share": 0.0, "truncated_share": 0.0},
+        "lengths": {"median": 9.0, "percentile_95": 20.0, "longest": 40, "unknown_share": 0.0, "truncated_share": 0.0},
         "test_told_apart": {"auc": 0.5, "low": 0.4, "high": 0.6, "words": ["w"]},
         "training": {"seconds": 61.0, "memory_gb": 1.0, "is_measured": True},
     }  # fmt: skip
@@ -108,6 +108,8 @@ def test_nor_on_the_page_of_a_check(tmp_path, language, width, options):
     page = render_check(
         {"findings": notes, "facts": facts, "data": ["a.csv"], "test": ["b.csv"], "date": "2026-01-01T00:00"}, language
     )
+    assert "script-src" not in page, "it needs no script, and lets none run"
+    page = page.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     found = examine(page, tmp_path, width, *options)
     assert (found["violations"], found["wide"]) == ([], False)
 

@@ -1,7 +1,8 @@
 """Text that was written in one encoding and read in another, and back.
 
-`cafÃ©` is `café` in UTF-8, read as Windows-1252. What is read so has telling pairs of characters; turned back into bytes it must
-be valid UTF-8, which text that was read rightly practically never is.
+`cafÃ©` is `café` in UTF-8, read as Windows-1252. What is read so has telling pairs of characters, and turned back into bytes it
+must be valid UTF-8. A capital before a quotation mark or a dash may be that by chance (`CAFÉ”`, `Spaß…`), so a text is read again
+only where one of its runs tells more: a pair that no text has, a character of three bytes, or two in a row.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ LATIN_READ = re.compile(
     "\u2122]"
 )
 """The first byte of a UTF-8 character and one that may follow it, as Latin-1 and Windows-1252 show them."""
+OUTSIDE_ASCII = re.compile("[^\x00-\x7f]+")
+SURELY = re.compile(
+    "[\u00c2\u00c3](?:[\u0080-\u009f\u00a1-\u00aa\u00ac-\u00b6\u00b8-\u00ba\u00bc-\u00bf]|[\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192])"
+)
+"""Pairs that stand in no text: no quotation mark, dash or hard blank behind the capital."""
 CHINESE_READ = re.compile("[\u4e00-\u9fff]{3,}")
 USUAL_LEVEL = (0xB0, 0xD7)
 """First bytes of the 3,755 most usual characters of GB 2312: what Chinese text that was read rightly is made of."""
@@ -30,8 +36,11 @@ def repaired(text: str) -> str:
 
 
 def _from_latin(text: str) -> str:
-    """Every run of characters outside ASCII that is UTF-8 when turned back into bytes."""
-    return re.sub("[^\x00-\x7f]+", lambda found: _decoded(found[0], _latin_bytes(found[0])), text)
+    """Every run of characters outside ASCII that is UTF-8 when turned back into bytes, where one of them is it surely."""
+    runs = {run: _decoded(run, _latin_bytes(run)) for run in set(OUTSIDE_ASCII.findall(text))}
+    if not any(better != run and (SURELY.search(run) or len(better) > 1 or ord(better) > 0x7FF) for run, better in runs.items()):
+        return text
+    return OUTSIDE_ASCII.sub(lambda found: runs[found[0]], text)
 
 
 def _latin_bytes(text: str) -> bytes | None:

@@ -26,7 +26,8 @@ BANDS, MINIMA, FEWEST_BANDS = 16, 4, 2
 0.997 at 0.8, 0.26 at 0.5, 0.007 at 0.3."""
 NEIGHBOURS = 3
 """In a band, a text is compared with the first that has its minima, and with so many before it."""
-CHUNK = 10_000
+CHUNK = 1 << 20
+"""Terms that are hashed or compared at a time."""
 Hashes = NDArray[np.uint32]
 
 
@@ -50,9 +51,8 @@ def near_pairs(terms: Ragged, on_rows: Callable[[int], None] = lambda n: None) -
     )
     keys = keys[n_bands >= FEWEST_BANDS]
     first, second = keys // max(1, len(terms)), keys % max(1, len(terms))
-    similarity = np.concatenate(
-        [np.zeros(0), *(_similarity(terms, first[i : i + CHUNK], second[i : i + CHUNK]) for i in range(0, len(first), CHUNK))]
-    )
+    chunks = _chunks(terms.lengths[first] + terms.lengths[second])
+    similarity = np.concatenate([np.zeros(0), *(_similarity(terms, first[a:b], second[a:b]) for a, b in chunks)])
     near = similarity >= SIMILAR
     return NearPairs(first[near], second[near], similarity[near])
 
@@ -61,8 +61,8 @@ def _bands(terms: Ragged, on_rows: Callable[[int], None]) -> list[NDArray[np.uin
     """`BANDS` arrays (n,): what two texts must have in common to be candidates."""
     multipliers = _mixed(np.arange(1, BANDS * MINIMA + 1, dtype=np.uint32)) | np.uint32(1)
     bands = [np.zeros(len(terms), dtype=np.uint64) for _ in range(BANDS)]
-    for start in range(0, len(terms), CHUNK):
-        rows = np.arange(start, min(len(terms), start + CHUNK))
+    for start, end in _chunks(terms.lengths):
+        rows = np.arange(start, end)
         values, starts = _shingles(terms.take(rows))
         filled = np.flatnonzero(np.diff(starts))
         for k, multiplier in enumerate(multipliers):
@@ -72,6 +72,15 @@ def _bands(terms: Ragged, on_rows: Callable[[int], None]) -> list[NDArray[np.uin
             band[start + filled] = band[start + filled] * np.uint64(0x9E3779B97F4A7C15) + _mixed(minima)
         on_rows(len(rows))
     return bands
+
+
+def _chunks(lengths: IntArray) -> list[tuple[int, int]]:
+    """Ranges of rows with about `CHUNK` terms together, one row at least."""
+    if not len(lengths):
+        return []
+    chunk = (np.cumsum(lengths) - lengths) // CHUNK
+    starts = np.flatnonzero(np.diff(chunk, prepend=-1))
+    return list(zip(starts.tolist(), [*starts[1:].tolist(), len(lengths)], strict=True))
 
 
 def _shingles(terms: Ragged) -> tuple[Hashes, IntArray]:

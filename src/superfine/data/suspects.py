@@ -37,9 +37,10 @@ def contradictions(inspection: Inspection) -> list[Suspect]:
         if len(counts) < 2:
             continue
         (usual, most), (_, next_most) = counts.most_common(2)
+        first = {train.label[i]: i for i in reversed(members)}
         for i in members:
-            others = [j for j in members if train.label[j] != train.label[i]]
-            reason = f'row {int(train.row[others[0]])} has the same text and the label "{train.label[others[0]]}"'
+            other = next(j for label, j in sorted(first.items(), key=lambda pair: pair[1]) if label != train.label[i])
+            reason = f'row {int(train.row[other])} has the same text and the label "{train.label[other]}"'
             suggested = usual if most > next_most else ""
             found.append(Suspect(int(train.row[i]), train.text[i], train.label[i], suggested, most / len(members), reason))
     return found

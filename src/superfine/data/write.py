@@ -21,6 +21,7 @@ from superfine.records.answers import written
 
 FORMULA_BEGINS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-][0-9]+([.,][0-9]+)?")
+CSV_END = "\r\n"
 JSON_ENDINGS = (".jsonl", ".ndjson")
 OTHER_ENDINGS = (".json", ".xlsx", ".xls", ".parquet", ".gz", ".zst", ".zip")
 """A file of such a name would be taken for what it is not."""
@@ -38,6 +39,22 @@ def unused_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return names
 
 
+class _Rows:
+    """Takes rows as `csv` ends them, and ends them by a line feed."""
+
+    def __init__(self, stream: IO[str] | io.TextIOBase) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        return self._stream.write(f"{row.removesuffix(CSV_END)}\n")
+
+
+def csv_writer(stream: IO[str] | io.TextIOBase, delimiter: str = ",") -> Any:
+    """A writer of rows that end with a line feed; cells with any kind of line end are quoted, which `csv` of Python 3.11 does for
+    those of its own line ends alone."""
+    return csv.writer(_Rows(stream), delimiter=delimiter, lineterminator=CSV_END)
+
+
 class PredictionWriter:
     """Writes the input's columns and the answers, piece by piece: CSV, tab-separated values, or JSON Lines."""
 
@@ -53,7 +70,7 @@ class PredictionWriter:
         """columns: of every piece of the input. answers: the columns of every answer. ending: of the file's name, in lower
         case. excel_safe: put an apostrophe before cells that a spreadsheet would take for formulas; else they are counted."""
         self._stream, self._as_json, self._excel_safe = stream, ending in JSON_ENDINGS, excel_safe
-        self._csv = csv.writer(stream, delimiter="\t" if ending == ".tsv" else ",", lineterminator="\n")
+        self._csv = csv_writer(stream, "\t" if ending == ".tsv" else ",")
         self.n_formulas = 0
         """Cells so far that a spreadsheet would take for formulas."""
         if not self._as_json:
@@ -138,7 +155,7 @@ def write_table(path: Path, columns: Mapping[str, list[str]]) -> None:
             if path.suffix.lower() in JSON_ENDINGS:
                 stream.writelines(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
                 return
-            writer = csv.writer(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n")
+            writer = csv_writer(stream, "\t" if path.suffix.lower() == ".tsv" else ",")
             writer.writerow(columns)
             writer.writerows(rows)
     except OSError as error:
@@ -148,6 +165,6 @@ def write_table(path: Path, columns: Mapping[str, list[str]]) -> None:
 def write_bad_rows(path: Path, bad_rows: Sequence[BadRow]) -> None:
     """The records that were left out: file, row, line, reason, and how each begins."""
     with open_whole(path, newline="", errors="backslashreplace") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = csv_writer(stream)
         writer.writerow(field.name for field in fields(BadRow))
         writer.writerows(astuple(bad) for bad in bad_rows)

@@ -21,6 +21,7 @@ from superfine.data.checks import CHECKS
 from superfine.data.checks.inspection import Inspection, finding, gravest_first, label_counts, run_checks
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
+from superfine.data.personal import find_personal, redacted
 from superfine.data.read import DataSource
 from superfine.data.scripts import main_script
 from superfine.data.suspects import Suspect, contradictions, write_suspects
@@ -28,10 +29,11 @@ from superfine.data.write import refuse_unwritable, write_table
 from superfine.errors import OutputError
 from superfine.extras import has_module
 from superfine.language import duration
+from superfine.paths import same_file
 from superfine.recipes.inspection import inspection_of, token_facts
 from superfine.recipes.label_noise import Doubts, doubts, refuse_if_impossible
 from superfine.recipes.models import measure, rank_models, usual_seconds
-from superfine.recipes.prepare import Parts, prepare
+from superfine.recipes.prepare import Parts, prepare, refuse_redaction
 from superfine.recipes.reading import reading_of
 from superfine.recipes.repair import repair
 from superfine.recipes.reporter import Counter, Reporter
@@ -42,6 +44,7 @@ from superfine.report.check import render_check
 
 PAGE, DOCUMENT, SUSPECTS = "check.html", "check.json", "suspects.csv"
 
+LOOKED_AT = 1000
 MOST_ENCODED = 50_000
 """Of more rows, so many are read as tokens, evenly spread."""
 OF_TOKENS = ("unknown_tokens", "truncation")
@@ -98,6 +101,8 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
     )  # fmt: skip
     if request.label_noise:
         refuse_if_impossible(parts, "--label-noise")
+    if request.redact:
+        refuse_redaction(parts.task, "--redact")
     for note in (*request.notes, *parts.notes):
         reporter.note(note)
     reporter.note(f"Columns: {parts.columns.describe()}")
@@ -117,9 +122,14 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
         findings = gravest_first([*findings, *_label_noise(parts, doubted)])
         known = {suspect.row for suspect in suspects}
         suspects += [suspect for suspect in doubted.suspects if suspect.row not in known]
+    if request.redact:
+        findings = [_without_personal_data(found) for found in findings]
+        suspects = [suspect._replace(text=redacted(suspect.text)) for suspect in suspects]
+    reporter.findings(findings)
+    if not findings:
+        reporter.note("Nothing was found.")
     facts = _facts(parts, inspection, sample, encoded)
     facts |= _estimate(parts, sample, encoded, reporter)
-    reporter.findings(findings)
     _tell(facts, reporter)
     checked = Checked(findings, facts, request.folder, {})
     return replace(checked, written=_write(request, parts, inspection, checked, suspects, reporter))
@@ -127,10 +137,22 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
 
 def _refuse_before_reading(request: CheckRequest) -> None:
     """Raises OutputError for places that cannot be written."""
-    if request.fix is not None:
-        refuse_unwritable(request.fix)
-    if request.folder.exists() and not request.force and (not request.folder.is_dir() or any(request.folder.iterdir())):
-        raise OutputError(f"{request.folder} exists already.", "Name another folder with --out, or replace it with --force.")
+    folder = request.folder
+    if (folder.exists() and not folder.is_dir()) or any(one.is_file() for one in folder.absolute().parents):
+        raise OutputError(f"{folder} cannot be a folder: there is a file of that name.", "Name another one with --out.")
+    if folder.exists() and not request.force and any(folder.iterdir()):
+        raise OutputError(f"{folder} exists already.", "Name another folder with --out, or replace it with --force.")
+    for path in () if request.fix is None else (request.fix, changes_of(request.fix)):
+        refuse_unwritable(path, force=request.force)
+        for source in (request.data, request.validation, request.test):
+            for part in source if isinstance(source, list | tuple) else [source]:
+                if isinstance(part, str | Path) and same_file(part, path):
+                    raise OutputError(f"{path} would replace a file that is read.", "Name another one with --fix.")
+
+
+def changes_of(fix: Path) -> Path:
+    """Where the record of all changes goes."""
+    return fix.with_name(f"{fix.stem}.changes.csv")
 
 
 def _encode(parts: Parts, reporter: Reporter) -> tuple[Parts, Encoder | None, Encoded | None]:
@@ -163,7 +185,7 @@ def _facts(parts: Parts, inspection: Inspection, sample: Parts, encoded: Encoded
     facts["different_texts"] = len(set(inspection.train_keys))
     facts["model"] = parts.config.model.name
     if encoded is not None:
-        facts["tokens"] = token_facts(encoded)
+        facts["lengths"] = token_facts(encoded)
     if inspection.told_apart is not None:
         facts["test_told_apart"] = inspection.told_apart._asdict()
     return facts
@@ -192,16 +214,20 @@ def _estimate(parts: Parts, sample: Parts, encoded: Encoded | None, reporter: Re
     return {"training": {"seconds": seconds, "memory_gb": fit.memory_gb, "is_measured": False}}
 
 
+def _without_personal_data(found: Finding) -> Finding:
+    return replace(found, message=redacted(found.message), texts=tuple(map(redacted, found.texts)))
+
+
 def _label_noise(parts: Parts, doubted: Doubts) -> list[Finding]:
     """Labels that are probably wrong, as a finding."""
     place = {int(row): i for i, row in enumerate(parts.train.row)}
-    positions = [place[suspect.row] for suspect in doubted.suspects[: doubted.n_likely]]
+    positions = [place[row] for row in doubted.likely]
     return finding(
         "label_noise",
         "warning" if doubted.n_sure > 0.01 * doubted.n_rows else "note",
         positions,
         parts.train,
-        f"Judged by the other rows, another label is more probable than the given one in {doubted.n_likely} of {doubted.n_rows} "
+        f"Judged by the other rows, another label is more probable than the given one in {len(positions)} of {doubted.n_rows} "
         f"training rows, and much more probable in {doubted.n_sure}.",
         f"Go through {SUSPECTS} from its beginning: there labels are wrong most often, further on texts are merely hard. "
         "No label is changed by itself.",
@@ -229,7 +255,6 @@ def _write(
     about = {"data": data_names(request.data), "test": data_names(request.test), "date": f"{datetime.now():%Y-%m-%dT%H:%M}"}
     page = render_check({**checked.to_json(), **about}, request.language)
     write_text(folder / PAGE, page)
-    write_text(folder / DOCUMENT, json.dumps(checked.to_json() | about, ensure_ascii=False, indent=2) + "\n")
     written = {"page": str(folder / PAGE), "document": str(folder / DOCUMENT)}
     if suspects:
         write_suspects(folder / SUSPECTS, suspects)
@@ -237,9 +262,23 @@ def _write(
     if request.fix is not None:
         repaired = repair(parts, inspection, redact=request.redact)
         write_table(request.fix, repaired.columns)
-        log = request.fix.with_name(f"{request.fix.stem}.changes.csv")
+        log = changes_of(request.fix)
         write_table(log, repaired.changes)
         written |= {"repaired": str(request.fix), "changes": str(log)}
         counts = ", ".join(f"{name} {n}" for name, n in repaired.counts.items()) or "nothing"
         reporter.note(f"Repaired: {counts}; {len(repaired)} of {len(parts.train)} rows are left. Every change is in {log}")
+        if request.redact and (others := _other_columns(parts)):
+            reporter.note(f"Only texts are without personal data; it stays in the columns {', '.join(others[:5])}.")
+    document = replace(checked, written=written).to_json() | about
+    write_text(folder / DOCUMENT, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    if "suspects" in written:
+        reporter.note(f"Rows to look at: {written['suspects']}")
+    reporter.note(f"Written to {folder}: open {written['page']}")
     return written
+
+
+def _other_columns(parts: Parts) -> list[str]:
+    """Columns that are no texts and hold personal data in one of their first rows."""
+    texts = {*parts.columns.text, parts.columns.text_pair}
+    others = ((name, cells) for name, cells in parts.train.columns.items() if name not in texts)
+    return [name for name, cells in others if any(find_personal(cell) for cell in cells[:LOOKED_AT])]

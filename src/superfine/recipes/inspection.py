@@ -27,6 +27,7 @@ def inspection_of(
         has_classes=parts.task.reads_classes,
         test_is_given=test_is_given,
         shares_contexts=parts.task.head.extractive,
+        names_places=parts.task.head.by_token,
         bad_rows=parts.bad_rows,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter as Tally
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from superfine.config import RunConfig
-from superfine.data.checks.inspection import Inspection
+from superfine.data.checks.inspection import Inspection, label_ids
 from superfine.data.clean import same_text_keys
 from superfine.data.label_noise import FEWEST_OF_CLASS, Noise, find_noise
 from superfine.data.suspects import Suspect
@@ -35,12 +36,12 @@ Train = Callable[[Request, Reporter], object]
 
 
 class Doubts(NamedTuple):
-    """Suspects, the surest first; how many rows were looked at; and for how many of them another label is more probable, and much
-    more probable."""
+    """Suspects, the surest first; how many rows were looked at; the numbers of those for which another label is more probable;
+    and for how many it is much more probable."""
 
     suspects: list[Suspect]
     n_rows: int
-    n_likely: int
+    likely: list[int]
     n_sure: int
 
 
@@ -51,29 +52,32 @@ def refuse_if_impossible(parts: Parts, option: str) -> None:
         raise ConfigError(f"{option} looks at single texts, and these are pairs.", "Leave it out.")
     if not parts.task.reads_classes or parts.task.head.by_token or parts.task.reads_lists:
         raise ConfigError(f"{option} is for one class of a text, not for the task {parts.task.name}.", "Leave it out.")
+    if sum(n >= FEWEST_OF_CLASS for n in Tally(parts.train.label).values()) < 2:
+        raise ConfigError(f"{option} needs two classes with {FEWEST_OF_CLASS} rows or more.", "Leave it out.")
 
 
 def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, train: Train | None = None) -> Doubts:
     """Training rows whose label may be wrong. train: fine-tunes on two thirds of the rows, which are asked for the rest, three
-    times; None leaves the model as it is. Raises ConfigError where no two classes have enough rows."""
+    times; None leaves the model as it is."""
     from superfine.recipes.fine_tune import open_model
 
     rows = _rows_looked_at(parts.train, reporter)
-    names, label = np.unique(np.array([parts.train.label[i] for i in rows] if parts.train.label else []), return_inverse=True)
-    if len(names) < 2:
-        raise ConfigError(f"--label-noise needs two classes with {FEWEST_OF_CLASS} rows or more.", "Leave it out.")
+    names, label = label_ids([(parts.train.label or [])[i] for i in rows])
     looked_at = parts.train.take(rows)
     reporter.stage("loading")
     vectors = vectors_of(open_model(parts, reporter)[0], looked_at, reporter)
     terms = inspection.train_terms.take(rows)
     seen = None if train is None else _out_of_fold(parts, looked_at, label, reporter, train)
     noise = find_noise(vectors, binary_counts([terms], len(inspection.term_names)), label, seen)
-    return Doubts(_suspects(looked_at, names.tolist(), label, noise), len(rows), noise.n_likely, noise.n_sure)
+    return Doubts(
+        _suspects(looked_at, names, label, noise), len(rows), looked_at.row[noise.rows[noise.ratio < 1]].tolist(), noise.n_sure
+    )
 
 
 def _rows_looked_at(train: Examples, reporter: Reporter) -> IntArray:
     """At most `MOST_ROWS`, evenly spread, of classes that are large enough."""
-    names, label, counts = np.unique(np.array(train.label), return_inverse=True, return_counts=True)
+    names, label = label_ids(train.label or [])
+    counts = np.bincount(label, minlength=len(names))
     rows = np.flatnonzero(counts[label] >= FEWEST_OF_CLASS)
     if n_small := int((counts < FEWEST_OF_CLASS).sum()):
         reporter.note(f"{n_small} classes with fewer than {FEWEST_OF_CLASS} rows are not looked at for wrong labels.")
@@ -104,8 +108,8 @@ def vectors_of(model: Model, examples: Examples, reporter: Reporter) -> FloatArr
 def downweighted(parts: Parts, model: Model, reporter: Reporter) -> Parts:
     """The parts, in which training rows count the less the surer it is that their label is wrong. model: before it is trained."""
     rows = _rows_looked_at(parts.train, reporter)
-    labels = np.array(parts.task.spelled(parts.train).label)[rows]
-    names, label = np.unique(labels, return_inverse=True)
+    spelled = parts.task.spelled(parts.train).label or []
+    names, label = label_ids([spelled[i] for i in rows])
     if len(names) < 2:
         return parts
     looked_at, index = parts.train.take(rows), TermIndex()
@@ -124,7 +128,7 @@ def _out_of_fold(parts: Parts, examples: Examples, label: IntArray, reporter: Re
     from superfine.predictors.bundle import open_predictor
 
     reporter.stage("folds")
-    names = np.unique(np.array(examples.label)).tolist()
+    names, _ = label_ids(examples.label or [])
     found = np.zeros((len(examples), len(names)))
     for learned, scored in StratifiedKFold(DEEP_FOLDS, shuffle=True, random_state=0).split(label, label):
         with tempfile.TemporaryDirectory(prefix="superfine-") as name:

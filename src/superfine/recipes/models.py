@@ -165,8 +165,8 @@ def measure(name: str, parts: Parts, reporter: Reporter, n_rows: int | None = No
     """By two steps of this model, and by its layers and tokens; None where it cannot be opened. n_rows: so many training rows
     there will be, where those of `parts` are some of them."""
     from superfine.backbones.load import open_pretrained
-    from superfine.recipes.encode import choose_encoder
-    from superfine.recipes.fine_tune import build_model, memory_plan
+    from superfine.recipes.encode import LEARNED_WINDOWS, choose_encoder
+    from superfine.recipes.fine_tune import build_model, check_memory, memory_plan
     from superfine.recipes.validate import validation_of
     from superfine.training.footprint import counts_of, needed_bytes
     from superfine.training.loop import TrainingState
@@ -178,13 +178,14 @@ def measure(name: str, parts: Parts, reporter: Reporter, n_rows: int | None = No
     try:
         pretrained = open_pretrained(name, cleaning=config.data.cleaning, say=reporter.note)
         encoder = choose_encoder(pretrained, parts, Reporter())
+        check_memory(pretrained, parts, encoder, Reporter())
         model = build_model(pretrained, parts, encoder)
     except ModelError:
         return None
     rows = np.arange(0, len(parts.train), max(1, len(parts.train) // STEP_ROWS))
     some = parts.train.take(rows)
-    encoded = encoder.encode(some)
-    tokens = float(encoded.lengths.mean())
+    encoded = encoder.encode(some).with_at_most(LEARNED_WINDOWS)
+    tokens = float(encoded.tokens_per_text.mean())
     n_rows = len(parts.train) if n_rows is None else n_rows
     data = TrainingData(n_rows, parts.task.size, tokens, by_token=parts.task.head.by_token)
     recipe = choose_recipe(config.training, data, model.backbone.network.config.hidden_size)

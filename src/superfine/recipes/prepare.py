@@ -195,14 +195,19 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
 
 
 def _without_personal_data(rows: _Rows, task: Task) -> _Rows:
-    """The rows with placeholders for personal data. Raises ConfigError for a task whose labels say where in a text they stand."""
-    if task.head.by_token:
-        raise ConfigError(
-            f"data.redact changes texts, and the labels of the task {task.name} say where in them they stand.", "Leave it out."
-        )
+    """The rows with placeholders for personal data."""
+    refuse_redaction(task, "data.redact")
     texts = [*rows.columns.text, *filter(None, (rows.columns.text_pair,))]
     given = {name: redacted_examples(part, texts) for name, part in rows.given.items()}
     return replace(rows, given=given, columns=replace(rows.columns, redacts=True))
+
+
+def refuse_redaction(task: Task, option: str) -> None:
+    """Raises ConfigError for a task whose labels say where in a text they stand. option: that asks for placeholders."""
+    if task.head.by_token:
+        raise ConfigError(
+            f"{option} changes texts, and the labels of the task {task.name} say where in them they stand.", "Leave it out."
+        )
 
 
 def _learn_task(rows: _Rows, config: RunConfig) -> Task:

@@ -32,11 +32,14 @@ class Repaired:
 class _Log:
     """What was changed: the row in the file, the column (none where the row is left out), the finding, and both values."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, redact: bool) -> None:
+        self._redact = redact
         self.changes: dict[str, list[str]] = {name: [] for name in ("row", "change", "column", "before", "after")}
         self.counts: Counter[str] = Counter()
 
     def add(self, row: int, change: str, column: str = "", before: str = "", after: str = "") -> None:
+        if self._redact:
+            before, after = redacted(before), redacted(after)
         for name, value in zip(self.changes, (str(row), change, column, before, after), strict=True):
             self.changes[name].append(value)
         self.counts[change] += 1
@@ -44,7 +47,7 @@ class _Log:
 
 def repair(parts: Parts, inspection: Inspection, *, redact: bool) -> Repaired:
     """The rows of the training part that are left, repaired. redact: without personal data, which the record leaves out too."""
-    train, log = parts.train, _Log()
+    train, log = parts.train, _Log(redact=redact)
     rows = train.row.tolist()
     columns = {name: list(values) for name, values in train.columns.items()}
     for row in parts.dropped["train"].without_text:
@@ -72,7 +75,7 @@ def _texts(values: list[str], rows: list[int], column: str, log: _Log, *, redact
     for value, row in zip(values, rows, strict=True):
         text = read_again(value)
         if text != value:
-            log.add(row, "encoding", column, value if not redact else redacted(value), redacted(text) if redact else text)
+            log.add(row, "encoding", column, value, text)
         without = redacted(text) if redact else text
         if without != text:
             log.add(row, "personal_data", column, after=without)

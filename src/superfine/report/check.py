@@ -37,7 +37,7 @@ def render_check(checked: dict[str, Any], language: str = "en") -> str:
 def _facts(facts: dict[str, Any], language: str) -> list[tuple[str, str]]:
     """Title and value of what is known of the data."""
     t = partial(phrase, language=language)
-    rows, tokens, training, told = facts["rows"], facts.get("tokens"), facts.get("training"), facts.get("test_told_apart")
+    rows, tokens, training, told = facts["rows"], facts.get("lengths"), facts.get("training"), facts.get("test_told_apart")
     found = [
         ("Rows to train, validate, test", f"{rows['train']}, {rows['validation']}, {rows['test']}"),
         ("Different training texts", str(facts["different_texts"])),

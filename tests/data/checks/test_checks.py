@@ -291,6 +291,13 @@ def test_parts_that_differ_are_told_apart_where_the_test_part_was_given():
     assert run_checks(Inspection(train, test=test), ["drift"]) == []
 
 
+def test_texts_that_stand_in_both_parts_do_not_count_as_unlike():
+    train = examples(*[(f"apples and pears {i} in spring", "ab"[i % 2]) for i in range(100)])
+    test = examples(*[(f"apples and pears {i} in spring", "ab"[i % 2]) for i in range(60, 160)], start=300)
+    told = Inspection(train, test=test, test_is_given=True).told_apart
+    assert told.low <= 0.5 <= told.high
+
+
 def test_rows_sorted_by_label_are_told():
     assert found(Inspection(examples(*[(f"text {i} of this", "ab"[i // 30]) for i in range(60)])))["sorted_by_label"].count == 60
     assert "sorted_by_label" not in found(Inspection(SOUND))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -52,7 +52,8 @@ class Inspection:
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
     reading: how the training file was read, where it was a file. has_classes: whether labels are names of classes, so that they
     can be counted and can contradict each other. test_is_given: as a part of its own, so that it can be of another kind.
-    shares_contexts: whether many rows have the same second text. bad_rows: records that cannot be read.
+    shares_contexts: whether many rows have the same second text. names_places:
+    whether labels say where in a text they stand. bad_rows: records that cannot be read.
     """
 
     train: Examples
@@ -66,6 +67,7 @@ class Inspection:
     has_classes: bool = True
     test_is_given: bool = False
     shares_contexts: bool = False
+    names_places: bool = False
     bad_rows: tuple[BadRow, ...] = ()
 
     @cached_property
@@ -182,9 +184,12 @@ class Inspection:
     @cached_property
     def told_apart(self) -> ToldApart | None:
         """How well test texts can be told from training texts, where the test part was given."""
-        if self.test_terms is None or not self.test_is_given:
+        if self.test is None or not self.test_is_given:
             return None
-        return tell_apart(self.train_terms, self.test_terms, self.term_names)
+        terms, (train, _, test) = self._numbered.terms, self._numbered.parts
+        # A text that stands in both would be learned as one and scored as the other.
+        of_train, of_test = np.setdiff1d(train, test), np.setdiff1d(test, train)
+        return tell_apart(terms.take(of_train), terms.take(of_test), self.term_names)
 
     @cached_property
     def leaked_groups(self) -> list[int]:
@@ -241,6 +246,13 @@ def _first_positions(texts: IntArray, n: int) -> IntArray:
     found = np.full(n, -1, dtype=np.int64)
     found[texts[::-1]] = np.arange(len(texts))[::-1]
     return found
+
+
+def label_ids(labels: Sequence[str]) -> tuple[list[str], IntArray]:
+    """The different labels in order, and (n,) which of them each is. An array of texts would be as wide as its longest."""
+    names = sorted(set(labels))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.fromiter((place[label] for label in labels), dtype=np.int64, count=len(labels))
 
 
 def label_counts(examples: Examples) -> dict[str, int]:

@@ -45,7 +45,7 @@ GRADES = (
     ("低", "较低", "中", "较高", "高"),
 )
 """Words of scales, from the lowest to the highest."""
-SEVERAL = re.compile(r"[^|;,]+(?:[|;,][^|;,]+)+|\\[.*\\]")
+SEVERAL = re.compile(r"[^|;,]+(?:[|;,][^|;,]+)+|\[.*\]")
 
 
 def ordinal_labels(inspection: Inspection) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -13,6 +14,7 @@ from superfine.records import Finding
 
 FEWEST_ROWS, SORTED_SHARE = 20, 0.2
 MOST_PARSED = 2000
+DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 SPELLINGS = ("%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y年%m月%d日", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
 
 
@@ -79,7 +81,7 @@ def _times(values: Sequence[str]) -> list[float]:
 
 
 def _time(value: str) -> float | None:
-    if not 8 <= len(value) <= 35 or not value[0].isdigit() or value.isdigit():
+    if not 8 <= len(value) <= 35 or not value[:1].isdigit() or (value.isdigit() and not DAY.fullmatch(value)):
         return None
     try:
         return datetime.fromisoformat(value).replace(tzinfo=None).timestamp()

@@ -21,6 +21,9 @@ def personal_data(inspection: Inspection) -> list[Finding]:
         if found:
             rows.append(i)
             counts.update({one.kind for one in found})
+    advice = "--fix OUT.csv --redact replaces it; superfine train --redact does so in training and in prediction."
+    if inspection.names_places:
+        advice = "Replace it before texts are labelled: placeholders would move the places that labels name."
     named = ", ".join(f"{PLACEHOLDERS[kind]} {n}" for kind, n in counts.most_common())
     return [
         found.without_texts()
@@ -30,6 +33,6 @@ def personal_data(inspection: Inspection) -> list[Finding]:
             rows,
             train,
             f"{len(rows)} training texts hold personal data ({named}). A model and its report can repeat what they were shown.",
-            "--fix OUT.csv --redact replaces it; superfine train --redact does so in training and in prediction.",
+            advice,
         )
     ]

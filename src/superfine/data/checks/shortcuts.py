@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from superfine.data.checks.inspection import Inspection, finding
+from superfine.data.checks.inspection import Inspection, finding, label_ids
 from superfine.data.terms import pairs_of, written
 from superfine.metrics import wilson_low
 from superfine.records import Finding, IntArray
@@ -49,7 +49,7 @@ def shortcut(inspection: Inspection) -> list[Finding]:
 
 def _telling_words(inspection: Inspection) -> list[_Word]:
     """Those that tell most rows first. A word that stands where others stand that are told already is not told again."""
-    names, label = np.unique(np.array(inspection.train.label)[: inspection.n_looked_at], return_inverse=True)
+    names, label = label_ids((inspection.train.label or [])[: inspection.n_looked_at])
     terms, n_terms = inspection.train_terms.take(np.arange(inspection.n_looked_at)), max(1, len(inspection.term_names))
     first, pair_rows = pairs_of(terms)
     singles = terms.values.astype(np.int64)
@@ -76,11 +76,9 @@ def _telling(keys: IntArray, rows: IntArray, label: IntArray) -> list[tuple[int,
     n_rows, shares = len(label), np.bincount(label) / len(label)
     order = np.argsort(keys, kind="stable")  # the rows of a key stay in order
     keys, rows = keys[order], rows[order]
-    is_first = (
-        np.concatenate([[True], (keys[1:] != keys[:-1]) | (rows[1:] != rows[:-1])]) if len(keys) else np.zeros(0, dtype=bool)
-    )
+    is_first = _changes(keys) | _changes(rows)
     keys, rows = keys[is_first], rows[is_first]
-    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, dtype=np.int64)
+    begins = np.flatnonzero(_changes(keys))
     ends = np.append(begins, len(keys))[1:]
     frequent = np.flatnonzero(ends - begins >= min(FEWEST_ROWS, n_rows))
     found = []

@@ -66,7 +66,9 @@ def find_dialect(sample: list[str], usual: str, options: ReadOptions) -> Dialect
     is_told = options.quote is not None or options.escape is not None
     # Tab-separated files seldom quote: a lone quotation mark in a text must not swallow the rows after it.
     if best.delimiter == "\t" and not is_told and not _quotes_pair_up(sample, best):
-        return Dialect(best.delimiter, None)
+        plain = Dialect(best.delimiter, None)
+        # Texts with line breaks are quoted, and without quotation marks their lines would be records.
+        return best if _consistency(sample, best)[0] > 0.9 > _consistency(sample, plain)[0] else plain
     return best
 
 
