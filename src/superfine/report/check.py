@@ -26,7 +26,6 @@ def render_check(checked: dict[str, Any], language: str = "en") -> str:
             ],
             facts=_facts(facts, language),
             classes=list(facts.get("classes", {}).items())[:MOST_CLASSES],
-            largest=max(facts.get("classes", {}).values(), default=1),
             n_more=max(0, len(facts.get("classes", {})) - MOST_CLASSES),
             language=language,
             t=partial(phrase, language=language),
