@@ -125,6 +125,22 @@ def test_it_says_where_to_look_and_when_nothing_was_found(reviews, tmp_path, cap
     assert written["page"] == str(tmp_path / "check" / "check.html")
 
 
+def test_no_model_is_needed(messy, tmp_path, capsys, monkeypatch):
+    from superfine.errors import ModelError
+    from superfine.recipes import prepare
+
+    def none(*_):
+        raise ModelError("none is at hand.")
+
+    monkeypatch.setattr(prepare, "choose", none)
+    assert check(messy, "--out", tmp_path / "check", "--json") == 0
+    output = capsys.readouterr()
+    assert "No model is chosen: none is at hand." in output.err
+    document = json.loads(output.out)
+    assert "personal_data" in {finding["name"] for finding in document["findings"]}
+    assert "training" not in document["facts"]
+
+
 def test_texts_with_named_places_are_not_changed(tmp_path, capsys):
     data = tmp_path / "data.jsonl"
     rows = [{"text": f"Bob {i} of bob@example.org", "spans": [{"start": 0, "end": 3, "label": "PER"}]} for i in range(30)]

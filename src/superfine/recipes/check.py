@@ -16,7 +16,7 @@ import numpy as np
 
 from superfine.atomic import write_text
 from superfine.backbones.locate import encoder_without_loading, resolve
-from superfine.config import RunConfig
+from superfine.config import AUTO, RunConfig
 from superfine.data.checks import CHECKS
 from superfine.data.checks.inspection import Inspection, finding, gravest_first, label_counts, run_checks
 from superfine.data.encode import Encoder
@@ -97,7 +97,8 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
     reporter.stage("reading")
     parts = prepare(
         request.data, request.validation, request.test, request.config,
-        needs_test=request.test is not None, needs_validation=False, reporter=reporter,
+        needs_test=request.test is not None, needs_validation=False, needs_model=request.label_noise,
+        reporter=reporter,
     )  # fmt: skip
     if request.label_noise:
         refuse_if_impossible(parts, "--label-noise")
@@ -164,6 +165,8 @@ def _encode(parts: Parts, reporter: Reporter) -> tuple[Parts, Encoder | None, En
         sample = replace(parts, train=parts.train.take(rows))
         reporter.note(f"Tokens are counted in {MOST_ENCODED} of {n} training texts.")
     name, cleans = parts.config.model.name, parts.config.data.cleaning
+    if name == AUTO:
+        return sample, None, None
     encoder = encoder_without_loading(
         resolve(name), cleaning=cleans, choose=lambda counter, bound: reading_of(sample, counter, bound, reporter)
     )

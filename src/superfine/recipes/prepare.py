@@ -21,7 +21,7 @@ from superfine.data.personal import redacted_examples
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
-from superfine.errors import ConfigError, DataError
+from superfine.errors import ConfigError, DataError, ModelError
 from superfine.paths import same_file
 from superfine.records import Examples, IntArray
 from superfine.tasks import TASKS
@@ -65,9 +65,11 @@ def prepare(
     *,
     needs_test: bool = True,
     needs_validation: bool = True,
+    needs_model: bool = True,
     reporter: Reporter | None = None,
 ) -> Parts:
-    """Read what was given and hold out what was not. A part without a need is empty where it is not given.
+    """Read what was given and hold out what was not. A part without a need is empty where it is not given; a model without a need
+    stays open where none can be had.
 
     Raises DataError for files, columns or labels that cannot be used.
     """
@@ -82,7 +84,12 @@ def prepare(
     config = _with_defaults_of(task, config)
     refuse_unsuited(config.training.regularisers or {}, task.head)
     parts = _hold_out_parts(rows, task, config, needs_test=needs_test, needs_validation=needs_validation)
-    return _with_model(parts, None if reporter is None else reporter.note)
+    try:
+        return _with_model(parts, None if reporter is None else reporter.note)
+    except ModelError as error:
+        if needs_model:
+            raise
+        return replace(parts, notes=(*parts.notes, f"No model is chosen: {error.message}"))
 
 
 def _refuse_same_file(data: DataSource, other: DataSource | None, name: str) -> None:
