@@ -50,6 +50,9 @@ def test_what_cannot_be_promised_says_what_can():
 def test_answers_of_one_confidence_are_answered_together():
     found = abstain(np.full(1000, 0.9), np.ones(1000, bool), 0.05)
     assert (found.answers_from, found.coverage) == (0.9, 1.0)
+    # The first half alone would keep the promise; what has its confidence and errs belongs to it.
+    right = np.arange(1000) < 800
+    assert abstain(np.full(1000, 0.9), right, 0.05).answers_from == NOBODY
 
 
 def test_the_upper_end_is_that_of_clopper_and_pearson():

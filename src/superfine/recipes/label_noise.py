@@ -108,8 +108,7 @@ def vectors_of(model: Model, examples: Examples, reporter: Reporter) -> FloatArr
 def downweighted(parts: Parts, model: Model, reporter: Reporter) -> Parts:
     """The parts, in which training rows count the less the surer it is that their label is wrong. model: before it is trained."""
     rows = _rows_looked_at(parts.train, reporter)
-    spelled = parts.task.spelled(parts.train).label or []
-    names, label = label_ids([spelled[i] for i in rows])
+    names, label = label_ids([(parts.train.label or [])[i] for i in rows])
     if len(names) < 2:
         return parts
     looked_at, index = parts.train.take(rows), TermIndex()

@@ -77,22 +77,23 @@ def upper_bound(n_errors: int, n: int, level: float) -> float:
 def abstain(confidence: FloatArray, right: NDArray[np.bool_], target: float) -> Abstention:
     """confidence: (n,) of validation rows that nothing was fitted to. right: (n,) whether each answer is."""
     order = np.argsort(-confidence, kind="stable")
-    errors, n = np.cumsum(~right[order]), len(order)
+    errors, n, falling = np.cumsum(~right[order]), len(order), -confidence[order]
     level = 1 - (1 - CONFIDENCE) / len(STARTS)
     kept, least = Abstention(NOBODY, 0.0, 1.0), Abstention(NOBODY, 0.0, 1.0)
     for i, start in enumerate(STARTS):
         end = STARTS[i - 1] if i else 1.0
         for share in np.linspace(start, end, max(1, round(STEPS * (end - start))) + 1) if end > start else (start,):
-            m = max(1, int(share * n))
-            found = Abstention(float(confidence[order[m - 1]]), m / n, upper_bound(int(errors[m - 1]), m, level))
-            least = min(least, found, key=lambda one: one.bound)
+            # Rows of one confidence are answered together.
+            m = int(np.searchsorted(falling, falling[max(1, int(share * n)) - 1], side="right"))
+            found = Abstention(float(-falling[m - 1]), m / n, upper_bound(int(errors[m - 1]), m, level))
+            if share == start:  # the bounds at all starts hold together
+                least = min(least, found, key=lambda one: one.bound)
             if found.bound > target:
                 break
             kept = max(kept, found, key=lambda one: one.coverage)
     if kept.answers_from == NOBODY:
         return least._replace(answers_from=NOBODY)
-    answered = confidence >= kept.answers_from  # those of the same confidence too
-    return kept._replace(coverage=float(answered.mean()))
+    return kept
 
 
 def set_threshold(probability_of_true: FloatArray, coverage: float) -> float:

@@ -277,6 +277,16 @@ def test_words_that_give_the_label_away_are_named_with_their_label():
     assert finding.count == 40
 
 
+def test_of_many_rows_some_of_all_are_looked_at(monkeypatch):
+    from superfine.data.checks import inspection
+
+    monkeypatch.setattr(inspection, "MOST_LOOKED_AT", 100)
+    rows = [(f"words {i % 7} and {i % 11} {'[sad]' if i >= 200 else ''}", "ab"[i >= 200]) for i in range(400)]
+    finding = found(Inspection(examples(*rows)))["shortcut"]
+    assert '"[sad]" → b (50)' in finding.message
+    assert min(finding.rows) >= 202, "rows are those of the file"
+
+
 def test_a_word_of_nearly_all_rows_of_a_large_class_gives_nothing_away():
     rows = [(f"the words {i % 7} and {i}", "b" if i % 20 == 0 else "a") for i in range(200)]
     assert "shortcut" not in found(Inspection(examples(*rows)))

@@ -52,8 +52,8 @@ class Inspection:
     encoded: the training rows as the tokens of `model`, at most `max_length` of each. cleans: whether texts are cleaned first.
     reading: how the training file was read, where it was a file. has_classes: whether labels are names of classes, so that they
     can be counted and can contradict each other. test_is_given: as a part of its own, so that it can be of another kind.
-    shares_contexts: whether many rows have the same second text. names_places:
-    whether labels say where in a text they stand. bad_rows: records that cannot be read.
+    shares_contexts: whether many rows have the same second text. names_places: whether labels say where in a text they stand.
+    bad_rows: records that cannot be read.
     """
 
     train: Examples
@@ -115,9 +115,10 @@ class Inspection:
         return None if self.test is None else self._numbered.terms.take(self._numbered.parts[2])
 
     @cached_property
-    def n_looked_at(self) -> int:
-        """How many of the training rows, from the first on, are looked at where looking at all would take long."""
-        return min(len(self.train), MOST_LOOKED_AT)
+    def looked_at(self) -> IntArray:
+        """Positions of the training rows, evenly spread, that are looked at where looking at all would take long."""
+        n = len(self.train)
+        return np.arange(n) if n <= MOST_LOOKED_AT else np.linspace(0, n - 1, MOST_LOOKED_AT).astype(np.int64)
 
     @cached_property
     def near(self) -> NearPairs:

@@ -34,12 +34,12 @@ def shortcut(inspection: Inspection) -> list[Finding]:
         return []
     words = _telling_words(inspection)
     rows = np.unique(np.concatenate([word.rows for word in words])) if words else np.zeros(0, dtype=np.int64)
-    share = len(rows) / max(1, inspection.n_looked_at)
+    share = len(rows) / max(1, len(inspection.looked_at))
     named = ", ".join(f'"{word.name}" → {word.label} ({len(word.rows)})' for word in words[:N_NAMED])
     return finding(
         "shortcut",
-        "warning" if words and len(words[0].rows) > WARNED_SHARE * inspection.n_looked_at else "note",
-        rows.tolist(),
+        "warning" if words and len(words[0].rows) > WARNED_SHARE * len(inspection.looked_at) else "note",
+        inspection.looked_at[rows].tolist(),
         train,
         f"{len(rows)} training rows ({share:.0%}) hold one of {len(words)} words that nearly all stand with one label: {named}.",
         "If these words made the labels (emoticons, a form, the name of a source), the model learns them and not the task: take "
@@ -49,8 +49,8 @@ def shortcut(inspection: Inspection) -> list[Finding]:
 
 def _telling_words(inspection: Inspection) -> list[_Word]:
     """Those that tell most rows first. A word that stands where others stand that are told already is not told again."""
-    names, label = label_ids((inspection.train.label or [])[: inspection.n_looked_at])
-    terms, n_terms = inspection.train_terms.take(np.arange(inspection.n_looked_at)), max(1, len(inspection.term_names))
+    names, label = label_ids([(inspection.train.label or [])[i] for i in inspection.looked_at])
+    terms, n_terms = inspection.train_terms.take(inspection.looked_at), max(1, len(inspection.term_names))
     first, pair_rows = pairs_of(terms)
     singles = terms.values.astype(np.int64)
     found = [
@@ -62,7 +62,7 @@ def _telling_words(inspection: Inspection) -> list[_Word]:
     ]
     found.sort(key=lambda word: (-len(word.rows), len(word.name)))
     kept: list[_Word] = []
-    told = np.zeros(inspection.n_looked_at, dtype=bool)
+    told = np.zeros(len(inspection.looked_at), dtype=bool)
     for word in found:
         if not told[word.rows].mean() > MOST_TOLD:
             kept.append(word)
