@@ -29,7 +29,7 @@ FUNCTIONS = {
     "_unseen_characters",
     "_joined_labels",
     "take_notes",
-    "learned_notes",
+    "promise_notes",
     "_summary",
     "notes",
     "_part",

@@ -32,14 +32,16 @@ from superfine.records import (
     Statistics,
     Totals,
 )  # fmt: skip
-from superfine.records.decisions import Costs, Decisions
+from superfine.records.decisions import Decisions
 from superfine.tasks.decisions import (
-    NOBODY,
     Abstention,
     DecisionOptions,
     abstain,
+    decision_facts,
+    decisions_of,
     measured,
     parse_costs,
+    promise_notes,
     set_threshold,
 )
 from superfine.tasks.task import Fold, Shown, Task, labels_of, rows_by_label
@@ -148,18 +150,11 @@ class Classification(Task):
             "merge_labels": self.spelling.merges,
             "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
             "calibrated": self.calibrated,
-            **({} if self.decisions == Decisions() else {"decisions": self._decision_facts()}),
-        }
-
-    def _decision_facts(self) -> dict[str, Any]:
-        """What a user of plain transformers needs to decide likewise."""
-        costs, abstention = self.decisions.costs, self.abstention
-        return {
-            "answers_from": self.decisions.answers_from,
-            "set_from": self.decisions.set_from,
-            "costs": None if costs is None else {"decisions": list(costs.choices), "of_classes": costs.matrix.tolist()},
-            **self.options.model_dump(exclude={"cost"}),
-            **({} if abstention is None else {"answered": abstention.coverage, "bound": abstention.bound}),
+            **(
+                {}
+                if self.decisions == Decisions()
+                else {"decisions": decision_facts(self.decisions, self.options, self.abstention)}
+            ),
         }
 
     @classmethod
@@ -171,7 +166,7 @@ class Classification(Task):
         if not (np.isfinite(task.calibrated) and task.calibrated > 0):
             raise ValueError("calibrated: a positive number is needed")
         if (found := facts.get("decisions")) is not None:
-            task.decisions = _decisions_of(found, len(labels))
+            task.decisions = decisions_of(found, len(labels))
         return task
 
     @property
@@ -279,18 +274,7 @@ class Classification(Task):
         return self
 
     def learned_notes(self) -> tuple[str, ...]:
-        if self.abstention is None or self.options.target_error is None:
-            return ()
-        found, target = self.abstention, self.options.target_error
-        if found.answers_from == NOBODY:
-            return (
-                f"No confidence keeps the error below {target:.2%} with these validation rows: what can be promised is "
-                f"{found.bound:.2%}, for {found.coverage:.0%} of the texts. More validation rows promise more.",
-            )
-        return (
-            f"The model answers {found.coverage:.0%} of the texts by itself, with at most {target:.2%} wrong (95 % sure); "
-            f"{1 - found.coverage:.0%} go to a person.",
-        )
+        return promise_notes(self.options, self.abstention)
 
     @property
     def fold(self) -> Fold | None:
@@ -350,20 +334,6 @@ class Classification(Task):
         """The wrong answers that the model was surest of: often they show wrong labels rather than a wrong model."""
         wrong = np.flatnonzero(self.gold(examples) != answers.class_ids)
         return wrong[np.argsort(-answers.confidence[wrong], kind="stable")]
-
-
-def _decisions_of(facts: Any, n_classes: int) -> Decisions:
-    """From the facts of a task. Raises ValueError for what are none."""
-    try:
-        thresholds = [None if facts.get(name) is None else float(facts[name]) for name in ("answers_from", "set_from")]
-        costs, found = facts.get("costs"), None
-        if costs is not None:
-            found = Costs(tuple(map(str, costs["decisions"])), np.array(costs["of_classes"], dtype=np.float64))
-            if found.matrix.shape != (n_classes, len(found.choices)):
-                raise ValueError("costs are not those of the classes")
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"decisions: {error}") from None
-    return Decisions(answers_from=thresholds[0], costs=found, set_from=thresholds[1])
 
 
 def refuse_objects(examples: Examples) -> None:

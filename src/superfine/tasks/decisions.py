@@ -178,6 +178,48 @@ def _from_file(path: Path, labels: Sequence[str]) -> Costs:
     return Costs(choices, matrix)
 
 
+def decision_facts(decisions: Decisions, options: DecisionOptions, abstention: Abstention | None) -> dict[str, Any]:
+    """What a user of plain transformers needs to decide likewise."""
+    costs = decisions.costs
+    return {
+        "answers_from": decisions.answers_from,
+        "set_from": decisions.set_from,
+        "costs": None if costs is None else {"decisions": list(costs.choices), "of_classes": costs.matrix.tolist()},
+        **options.model_dump(exclude={"cost"}),
+        **({} if abstention is None else {"answered": abstention.coverage, "bound": abstention.bound}),
+    }
+
+
+def decisions_of(facts: Any, n_classes: int) -> Decisions:
+    """From the facts of a task. Raises ValueError for what are none."""
+    try:
+        thresholds = [None if facts.get(name) is None else float(facts[name]) for name in ("answers_from", "set_from")]
+        costs, found = facts.get("costs"), None
+        if costs is not None:
+            found = Costs(tuple(map(str, costs["decisions"])), np.array(costs["of_classes"], dtype=np.float64))
+            if found.matrix.shape != (n_classes, len(found.choices)):
+                raise ValueError("costs are not those of the classes")
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"decisions: {error}") from None
+    return Decisions(answers_from=thresholds[0], costs=found, set_from=thresholds[1])
+
+
+def promise_notes(options: DecisionOptions, found: Abstention | None) -> tuple[str, ...]:
+    """What is promised of the error, or what could be, in words."""
+    target = options.target_error
+    if found is None or target is None:
+        return ()
+    if found.answers_from == NOBODY:
+        return (
+            f"No confidence keeps the error below {target:.2%} with these validation rows: what can be promised is "
+            f"{found.bound:.2%}, for {found.coverage:.0%} of the texts. More validation rows promise more.",
+        )
+    return (
+        f"The model answers {found.coverage:.0%} of the texts by itself, with at most {target:.2%} wrong (95 % sure); "
+        f"{1 - found.coverage:.0%} go to a person.",
+    )
+
+
 def measured(decisions: Decisions, labels: tuple[str, ...], probabilities: FloatArray, said: Any, true: Any) -> dict[str, Any]:
     """What decisions came to on test rows: the share answered and the error among them with its 95 % interval, the mean cost
     beside that of the most probable class, and how often a set holds the true class and how large it is."""
