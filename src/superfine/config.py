@@ -102,6 +102,7 @@ class DataConfig(_Section):
     )
     group: str | None = Field(None, description="rows with the same value in this column stay in one part")
     weight: str | None = Field(None, description="column that says how much a row counts in training")
+    time: str | None = Field(None, description="column of times: later rows are held out, and scored by period")
     encoding: str | None = Field(None, description="text encoding of the files, e.g. gb18030; detected when absent")
     delimiter: Annotated[str | None, BeforeValidator(parse_delimiter)] = Field(
         None, description="between fields; found when absent"
@@ -244,6 +245,24 @@ class TrainingConfig(_Section):
     time_limit: Duration | None = Field(None, description="10m: wall-clock time of the whole command")
 
 
+class EvaluationConfig(_Section):
+    """What is measured beside one score on one test part."""
+
+    seeds: int = Field(
+        1, gt=0, le=100, description="train from so many seeds; the best by validation is kept, the spread is told"
+    )
+    folds: int | None = Field(
+        None, ge=2, le=100, description="cross-validation: every row is answered by a model that has not learned from its fold"
+    )
+    learning_curve: bool = Field(False, description="train on fractions of the rows as well, and say what more rows would bring")
+    slices: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+        default_factory=list, description="columns whose values the scores are also given for"
+    )
+    baselines: Literal["usual", "all"] = Field(
+        "usual", description="all: also a logistic regression on what the model says of texts before it is trained"
+    )
+
+
 class RunConfig(_Section):
     """Everything that decides a training run."""
 
@@ -251,6 +270,7 @@ class RunConfig(_Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     task: TaskConfig = Field(default_factory=TaskConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     track: Annotated[list[str], BeforeValidator(_as_list)] = Field(
         default_factory=list, description="trackers that log the run: tensorboard, mlflow, wandb"
     )

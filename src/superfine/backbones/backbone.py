@@ -165,6 +165,18 @@ class Backbone:
         for parameter in self.rounded_parameters():
             parameter.data = parameter.data.to(dtype)
 
+    @contextmanager
+    def computing_in(self, dtype: torch.dtype) -> Iterator[None]:
+        """Compute the body in `dtype` inside; afterwards the weights are those that they were, to the last bit."""
+        before, exact = self.compute_dtype, [(parameter, parameter.data) for parameter in self.rounded_parameters()]
+        self.use_precision(dtype)
+        try:
+            yield
+        finally:
+            self.compute_dtype = before
+            for parameter, data in exact:
+                parameter.data = data
+
     @property
     def word_embeddings(self) -> nn.Embedding:
         """The table (vocabulary, width) that token ids are looked up in."""

@@ -31,6 +31,8 @@ STAGES = {
     "timing": "Timing a step of training",
     "embedding": "Reading the texts with the model as it is",
     "folds": "Training without each fold in turn",
+    "seeds": "Training from several seeds",
+    "learning curve": "Training on fractions of the rows",
     "measuring": "Timing a step of each model that is here",
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
@@ -161,9 +163,20 @@ class ConsoleReporter(Reporter):
         """The answer of `superfine compare`. title: of the first one."""
         self.console.print(score_table(document, self.language, title))
         main = document["main"]
-        for comparison in document["comparison"].values():
-            if main in comparison:  # of so few rows that nothing defines it
-                self._say_difference(title_of(main), differing(main, comparison[main]), comparison["verdict"])
+        for pair in document["pairs"]:
+            if main in pair:  # of so few rows that nothing defines it
+                self._say_difference(title_of(main), differing(main, pair[main]), pair["verdict"])
+            if "only_first_right" in pair:
+                counts = pair["changed"], pair["only_first_right"], pair["only_second_right"]
+                self.note(
+                    f"Answered differently: {counts[0]} texts; {counts[1]} only the first has right, {counts[2]} the second"
+                )
+            else:
+                self.note(f"Answered differently: {pair['changed']} texts")
+            if "non_inferiority" in pair:
+                self.note(pair["non_inferiority"]["verdict"])
+        if len(document["pairs"]) > 1:
+            self.note("The verdicts allow for the number of comparisons (Holm).")
 
     def leaked(self, metrics: dict[str, Any], warning: str = "") -> None:
         """The main score without the texts that were learned from. warning: is said first."""
@@ -181,7 +194,7 @@ class ConsoleReporter(Reporter):
         title = title_of(main)
         for name, comparison in metrics["comparison"].items():
             self._say_difference(title, differing(main, comparison[main]), comparison["verdict"])
-            if comparison["outcome"] == "worse":
+            if comparison["outcome"] == "worse" and metrics["baselines"][name].get("saved", True):
                 self.note(f"superfine predict {folder} texts.csv --with {name} --out predictions.csv")
         self.leaked(metrics)
         training = metrics["training"]

@@ -46,6 +46,30 @@ def split(
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
+def fold_of(targets: IntArray, keys: Sequence[str], n_folds: int, *, seed: int, groups: Sequence[str] | None = None) -> IntArray:
+    """(n,) the fold of each row, from 0. Rows with the same key or group are in one fold; each fold has about the same share of
+    each class."""
+    units = _units(keys, groups)
+    n_units = int(units.max(initial=-1)) + 1
+    unit_class = np.zeros(n_units, dtype=np.int64)
+    unit_class[units[::-1]] = targets[::-1]
+    unit_size = np.bincount(units, minlength=n_units)
+    # The large ones of a class first: small ones fill what they leave uneven.
+    order = np.lexsort((np.random.default_rng(seed).permutation(n_units), -unit_size, unit_class))
+    fold = np.zeros(n_units, dtype=np.int64)
+    if unit_size.max(initial=1) == 1:
+        fold[order] = np.arange(n_units) % n_folds
+        return fold[units]
+    in_class, in_all = np.zeros((int(targets.max(initial=0)) + 1, n_folds), dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
+    for unit in order.tolist():
+        k = unit_class[unit]
+        least = int(np.lexsort((in_all, in_class[k]))[0])
+        fold[unit] = least
+        in_class[k, least] += unit_size[unit]
+        in_all[least] += unit_size[unit]
+    return fold[units]
+
+
 def _fitting(sizes: IntArray, wanted: float) -> NDArray[np.bool_]:
     """Which units are taken, one after the other: those of which half still fits. One that is too large is passed over."""
     taken, fits = 0, np.zeros(len(sizes), dtype=bool)

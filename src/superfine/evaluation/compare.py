@@ -53,7 +53,8 @@ class Comparison:
     """Score of `a` minus score of `b`, by name, with 95 % paired intervals.
 
     p_values: two-sided, of the swap test. mid_p: McNemar's, of accuracy without groups (ties count half), or None.
-    main: the score that decides.
+    main: the score that decides. adjusted_p: that of the main score for all the comparisons that were made, or None: there
+    is this one alone.
     """
 
     differences: Mapping[str, Interval]
@@ -61,6 +62,7 @@ class Comparison:
     main: str
     mid_p: float | None = None
     shares: frozenset[str] = field(default_factory=frozenset)
+    adjusted_p: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -70,7 +72,8 @@ class Comparison:
             return "undecided"
         nearest = difference.low if difference.value > 0 else -difference.high
         least = SHOWN if self.main in self.shares else 0.0
-        if self.p_values[self.main] > SIGNIFICANCE or difference.holds_zero or nearest < least:
+        p = self.p_values[self.main] if self.adjusted_p is None else self.adjusted_p
+        if p > SIGNIFICANCE or difference.holds_zero or nearest < least:
             return "undecided"
         return "better" if difference.value > 0 else "worse"
 
@@ -80,6 +83,8 @@ class Comparison:
         }
         if self.mid_p is not None:
             document["mid_p"] = self.mid_p
+        if self.adjusted_p is not None:
+            document["adjusted_p"] = self.adjusted_p
         return {**document, "main": self.main, "outcome": self.outcome}
 
 
@@ -130,16 +135,31 @@ def _bounds(score: Summed | Ranking) -> Bounds:
 def _compare_sums(score: Summed, a: Units, b: Units, seed: int, n_resamples: int) -> tuple[Interval, float] | None:
     """For a function of sums: percentiles of paired resamples, and the swap test."""
     names = sums_of(score)
-    cells = Cells.of(named_sums(a, names, "a ") | named_sums(b, names, "b "))
+    cells = _paired_cells(names, a, b)
     value = float(_difference(score, names, cells.totals(cells.counts[None]))[0])
     if not np.isfinite(value):
         return None
-    draws = [_difference(score, names, totals) for totals in cells.resampled_totals(n_resamples, seed)]
-    interval = percentile_interval(
-        value, np.concatenate(draws), n=len(a), bounds=(-np.inf, np.inf), factor=expansion(a)
-    )  # fmt: skip
+    draws = _draws(score, names, cells, seed, n_resamples)
+    interval = percentile_interval(value, draws, n=len(a), bounds=(-np.inf, np.inf), factor=expansion(a))
     exact = mcnemar(score, a, b)
     return interval, exact if exact is not None else _swap_test(score, names, cells, value, seed, n_resamples)
+
+
+def _paired_cells(names: list[str], a: Units, b: Units) -> Cells:
+    return Cells.of(named_sums(a, names, "a ") | named_sums(b, names, "b "))
+
+
+def _draws(score: Summed, names: list[str], cells: Cells, seed: int, n_resamples: int) -> FloatArray:
+    return np.concatenate([_difference(score, names, totals) for totals in cells.resampled_totals(n_resamples, seed)])
+
+
+def paired_draws(score: Score, a: Units, b: Units, seed: int, n_resamples: int) -> FloatArray | None:
+    """(n_resamples,) the score of `a` minus that of `b` when the same units are drawn for both; None where it is no function of
+    sums."""
+    if isinstance(score, Ranking | Count):
+        return None
+    names = sums_of(score)
+    return _draws(score, names, _paired_cells(names, a, b), seed, n_resamples)
 
 
 def _difference(score: Summed, names: list[str], totals: Mapping[str, FloatArray]) -> FloatArray:
@@ -188,7 +208,7 @@ def _differ(cells: Cells, names: list[str]) -> BoolArray:
     return differ
 
 
-def _discordant(score: Score, a: Units, b: Units) -> tuple[int, int] | None:
+def discordant_rows(score: Score, a: Units, b: Units) -> tuple[int, int] | None:
     """How many rows count for `a` alone and for `b` alone, where the score is a share of rows that stand alone; else None."""
     if not isinstance(score, Ratio) or not score.pooled or score.bounds != SHARE or a.n_groups is not None:
         return None
@@ -202,13 +222,13 @@ def _discordant(score: Score, a: Units, b: Units) -> tuple[int, int] | None:
 
 def mcnemar(score: Score, a: Units, b: Units) -> float | None:
     """The exact two-sided p of McNemar's test, or None where the score is not a share of rows that stand alone."""
-    discordant = _discordant(score, a, b)
+    discordant = discordant_rows(score, a, b)
     return None if discordant is None else _binomial(*discordant)
 
 
 def mcnemar_mid_p(score: Score, a: Units, b: Units) -> float | None:
     """The same with the observed table counted half (Lancaster 1961)."""
-    discordant = _discordant(score, a, b)
+    discordant = discordant_rows(score, a, b)
     return None if discordant is None else _binomial(*discordant, observed=0.5)
 
 

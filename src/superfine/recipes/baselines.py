@@ -11,6 +11,7 @@ import numpy as np
 from superfine.baselines import BASELINES
 from superfine.data.clean import STEPS
 from superfine.errors import DataError
+from superfine.recipes.frozen_embeddings import Embed, FrozenEmbeddings
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Reporter
 from superfine.records import Answers, IntArray
@@ -30,6 +31,11 @@ class FittedBaseline:
     answers: Answers
     n_rows: int | None
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether it can be used instead of the model."""
+        return hasattr(self.predictor, "save")
+
 
 @dataclass(frozen=True)
 class Baselines:
@@ -39,8 +45,11 @@ class Baselines:
     seconds: float
 
 
-def fit_baselines(parts: Parts, reporter: Reporter) -> Baselines:
-    """Every baseline that can be fitted, on the training rows and on the validation rows (by which the model only chooses)."""
+def fit_baselines(parts: Parts, reporter: Reporter, embed: Embed | None = None) -> Baselines:
+    """Every baseline that can be fitted, on the training rows and on the validation rows (by which the model only chooses).
+
+    embed: vectors of the model as it is, for the one that reads them; None leaves it out.
+    """
     started = time.perf_counter()
     task, rows = parts.task, parts.train.joined(parts.validation)
     limit = parts.config.training.time_limit
@@ -58,6 +67,9 @@ def fit_baselines(parts: Parts, reporter: Reporter) -> Baselines:
             reporter.note(f"Without the baseline {name}: {error.message}")
             continue
         fitted[name] = FittedBaseline(predictor, predictor.predict_examples(parts.test), n_rows)
+    if embed is not None:
+        frozen = FrozenEmbeddings.fit(parts, embed)
+        fitted["frozen_embeddings"] = FittedBaseline(frozen, frozen.predict_examples(parts.test), None)
     return Baselines(fitted, time.perf_counter() - started)
 
 

@@ -21,7 +21,8 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Choices, Evaluation, Examples, Finding, IntArray, Statistics
+from superfine.recipes.slices import slices_of, with_nearest_rows
+from superfine.records import Answers, Choices, Evaluation, Examples, Finding, IntArray
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -57,13 +58,20 @@ class Scores:
     seconds: float
 
 
-def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], leaked: list[int], reporter: Reporter) -> Scores:
+def score(
+    model: Model,
+    parts: Parts,
+    baselines: Mapping[str, FittedBaseline],
+    leaked: list[int],
+    reporter: Reporter,
+    given: Answers | None = None,
+) -> Scores:
     """Let the model answer for the test and validation parts, and set it beside the baselines. leaked: positions in the scored
-    test."""
+    test. given: the answers for the test part, where others than the model give them."""
     started = time.perf_counter()
     task, test = model.task, parts.scored_test
-    counter = Counter(reporter, len(parts.test) + len(parts.validation))
-    every = model.predict_examples(parts.test, counter)
+    counter = Counter(reporter, (0 if given is not None else len(parts.test)) + len(parts.validation))
+    every = model.predict_examples(parts.test, counter) if given is None else given
     answers = every.take(parts.scored)
     statistics = task.statistics(test, answers)
     clean = np.setdiff1d(np.arange(len(test)), np.array(leaked, dtype=np.int64))
@@ -72,7 +80,7 @@ def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], l
         without = evaluate(statistics.take(clean), task.scores, test.take(clean).group)
     theirs = {name: task.statistics(test, baseline.answers.take(parts.scored)) for name, baseline in baselines.items()}
     of_baselines = {name: evaluate(other, task.scores, test.group) for name, other in theirs.items()}
-    if (blind := _blind(task, test)) is not None:
+    if given is None and (blind := _blind(task, test)) is not None:
         asked, blinded = blind
         own = task.statistics(asked, model.predict_examples(blinded))
         of_baselines[BLINDED] = evaluate(own, task.scores, asked.group)
@@ -80,24 +88,16 @@ def score(model: Model, parts: Parts, baselines: Mapping[str, FittedBaseline], l
     return Scores(
         answers=every,
         test=evaluate(statistics, task.scores, test.group),
-        details={**task.details(test, answers), **_slices(task, test, statistics)},
+        details={
+            **task.details(test, answers),
+            **slices_of(model, parts, statistics, embeds=given is None and parts.config.training.time_limit is None),
+        },
         test_without_leaks=without,
         validation=evaluate(of_validation, task.scores, parts.validation.group),
         baselines=of_baselines,
         comparisons={name: compare(statistics, other, task.scores, test.group, main=task.main) for name, other in theirs.items()},
         seconds=time.perf_counter() - started,
     )
-
-
-def _slices(task: Task, test: Examples, statistics: Statistics) -> dict[str, Any]:
-    """The scores of each kind of rows that the task tells apart, the most frequent first; nothing where it tells none."""
-    found = []
-    for by, kinds in task.slices(test).items():
-        for name, n in Tally(kinds).most_common():
-            rows = np.flatnonzero([kind == name for kind in kinds])
-            scores = evaluate(statistics.take(rows), task.scores, test.take(rows).group).to_json(by_label=False)
-            found.append({"by": by, "name": name, **scores, "n": n})
-    return {"slices": found} if found else {}
 
 
 BLINDED, BLINDED_TITLE = "without_question", "this model without the questions"
@@ -159,6 +159,7 @@ def collect_metrics(
         "baselines": {
             name: {
                 "title": BLINDED_TITLE if name == BLINDED else baselines[name].predictor.title,
+                **({"saved": False} if name == BLINDED or not baselines[name].is_saved else {}),
                 **evaluation.to_json(by_label=False),
             }
             for name, evaluation in scores.baselines.items()
@@ -186,14 +187,14 @@ def collect_metrics(
 
 def verdict(comparison: Comparison, baseline: FittedBaseline) -> str:
     """The comparison with a baseline in plain words."""
-    said = _said(comparison, baseline.predictor.title)
+    said = _said(comparison, baseline.predictor.title, "use the baseline" if baseline.is_saved else "it has learned too little")
     return said if baseline.n_rows is None else f"{said} (fitted on {baseline.n_rows} rows)"
 
 
-def _said(comparison: Comparison, title: str) -> str:
+def _said(comparison: Comparison, title: str, way_out: str) -> str:
     if comparison.outcome == "undecided":
         return f"not distinguishable from the baseline, {title}"
-    return f"better than {title}" if comparison.outcome == "better" else f"worse than {title}: use the baseline"
+    return f"better than {title}" if comparison.outcome == "better" else f"worse than {title}: {way_out}"
 
 
 def why_kept(history: Sequence[EpochRecord], kept_epoch: int) -> str:
@@ -333,6 +334,18 @@ def shown_errors(task: Task, examples: Examples, answers: Answers, tfidf: Any = 
         worst = worst[:MOST_ERRORS]
     words = _words(task, examples.take(worst), answers.take(worst), tfidf)
     return [error | {"words": own} for error, own in zip(_told(task, examples, answers, worst), words, strict=True)]
+
+
+def errors_with_nearest_rows(
+    model: Model, parts: Parts, scores: Scores, baselines: Mapping[str, FittedBaseline]
+) -> list[dict[str, Any]]:
+    """The errors that the report shows, of classes each with the training rows that are most like it to the model."""
+    tfidf = baselines["tfidf"].predictor if "tfidf" in baselines else None
+    answers = scores.answers.take(parts.scored)
+    errors = shown_errors(model.task, parts.scored_test, answers, tfidf)
+    if not isinstance(answers, Choices) or parts.config.training.time_limit is not None:
+        return errors
+    return with_nearest_rows(errors, model, parts.train)
 
 
 def _words(task: Task, examples: Examples, answers: Answers, tfidf: Any) -> list[list[str]]:

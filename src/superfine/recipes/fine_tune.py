@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -46,12 +47,21 @@ REPORT_SECONDS = 2.0
 WAITING = "Another thread of this process is training: this run waits for it."
 SURELY = 1.15
 """By so much an estimate of memory may be wrong."""
+CHECKPOINT = "checkpoint"
 SAMPLE = 64
 """So many test texts, or up to twice as many, tell how long all of them take."""
 
 
-def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
-    """The model that the configuration names, with a new head, and the parts as it reads them; what became of it is said."""
+class Opened(NamedTuple):
+    """The model that the configuration names, before it has a head; the parts as it reads them, and how it reads texts."""
+
+    pretrained: Pretrained
+    parts: Parts
+    encoder: Encoder
+
+
+def open_weights(parts: Parts, reporter: Reporter) -> Opened:
+    """What models of ours are built on; what became of it is said."""
     config = parts.config
     pretrained = open_pretrained(config.model.name, cleaning=config.data.cleaning, say=reporter.note)
     if config.data.cleaning and not pretrained.cleans:
@@ -63,11 +73,22 @@ def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
     if config.model.adapter_only:
         refuse_other_base(pretrained)
     check_memory(pretrained, parts, encoder, reporter)
-    model = build_model(pretrained, parts, encoder, on_wait=lambda: reporter.note(WAITING))
+    return Opened(pretrained, parts, encoder)
+
+
+def open_model(parts: Parts, reporter: Reporter) -> tuple[Model, Parts]:
+    """A model on the weights that the configuration names, with a new head, and the parts as it reads them."""
+    opened = open_weights(parts, reporter)
+    return first_model(opened, reporter), opened.parts
+
+
+def first_model(opened: Opened, reporter: Reporter) -> Model:
+    """A model with a new head; what the user should know of it is said."""
+    model = build_model(opened.pretrained, opened.parts, opened.encoder, on_wait=lambda: reporter.note(WAITING))
     for note in model.backbone.notes:
         reporter.note(note)
     give_back()
-    return model, parts
+    return model
 
 
 def refuse_other_base(pretrained: Pretrained) -> None:
@@ -188,11 +209,24 @@ def refuse_hopeless_limit(model: Model, parts: Parts, request: Request) -> None:
     _check_time_limit(limit, time.monotonic() - request.started + scoring + REPORT_SECONDS)
 
 
-def fine_tune(model: Model, encoded: EncodedParts, parts: Parts, request: Request, reporter: Reporter) -> FitResult:
-    """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C."""
+def fine_tune(
+    model: Model,
+    encoded: EncodedParts,
+    parts: Parts,
+    request: Request,
+    reporter: Reporter,
+    checkpoint: str | None = CHECKPOINT,
+    *,
+    keeps_last: bool = False,
+) -> FitResult:
+    """Fit the model, with an estimate before the first step, checkpoints on the way and an orderly end on Ctrl-C.
+
+    checkpoint: the name of their folder, or None: there are none. keeps_last: one is written when training is over, so that a run
+    of several trainings goes on behind it.
+    """
     config = parts.config
     with isolated_seed(config.seed + 1, on_wait=lambda: reporter.note(WAITING)):
-        result = _fitted(model, encoded, parts, request, reporter)
+        result = _fitted(model, encoded, parts, request, reporter, checkpoint, keeps_last=keeps_last)
     reporter.training_ends()
     model.backbone.merge_adapter()
     give_back()  # the optimiser's moments are gone with the state of the training
@@ -223,21 +257,32 @@ def adjust(model: Model, examples: Examples, encoded: Encoded) -> None:
     model.task = task
 
 
-def _fitted(model: Model, encoded: EncodedParts, parts: Parts, request: Request, reporter: Reporter) -> FitResult:
+def _fitted(
+    model: Model,
+    encoded: EncodedParts,
+    parts: Parts,
+    request: Request,
+    reporter: Reporter,
+    checkpoint: str | None,
+    *,
+    keeps_last: bool,
+) -> FitResult:
     """Fit the model, from the last checkpoint on where the run is resumed."""
     config = parts.config
     identity = _identity(encoded, config)
+    folder = unfinished(request.folder) / (checkpoint or CHECKPOINT)
+    writer = None if checkpoint is None else Checkpointer(folder, identity, keeps_last=keeps_last)
     validate = validation_of(parts.validation, encoded.validation, config.training.choose_by)
     state = TrainingState(model, encoded.train, validate, config.training, config.seed)
-    if request.resume:
-        _resume(state, identity, request.folder, reporter)
+    if request.resume and writer is not None:
+        _resume(state, identity, writer.folder, request.folder, reporter)
     with _explaining_memory(state, model.max_length):
         clock, seconds = _plan(state, encoded, config, request)
         limit = None if clock.deadline is None else clock.deadline - time.monotonic()
         chosen_by = model.task.chosen_by(config.training.choose_by)
         reporter.training_starts(state.n_steps, state.progress.step, seconds, chosen_by, limit)
         with clock.listening(reporter.interrupted):
-            return fit(state, clock, reporter, Checkpointer(unfinished(request.folder) / "checkpoint", identity))
+            return fit(state, clock, reporter, writer)
 
 
 @contextmanager
@@ -282,12 +327,13 @@ def _identity(encoded: EncodedParts, config: RunConfig) -> str:
     settings = config.model_dump(mode="json")
     settings["training"].pop("time_limit")
     settings.pop("track")
+    settings.pop("evaluation")
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def _resume(state: TrainingState, identity: str, folder: Path, reporter: Reporter) -> None:
-    checkpoint = find_checkpoint(unfinished(folder) / "checkpoint")
+def _resume(state: TrainingState, identity: str, place: Path, folder: Path, reporter: Reporter) -> None:
+    checkpoint = find_checkpoint(place)
     if checkpoint is None:
         reporter.note("There is no checkpoint yet: the run starts from the beginning.")
         return

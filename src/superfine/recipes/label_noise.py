@@ -21,6 +21,7 @@ from superfine.data.terms import TermIndex, binary_counts
 from superfine.errors import ConfigError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
+from superfine.recipes.embeddings import vectors_of
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request, make_request
@@ -65,7 +66,7 @@ def doubts(parts: Parts, inspection: Inspection, reporter: Reporter, train: Trai
     names, label = label_ids([(parts.train.label or [])[i] for i in rows])
     looked_at = parts.train.take(rows)
     reporter.stage("loading")
-    vectors = vectors_of(open_model(parts, reporter)[0], looked_at, reporter)
+    vectors = _vectors(open_model(parts, reporter)[0], looked_at, reporter)
     terms = inspection.train_terms.take(rows)
     seen = None if train is None else _out_of_fold(parts, looked_at, label, reporter, train)
     noise = find_noise(vectors, binary_counts([terms], len(inspection.term_names)), label, seen)
@@ -89,20 +90,10 @@ def _rows_looked_at(train: Examples, reporter: Reporter) -> IntArray:
     return np.asarray(rows, dtype=np.int64)
 
 
-def vectors_of(model: Model, examples: Examples, reporter: Reporter) -> FloatArray:
-    """(n, width) of the texts by the model as it is, in bfloat16 where the processor has it."""
-    import torch
-
-    from superfine.backbones.processor import multiplies_bfloat16
-
+def _vectors(model: Model, examples: Examples, reporter: Reporter) -> FloatArray:
+    """(n, width) of the texts by the model as it is."""
     reporter.stage("embedding")
-    before = model.backbone.compute_dtype
-    if multiplies_bfloat16():
-        model.backbone.use_precision(torch.bfloat16)
-    try:
-        return model.embeddings(model.encoder.encode(examples), Counter(reporter, len(examples)))
-    finally:
-        model.backbone.use_precision(before)
+    return vectors_of(model, examples, Counter(reporter, len(examples)))
 
 
 def downweighted(parts: Parts, model: Model, reporter: Reporter) -> Parts:
@@ -113,7 +104,7 @@ def downweighted(parts: Parts, model: Model, reporter: Reporter) -> Parts:
         return parts
     looked_at, index = parts.train.take(rows), TermIndex()
     terms = index.number(same_text_keys(looked_at.text))
-    noise = find_noise(vectors_of(model, looked_at, reporter), binary_counts([terms], len(index)), label)
+    noise = find_noise(_vectors(model, looked_at, reporter), binary_counts([terms], len(index)), label)
     weight = np.array(parts.train.weight if parts.train.weight is not None else np.ones(len(parts.train)), dtype=np.float64)
     weight[rows[noise.rows]] *= np.minimum(1, noise.ratio)
     reporter.note(f"{noise.n_likely} of {len(rows)} training rows count less, because their label may be wrong.")
@@ -149,7 +140,7 @@ def _out_of_fold(parts: Parts, examples: Examples, label: IntArray, reporter: Re
 def _config_of_fold(config: RunConfig) -> dict[str, object]:
     """The settings of a fold's training: those of the run, with the columns and the task that were found."""
     data = {"text": ["text"], "label": ["label"], "cleaning": config.data.cleaning}
-    return {**config.model_dump(mode="json"), "data": data, "track": []}
+    return {**config.model_dump(mode="json"), "data": data, "evaluation": {}, "track": []}
 
 
 def _suspects(examples: Examples, names: list[str], label: IntArray, noise: Noise) -> list[Suspect]:

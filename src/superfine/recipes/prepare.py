@@ -21,6 +21,7 @@ from superfine.data.personal import redacted_examples
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
+from superfine.data.times import named_column, times_of
 from superfine.errors import ConfigError, DataError, ModelError
 from superfine.paths import same_file
 from superfine.records import Examples, IntArray
@@ -31,6 +32,10 @@ from superfine.training.regularisers import refuse_unsuited
 
 if TYPE_CHECKING:
     from superfine.recipes.reporter import Reporter
+
+
+MOST_LATE = 0.5
+"""A part that is held out by time is not larger than this, where many rows are of its first time."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def prepare(
         _refuse_same_file(data, source, name)
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config)
+    config = _with_named_columns(rows.given["train"], config)
     task = _learn_task(rows, config)
     rows = _without_personal_data(rows, task) if config.data.redact else rows
     task.chosen_by(config.training.choose_by)
@@ -90,6 +96,18 @@ def prepare(
         if needs_model:
             raise
         return replace(parts, notes=(*parts.notes, f"No model is chosen: {error.message}"))
+
+
+def _with_named_columns(rows: Examples, config: RunConfig) -> RunConfig:
+    """The configuration with the columns of times and slices as the table writes them. Raises DataError for one that it lacks."""
+    data, evaluation = config.data, config.evaluation
+    if data.time is not None:
+        if data.group is not None:
+            raise ConfigError("--time and --group both say which rows are held out.", "Leave one out.")
+        data = data.model_copy(update={"time": named_column(rows, data.time, "--time")})
+        times_of(rows, str(data.time))
+    slices = [named_column(rows, name, "--slice") for name in evaluation.slices]
+    return config.model_copy(update={"data": data, "evaluation": evaluation.model_copy(update={"slices": slices})})
 
 
 def _refuse_same_file(data: DataSource, other: DataSource | None, name: str) -> None:
@@ -234,12 +252,16 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
     if validation is not None:
         task.gold(validation)  # what cannot be read there is told before anything is held out
     if test is None:
-        train, test = _hold_out(train, task, settings.test_share, config.seed, "test") if needs_test else (train, train.take([]))
+        if not needs_test:
+            test = train.take([])
+        elif settings.time is not None:
+            train, test = _hold_out_latest(train, settings.time, settings.test_share, "test")
+        else:
+            train, test = _hold_out(train, task, settings.test_share, config.seed, "test")
     if validation is None and not needs_validation:
         validation = train.take([])
     elif validation is None:
-        share = min(settings.validation_share, settings.validation_rows / len(train))
-        train, validation = _hold_out(train, task, share, config.seed + 1, "validation")
+        train, validation = hold_out_validation(train, task, config)
     scored = np.zeros(0, dtype=np.int64)
     if needs_test:
         scored = scored_positions(test, task, ignore_unknown=settings.ignore_unknown_labels)
@@ -263,6 +285,14 @@ def _hold_out_parts(rows: _Rows, task: Task, config: RunConfig, *, needs_test: b
         bad_rows=rows.bad_rows,
         reading=Reading(columns, settings.header, n_read=n_usable + len(lost["train"]), n_left_out=len(lost["train"])),
     )
+
+
+def hold_out_validation(rows: Examples, task: Task, config: RunConfig) -> tuple[Examples, Examples]:
+    """What is learned from, and what chooses the epoch. Raises DataError where no row can be held out."""
+    share = min(config.data.validation_share, config.data.validation_rows / len(rows))
+    if config.data.time is not None:
+        return _hold_out_latest(rows, config.data.time, share, "validation")
+    return _hold_out(rows, task, share, config.seed + 1, "validation")
 
 
 def _labelled(
@@ -346,6 +376,21 @@ def _hold_out(rows: Examples, task: Task, share: float, seed: int, name: str) ->
             f"Or give a file of their own with --{name}.",
         )
     return rows.take(stay), rows.take(held_out)
+
+
+def _hold_out_latest(rows: Examples, column: str, share: float, name: str) -> tuple[Examples, Examples]:
+    """The rows before a time, and about that share of them from it on; rows of one time are in one part."""
+    times = times_of(rows, column)
+    from_on = np.quantile(times, 1 - share, method="higher")
+    is_late = times >= from_on
+    if is_late.all() or is_late.mean() > MOST_LATE:
+        is_late = times > from_on
+    if not is_late.any() or is_late.all():
+        raise DataError(
+            f'{rows.source}: no row can be held out for {name} by the column "{column}": the rows are of one time, or nearly so.',
+            f"Leave out --time, or give a file of their own with --{name}.",
+        )
+    return rows.take(np.flatnonzero(~is_late)), rows.take(np.flatnonzero(is_late))
 
 
 def _why_none(rows: Examples, task: Task, share: float) -> str:

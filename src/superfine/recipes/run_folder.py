@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ from superfine.data.write import unused_names, write_bad_rows, write_predictions
 from superfine.errors import OutputError
 from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
 from superfine.recipes.baselines import FittedBaseline
-from superfine.recipes.figures import Scores, shown_errors
+from superfine.recipes.figures import Scores
 from superfine.recipes.prepare import Parts
 from superfine.recipes.request import MARKER, Request, command_of, data_names
 
@@ -41,6 +42,8 @@ COMPLETE = "complete.json"
 """In the unfinished part: everything is written, and these are the names that are to be moved to their places."""
 TENSORBOARD = "tensorboard"
 PREDICTIONS = "predictions.csv"
+CHECKPOINTS = re.compile(r"checkpoint(-[0-9]+|-fold-[0-9]+)?(\.new|\.old)?")
+"""Names of folders with the state of a training: the only one of a run, those from other seeds, those without a fold."""
 OUTPUTS = ("model", BASELINES_FOLDER, LEARNED, PREDICTIONS, "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
 """What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
 
@@ -134,8 +137,10 @@ def _release(lock: BaseFileLock, folder: Path) -> None:
 
 def _is_ours(part: Path) -> bool:
     """Whether a folder of that name holds only what a run writes there: somebody may have one of his own."""
-    names = {*OUTPUTS, COMPLETE, "model.new", *(f"checkpoint{ending}" for ending in ("", ".new", ".old"))}
-    return part.is_dir() and all(path.name in names or path.name.startswith(PREFIX) for path in part.iterdir())
+    names = {*OUTPUTS, COMPLETE, "model.new"}
+    return part.is_dir() and all(
+        path.name in names or path.name.startswith(PREFIX) or CHECKPOINTS.fullmatch(path.name) for path in part.iterdir()
+    )
 
 
 def _is_worth_resuming(part: Path) -> bool:
@@ -252,6 +257,8 @@ def save_baselines(folder: Path, baselines: Mapping[str, FittedBaseline], parts:
     cleaning = list(STEPS) if parts.config.data.cleaning else []
     with _written(folder, "Free some space and start again."):
         for name, baseline in baselines.items():
+            if not baseline.is_saved:
+                continue
             target = unfinished(folder) / BASELINES_FOLDER / name
             remove(target)
             manifest = Manifest.of(baseline.predictor.task, parts.columns, predictor=name, cleaning=cleaning)
@@ -265,7 +272,7 @@ def write_outputs(
     result: FitResult,
     metrics: dict[str, Any],
     scores: Scores,
-    baselines: Mapping[str, FittedBaseline],
+    errors: list[dict[str, Any]],
 ) -> None:
     """Write everything but the models, which are there already."""
     from superfine.report.card import render_card
@@ -283,8 +290,6 @@ def write_outputs(
         write_predictions(part / PREDICTIONS, parts.test, scores.answers)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))
-        tfidf = baselines["tfidf"].predictor if "tfidf" in baselines else None
-        errors = shown_errors(model.task, parts.scored_test, scores.answers.take(parts.scored), tfidf)
         write_text(part / "report.html", render_page(metrics, errors, request.language))
         write_text(part / "log.jsonl", "".join(json.dumps(record) + "\n" for record in metrics["training"]["history"]))
         write_run_file(request, parts.config, _choices(parts, model, result))

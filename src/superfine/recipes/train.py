@@ -10,19 +10,22 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from superfine.backbones.adapters import make_adapter
 from superfine.backbones.choose import check_model
 from superfine.config import RunConfig
-from superfine.data.checks.inspection import run_checks
+from superfine.data.checks.inspection import Inspection, run_checks
 from superfine.errors import ConfigError, DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
-from superfine.recipes.baselines import fit_baselines
-from superfine.recipes.figures import Timing, collect_metrics, score, sizes
+from superfine.recipes.baselines import Baselines, fit_baselines
+from superfine.recipes.figures import Timing, collect_metrics, errors_with_nearest_rows, score, sizes
+from superfine.recipes.folds import refuse_beside_folds
+from superfine.recipes.frozen_embeddings import Embed, embed_once, refuse_if_no_classes
 from superfine.recipes.inspection import inspection_of
 from superfine.recipes.label_noise import downweighted, refuse_if_impossible
+from superfine.recipes.learning_curve import refuse_if_too_few
 from superfine.recipes.prepare import Parts, prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
@@ -41,6 +44,11 @@ from superfine.recipes.run_folder import (
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Answers, Examples, Finding
 from superfine.tasks.task import Task
+
+if TYPE_CHECKING:
+    from superfine.recipes.encode import EncodedParts
+    from superfine.recipes.fine_tune import Opened
+    from superfine.recipes.seeds import OverSeeds
 
 FEWEST_ANSWERS = 10
 """Of fewer test texts one answer for all may be right."""
@@ -65,6 +73,7 @@ def train(request: Request, reporter: Reporter) -> Outcome:
     check_training_installed()
     check_plug_ins(request.config)
     check_model(request.config.model.name)
+    check_evaluation(request)
     with claimed_folder(request) as claimed:
         return _finished_before(claimed, reporter) or _train(claimed, reporter)
 
@@ -83,20 +92,21 @@ def _finished_before(request: Request, reporter: Reporter) -> Outcome | None:
 
 def _train(request: Request, reporter: Reporter) -> Outcome:
     reporter.stage("reading")
-    parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
+    has_folds = request.config.evaluation.folds is not None
+    parts = prepare(request.data, request.validation, request.test, request.config, needs_test=not has_folds, reporter=reporter)
     tell_parts(request, parts, reporter)
-    if request.config.training.label_noise == "downweight":
-        refuse_if_impossible(parts, "training.label_noise=downweight")
+    refuse_unsuited(parts)
 
     # From here on torch is needed; everything above runs without loading it.
     from superfine.recipes.encode import encode_parts
-    from superfine.recipes.fine_tune import fine_tune, open_model, refuse_hopeless_limit
-    from superfine.recipes.parity import prove_bundle
+    from superfine.recipes.fine_tune import first_model, open_weights, refuse_hopeless_limit
+    from superfine.recipes.seeds import train_seeds
     from superfine.recipes.tracking.tracked import tracked
 
     reporter.stage("loading")
     started = time.perf_counter()
-    model, parts = open_model(parts, reporter)
+    opened = open_weights(parts, reporter)
+    model, parts = first_model(opened, reporter), opened.parts
     config = parts.config
     load_seconds = time.perf_counter() - started
     refuse_hopeless_limit(model, parts, request)
@@ -105,34 +115,83 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
         parts = downweighted(parts, model, reporter)
     reporter.stage("encoding")
     encoded = encode_parts(parts, model.encoder, config, reporter)
-    inspection = inspection_of(parts, encoded.train.encoded, model.max_length)
+    inspection = inspection_of(parts, encoded.train.encoded, model.max_length, has_test=not has_folds)
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
 
+    embed = embed_once(model, parts, reporter) if config.evaluation.baselines == "all" else None
     reporter.stage("baselines")
-    baselines = fit_baselines(parts, reporter)
+    baselines = fit_baselines(parts, reporter, embed)
     begin_run(request, config, parts.bad_rows)
     save_baselines(request.folder, baselines.fitted, parts)
     with tracked(reporter, config, request.folder) as telling:
-        result = fine_tune(model, encoded, parts, request, telling)
+        trained = train_seeds(opened, model, encoded, parts, request, telling)
         # What is trained is written before anything else can go wrong.
-        save_model(request.folder, model, parts)
-
-        telling.stage("evaluating")
-        scores = score(model, parts, baselines.fitted, sorted({*inspection.leaked, *inspection.leaked_groups}), telling)
-        # Two large models at once would be what a run needs most memory for.
-        parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)
-        own = [*parity.findings(), *constant_answer(model.task, parts.scored_test, scores.answers.take(parts.scored))]
-        telling.findings(own)
-        findings = [*own, *findings]
-        timing = Timing(load_seconds, encoded.seconds, baselines.seconds, scores.seconds)
-        metrics = collect_metrics(parts, model, encoded, result, scores, baselines.fitted, findings, timing)
-        metrics["parity"] = parity.to_json()
-        write_outputs(request, parts, model, result, metrics, scores, baselines.fitted)
+        save_model(request.folder, trained.kept.model, parts)
+        made = _Made(opened, trained, encoded, baselines, embed, inspection, findings, load_seconds)
+        metrics, was_interrupted = _measured(made, parts, request, telling)
         finish_run(request.folder)
         telling.result(metrics, str(request.folder))
-    return Outcome(request.folder, metrics, result.stopped == "interrupted", next(iter(parity.problems), None))
+    return Outcome(request.folder, metrics, was_interrupted, next(iter(metrics["parity"]["problems"]), None))
+
+
+class _Made(NamedTuple):
+    """What there is when training is over, and what was known before."""
+
+    opened: Opened
+    trained: OverSeeds
+    encoded: EncodedParts
+    baselines: Baselines
+    embed: Embed | None
+    inspection: Inspection
+    findings: list[Finding]
+    load_seconds: float
+
+
+def _measured(made: _Made, parts: Parts, request: Request, reporter: Reporter) -> tuple[dict[str, Any], bool]:
+    """Score the model, prove its bundle and write everything but that: the content of `metrics.json`, and whether the user ended
+    something before it was done."""
+    from superfine.recipes.folds import cross_validate
+    from superfine.recipes.learning_curve import learning_curve
+    from superfine.recipes.parity import prove_bundle
+
+    model, evaluation = made.trained.kept.model, parts.config.evaluation
+    fitted, answers, folds = made.baselines.fitted, None, None
+    if evaluation.folds is not None:
+        folds = cross_validate(made.opened, parts, fitted, made.embed, request, reporter)
+        parts, fitted, answers = folds.parts, folds.baselines, folds.answers
+    reporter.stage("evaluating")
+    scores = score(model, parts, fitted, sorted({*made.inspection.leaked, *made.inspection.leaked_groups}), reporter, answers)
+    errors = errors_with_nearest_rows(model, parts, scores, fitted)
+    # Two large models at once would be what a run needs most memory for.
+    parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)
+    own = [*parity.findings(), *constant_answer(model.task, parts.scored_test, scores.answers.take(parts.scored))]
+    reporter.findings(own)
+    timing = Timing(made.load_seconds, made.encoded.seconds, made.baselines.seconds, scores.seconds)
+    result = made.trained.kept.result
+    metrics = collect_metrics(parts, model, made.encoded, result, scores, fitted, [*own, *made.findings], timing)
+    metrics["parity"] = parity.to_json()
+    metrics |= {"seeds": made.trained.to_json()} if evaluation.seeds > 1 else {}
+    metrics |= {"folds": folds.to_json(model.task)} if folds is not None else {}
+    was_interrupted = made.trained.was_interrupted
+    if evaluation.learning_curve and not was_interrupted:
+        curve = learning_curve(made.opened, parts, model.task, scores.answers, request, reporter)
+        was_interrupted = curve is None
+        metrics |= {} if curve is None else {"learning_curve": curve}
+    write_outputs(request, parts, model, result, metrics, scores, errors)
+    return metrics, was_interrupted
+
+
+def refuse_unsuited(parts: Parts) -> None:
+    """Raises ConfigError for what is asked of data or a task that it cannot be had of, before anything takes time."""
+    config = parts.config
+    if config.training.label_noise == "downweight":
+        refuse_if_impossible(parts, "training.label_noise=downweight")
+    if config.evaluation.baselines == "all":
+        refuse_if_no_classes(parts.task)
+    if config.evaluation.learning_curve:
+        refuse_if_too_few(parts)
 
 
 def constant_answer(task: Task, examples: Examples, answers: Answers) -> list[Finding]:
@@ -158,6 +217,20 @@ def constant_answer(task: Task, examples: Examples, answers: Answers) -> list[Fi
 def check_training_installed() -> None:
     """Raises ConfigError with the command that installs the training part, where only the predicting part is there."""
     require_installed(*NEEDS["torch"])
+
+
+def check_evaluation(request: Request) -> None:
+    """Raises ConfigError for measurements that do not go together, or not into a time limit, which is that of one training."""
+    refuse_beside_folds(request)
+    config = request.config
+    asked = {
+        "--folds": config.evaluation.folds is not None,
+        "--seeds": config.evaluation.seeds > 1,
+        "--learning-curve": config.evaluation.learning_curve,
+    }
+    for option, is_asked in asked.items():
+        if is_asked and config.training.time_limit is not None:
+            raise ConfigError(f"A time limit is that of one training, and {option} asks for several.", "Leave one of them out.")
 
 
 def check_plug_ins(config: RunConfig) -> None:

@@ -137,8 +137,10 @@ class Choices(_Table):
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """The answers of several parts, one at least, one after the other."""
-        return _joined(parts, "row", "probabilities")
+        """The answers of several parts, one at least, one after the other; nothing is decided where the parts decide by different
+        rules."""
+        whole = _joined(parts, "row", "probabilities")
+        return whole if all(part.decisions == whole.decisions for part in parts) else replace(whole, decisions=None)
 
     @property
     def class_ids(self) -> IntArray:
@@ -216,7 +218,7 @@ class Sets(_Table):
     """Any of K labels for each of n texts.
 
     labels: the K names, in the order of the columns of `probabilities`. probabilities: (n, K), each on its own. thresholds: (K,)
-    from which on a label is said. separator: between the labels of a cell.
+    from which on a label is said, or (n, K) where several models answered. separator: between the labels of a cell.
     """
 
     row: IntArray
@@ -230,12 +232,17 @@ class Sets(_Table):
 
     def take(self, indices: IntArray) -> Self:
         """The answers at `indices`, in that order."""
-        return replace(self, row=self.row[indices], probabilities=self.probabilities[indices])
+        thresholds = self.thresholds if self.thresholds.ndim == 1 else self.thresholds[indices]
+        return replace(self, row=self.row[indices], probabilities=self.probabilities[indices], thresholds=thresholds)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The answers of several parts, one at least, one after the other."""
-        return _joined(parts, "row", "probabilities")
+        whole = _joined(parts, "row", "probabilities")
+        if all(np.array_equal(part.thresholds, whole.thresholds) for part in parts):
+            return whole
+        own = [np.broadcast_to(part.thresholds, part.probabilities.shape) for part in parts]
+        return replace(whole, thresholds=np.concatenate(own))
 
     @property
     def members(self) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ ABSTAIN = ""
 """The decision that a person decides."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Costs:
     """choices: what can be decided: classes, and others such as "review". matrix: (K, D) what each choice costs for texts of each
     class."""

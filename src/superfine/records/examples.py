@@ -66,7 +66,7 @@ class Examples:
         )
 
     def joined(self, other: Self) -> Self:
-        """These examples and then those of `other`, without the columns of the file."""
+        """These examples and then those of `other`, with the columns that both files have."""
 
         def both(a: list[T] | None, b: list[T] | None) -> list[T] | None:
             return None if a is None or b is None else a + b
@@ -82,6 +82,6 @@ class Examples:
             label=both(self.label, other.label),
             group=both(self.group, other.group),
             weight=both(self.weight, other.weight),
-            columns={},
+            columns={name: column + other.columns[name] for name, column in self.columns.items() if name in other.columns},
             column_starts=starts,
         )

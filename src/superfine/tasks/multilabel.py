@@ -276,7 +276,7 @@ class MultiLabel(Task):
         per_text = {
             name: float(table.sum(axis=1).mean()) if len(table) else 0.0 for name, table in (("true", true), ("said", said))
         }
-        return {"cooccurrence": pairs, "labels_per_text": per_text, "thresholds": answers.thresholds.tolist()}
+        return {"cooccurrence": pairs, "labels_per_text": per_text, "thresholds": self.thresholds.tolist()}
 
     def worst(self, examples: Examples, answers: Sets) -> IntArray:
         """The wrong sets, those first that the model held for least likely."""

@@ -30,16 +30,21 @@ COST_FACTOR = 20.0
 
 
 class Checkpointer:
-    """Writes `folder` when it is time to. Call it after every step."""
+    """Writes `folder` when it is time to. Call it after every step and every epoch.
 
-    def __init__(self, folder: Path, identity: str = "") -> None:
+    keeps_last: also when the last epoch is done, so that a run of several trainings goes on behind this one.
+    """
+
+    def __init__(self, folder: Path, identity: str = "", *, keeps_last: bool = False) -> None:
         self.folder = folder
         self.identity = identity
+        self.keeps_last = keeps_last
         self._last = time.monotonic()
         self._cost = 0.0
 
     def __call__(self, state: TrainingState) -> None:
-        if time.monotonic() - self._last >= max(SECONDS_BETWEEN, COST_FACTOR * self._cost):
+        is_last = self.keeps_last and state.is_through
+        if is_last or time.monotonic() - self._last >= max(SECONDS_BETWEEN, COST_FACTOR * self._cost):
             self.write(state)
 
     def write(self, state: TrainingState) -> None:

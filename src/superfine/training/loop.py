@@ -165,6 +165,11 @@ class TrainingState:
             [] if stage.head is None else [*stage.head.parameters()],
         )
 
+    @property
+    def is_through(self) -> bool:
+        """Whether the last epoch is done, by the recipe or because validation got worse."""
+        return self.is_in_last_stage and (self.progress.epoch >= self.stage.recipe.epochs or _got_worse(self))
+
     def drop_optimiser(self) -> None:
         """Give its moments' memory back: nothing is trained any more."""
         del self.optimiser

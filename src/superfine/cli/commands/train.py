@@ -46,6 +46,7 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 )
 @click.option("--group", metavar="COLUMN", help="Group column: rows with the same value stay in one part.")
 @click.option("--weight", metavar="COLUMN", help="Column of numbers: how much a row counts in training.")
+@click.option("--time", metavar="COLUMN", help="Column of times: the latest rows are held out, and the score is given by period.")
 @click.option("--task", metavar="NAME", help=f"What is learned: {', '.join(TASKS)}.  [default: auto, by the labels]")
 @click.option(
     "--model", metavar="NAME|FOLDER", help="Pretrained model of the hub, or a local folder.  [default: auto, by the language]"
@@ -66,6 +67,11 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings; a run.yaml is one.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3. Repeatable.")
 @click.option("--seed", type=int, help="Same seed, data and number of threads: same weights.  [default: 0]")
+@click.option("--seeds", type=str, metavar="N", help="Train from N seeds, keep the best by validation, and tell the spread.")
+@click.option("--folds", type=str, metavar="N", help="Cross-validation: each row is answered by a model that never saw its fold.")
+@click.option("--learning-curve", is_flag=True, help="Train on fractions too, and say what more labelled rows would bring.")
+@click.option("--slice", "slices", multiple=True, metavar="COLUMN", help="Also score each value of this column. Repeatable.")
+@click.option("--baselines", metavar="usual|all", help="all: also a logistic regression on the model as it is.  [default: usual]")
 @click.option("--time-limit", metavar="DURATION", help="Wall-clock limit for everything, e.g. 90s, 10m, 1h30m.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER", help="Go on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="Refuse data with a blocking finding instead of training on it.")
@@ -89,13 +95,13 @@ def _complete_trackers(_: click.Context, __: click.Parameter, start: str) -> lis
 @json_option
 def train(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
-    label: tuple[str, ...], group: str | None, weight: str | None, task: str | None, model: str | None, revision: str | None,
-    adapter_only: bool, out: Path | None, force: bool, epochs: str | None, batch_size: str | None, learning_rate: str | None,
-    max_length: str | None, device: str | None, config: Path | None, assignments: tuple[str, ...], seed: int | None,
-    time_limit: str | None, resume: Path | None, strict: bool, target_error: str | None, cost: str | None,
-    set_coverage: str | None, redact: bool, merge_labels: bool,
-    ignore_unknown_labels: bool,
-    track: tuple[str, ...], dry_run: bool, as_json: bool, **reading: str | None,
+    label: tuple[str, ...], group: str | None, weight: str | None, time: str | None, seeds: str | None, folds: str | None,
+    learning_curve: bool, slices: tuple[str, ...], baselines: str | None, task: str | None, model: str | None,
+    revision: str | None, adapter_only: bool, out: Path | None, force: bool, epochs: str | None, batch_size: str | None,
+    learning_rate: str | None, max_length: str | None, device: str | None, config: Path | None, assignments: tuple[str, ...],
+    seed: int | None, time_limit: str | None, resume: Path | None, strict: bool, target_error: str | None, cost: str | None,
+    set_coverage: str | None, redact: bool, merge_labels: bool, ignore_unknown_labels: bool, track: tuple[str, ...],
+    dry_run: bool, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Train a classifier on DATA and test it beside two baselines.
 
@@ -113,7 +119,9 @@ def train(
 
     named: dict[str, Any] = {
         "data.text": list(text) or None, "data.text_pair": text_pair, "data.label": list(label) or None, "data.group": group,
-        "data.weight": weight,
+        "data.weight": weight, "data.time": time,
+        "evaluation.seeds": seeds, "evaluation.folds": folds, "evaluation.learning_curve": learning_curve or None,
+        "evaluation.slices": list(slices) or None, "evaluation.baselines": baselines,
         "task.name": task, "model.name": _with_revision(model, revision), "seed": seed,
         "model.adapter_only": adapter_only or None, "training.time_limit": time_limit,
         "data.redact": redact or None,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
 
 from superfine.data.checks.inspection import Inspection, finding, label_counts
+from superfine.data.times import seconds_of
 from superfine.records import Finding
 
 FEWEST_ROWS, SORTED_SHARE = 20, 0.2
 MOST_PARSED = 2000
-DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
-SPELLINGS = ("%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y年%m月%d日", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
 
 
 def sorted_by_label(inspection: Inspection) -> list[Finding]:
@@ -61,7 +58,7 @@ def time_order(inspection: Inspection) -> list[Finding]:
         list(range(len(train))),
         train,
         said,
-        "The score is that of texts of these days. For texts that are still to come, test on the latest rows: --test FILE.",
+        "The score is that of texts of these days. For texts that are still to come, test on the latest rows: --time COLUMN.",
     )
 
 
@@ -77,19 +74,4 @@ def _time_column(inspection: Inspection) -> str | None:
 
 def _times(values: Sequence[str]) -> list[float]:
     """Seconds of those that are a time."""
-    return [seconds for value in values if (seconds := _time(value.strip())) is not None]
-
-
-def _time(value: str) -> float | None:
-    if not 8 <= len(value) <= 35 or not value[:1].isdigit() or (value.isdigit() and not DAY.fullmatch(value)):
-        return None
-    try:
-        return datetime.fromisoformat(value).replace(tzinfo=None).timestamp()
-    except ValueError:
-        pass
-    for spelling in SPELLINGS:
-        try:
-            return datetime.strptime(value, spelling).timestamp()
-        except ValueError:
-            continue
-    return None
+    return [seconds for value in values if (seconds := seconds_of(value)) is not None]

@@ -1,0 +1,127 @@
+"""Where a score is lower than elsewhere, beyond chance, after all the looks that were taken.
+
+Each candidate is a set of rows. Where a row is right or wrong, the test is Fisher's exact one (1935), one-sided; else, and where
+rows belong to groups, the difference of means over its standard error, with groups as the units. The p-values are adjusted for
+the number of candidates (Holm 1979).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superfine.evaluation.multiple_testing import holm
+from superfine.evaluation.units import Units
+from superfine.records import SHARE, Count, FloatArray, IntArray, Mean, Ratio, Score, Statistics, weighted_sum
+
+BoolArray = NDArray[np.bool_]
+SIGNIFICANCE = 0.05
+FEWEST_ROWS = 20
+"""Smaller sets of rows are not looked at: nothing could be told of them."""
+MOST_SHARE = 0.7
+"""Larger ones are nearly everything."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some of the rows: what they have in common (`by`, `name`), and which they are (n,)."""
+
+    by: str
+    name: str
+    rows: BoolArray
+
+
+@dataclass(frozen=True)
+class WeakSlice:
+    """A slice that scores lower than the other rows. p: adjusted for all that were looked at."""
+
+    by: str
+    name: str
+    n: int
+    inside: float
+    elsewhere: float
+    p: float
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def row_scores(statistics: Statistics, scores: dict[str, Score], main: str) -> tuple[str, FloatArray] | None:
+    """A score that is a mean over rows, with its part of each row (n,): the main one, or the first that is; None where none is.
+
+    Sums of different rows may stand for different amounts, such as tokens: then a row's part is its own ratio.
+    """
+    for name in (main, *scores):
+        score = scores[name]
+        if isinstance(score, Count | Mean) or not isinstance(score, Ratio) or not score.pooled or score.bounds != SHARE:
+            continue
+        over, under = (
+            np.asarray(weighted_sum(statistics.sums, terms).sum(axis=1), dtype=np.float64).ravel()
+            if weighted_sum(statistics.sums, terms).ndim > 1
+            else np.asarray(weighted_sum(statistics.sums, terms), dtype=np.float64)
+            for terms in (score.numerator, score.denominator)
+        )
+        if (under > 0).all() and score.rises:
+            share = over / under
+            return name, share if score.shape is None else np.asarray(score.shape(share))
+    return None
+
+
+def weak_slices(values: FloatArray, candidates: Sequence[Slice], groups: Sequence[str] | None = None) -> list[WeakSlice]:
+    """The candidates whose rows score lower than the others, the surest first. values: (n,) that of each row, more is better."""
+    n = len(values)
+    looked_at = [
+        one for one in candidates if FEWEST_ROWS <= (size := int(one.rows.sum())) <= MOST_SHARE * n and n - size >= FEWEST_ROWS
+    ]
+    if not looked_at:
+        return []
+    masks = np.stack([one.rows for one in looked_at])
+    is_binary = bool(np.isin(values, (0.0, 1.0)).all())
+    p = _fisher(values, masks) if is_binary and groups is None else _mean_test(values, masks, groups)
+    adjusted = holm(p)
+    found = [
+        WeakSlice(
+            one.by,
+            one.name,
+            int(one.rows.sum()),
+            float(values[one.rows].mean()),
+            float(values[~one.rows].mean()),
+            float(adjusted[k]),
+        )
+        for k, one in enumerate(looked_at)
+        if adjusted[k] <= SIGNIFICANCE
+    ]
+    return sorted(found, key=lambda one: one.p)
+
+
+def _fisher(values: FloatArray, masks: BoolArray) -> FloatArray:
+    """(m,) the chance of so many wrong ones in a slice, or more, if the wrong ones were spread over all rows."""
+    from scipy.stats import hypergeom
+
+    wrong = values == 0
+    inside = masks @ wrong.astype(np.int64)
+    return np.asarray(hypergeom.sf(inside - 1, len(values), int(wrong.sum()), masks.sum(axis=1)))
+
+
+def _mean_test(values: FloatArray, masks: BoolArray, groups: Sequence[str] | None) -> FloatArray:
+    """(m,) by the normal distribution, the standard error from the sums over units."""
+    from scipy.stats import norm
+
+    units = np.arange(len(values)) if groups is None else _units(groups)
+    centred = values - values.mean()
+    parts = centred * (masks - masks.mean(axis=1, keepdims=True))
+    by_unit = np.zeros((len(masks), int(units.max()) + 1))
+    np.add.at(by_unit.T, units, parts.T)
+    error = np.sqrt(np.square(by_unit).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = by_unit.sum(axis=1) / error
+    return np.asarray(norm.cdf(np.where(error > 0, z, np.inf)))
+
+
+def _units(groups: Sequence[str]) -> IntArray:
+    rows = Statistics({"rows": np.ones(len(groups))})
+    return Units.of(rows, groups).of_row
