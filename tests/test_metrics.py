@@ -34,6 +34,7 @@ def test_every_score_equals_scikit_learns(seed):
         expected |= {f"{average}_precision": p, f"{average}_recall": r, f"{average}_f1": f}
     expected |= {
         "log_loss": reference.log_loss(true, probabilities),
+        "brier_score": np.square(probabilities - np.eye(probabilities.shape[1])[true]).sum(axis=1).mean(),
         "roc_auc": reference.roc_auc_score(true, probabilities, multi_class="ovr"),
     }
     assert values(true, probabilities) == pytest.approx(expected)

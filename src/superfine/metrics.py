@@ -56,6 +56,7 @@ TITLES = {
     "roc_auc": Title("ROC AUC", "ROC AUC"),
     "calibration_error": Title("Calibration error", "calibration error", "number"),
     "log_loss": Title("Log loss", "log loss", "number"),
+    "brier_score": Title("Brier score", "Brier score", "number"),
 }
 """By the names that `metrics.json` uses."""
 
@@ -120,6 +121,12 @@ def log_losses(true: IntArray, probabilities: FloatArray) -> FloatArray:
     """(n,) minus the logarithm of the probability that each text's true class was given, in nats."""
     of_truth = probabilities[np.arange(len(true)), true]
     return np.asarray(-np.log(np.clip(of_truth, PROBABILITY_FLOOR, 1.0)), dtype=np.float64)
+
+
+def brier_losses(true: IntArray, probabilities: FloatArray) -> FloatArray:
+    """(n,) the squared distance between the probabilities of all classes and the truth, from 0 to 2 (Brier 1950)."""
+    squares = np.square(probabilities).sum(axis=1)
+    return np.asarray(squares - 2 * probabilities[np.arange(len(true)), true] + 1, dtype=np.float64)
 
 
 def roc_auc(true: IntArray, probabilities: FloatArray, weights: FloatArray | None = None) -> FloatArray:

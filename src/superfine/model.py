@@ -24,6 +24,7 @@ from superfine.data.encoded import Encoded
 from superfine.data.preparation import head_tail_in, windows_in
 from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
+from superfine.predictors.drift import Reference
 from superfine.predictors.texts import OnBatch, TextModel, pooled
 from superfine.records import FloatArray
 from superfine.tasks.task import Task
@@ -113,11 +114,21 @@ class Model(TextModel):
             network.train()
         return out, scores
 
-    def save(self, folder: Path, columns: ColumnChoice, *, cleaned: bool, adapter_of: AdapterBase | None = None) -> None:
+    def save(
+        self,
+        folder: Path,
+        columns: ColumnChoice,
+        *,
+        cleaned: bool,
+        adapter_of: AdapterBase | None = None,
+        reference: Reference | None = None,
+    ) -> None:
         """Write the bundle: Hugging Face's layout and the manifest. columns: of the training data. cleaned: by the tokenizer.
-        adapter_of: see `Backbone.save`."""
+        adapter_of: see `Backbone.save`. reference: what rows at prediction are compared with."""
         folder.mkdir(parents=True, exist_ok=True)
         self.backbone.save(folder, self.max_length, adapter_of=adapter_of)
+        if reference is not None:
+            reference.save(folder)
         manifest = Manifest.of(
             self.task,
             columns,

@@ -38,7 +38,7 @@ from superfine.tasks.choose import choose_task
 from superfine.tasks.task import Task
 
 MOST_LISTED = 10
-OF_PROBABILITIES = "log_loss"
+OF_PROBABILITIES = {"log_loss", "brier"}
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _comparable(task: Task, with_probabilities: bool) -> Mapping[str, Score]:
     return {
         name: score
         for name, score in task.scores.items()
-        if isinstance(score, Count) or not (isinstance(score, Ranking) or OF_PROBABILITIES in sums_of(score))
+        if isinstance(score, Count) or not (isinstance(score, Ranking) or OF_PROBABILITIES & {*sums_of(score)})
     }
 
 

@@ -90,7 +90,7 @@ def score(
         test=evaluate(statistics, task.scores, test.group),
         details={
             **task.details(test, answers),
-            **slices_of(model, parts, statistics, embeds=given is None and parts.config.training.time_limit is None),
+            **slices_of(task, parts, statistics),
         },
         test_without_leaks=without,
         validation=evaluate(of_validation, task.scores, parts.validation.group),

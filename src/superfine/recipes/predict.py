@@ -24,9 +24,10 @@ from superfine.data.write import OTHER_ENDINGS, open_predictions, unused_names
 from superfine.errors import DataError, OutputError
 from superfine.paths import expanded, same_file
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
+from superfine.predictors.drift import Drift, Reference, chosen_rows, features_of
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Examples, IntArray
+from superfine.records import Answers, Examples, FloatArray, IntArray
 
 PIECE = 20_000
 """Rows that are held in memory at a time."""
@@ -95,6 +96,8 @@ class PredictJob:
         self.survey = Survey(tuple(columns), choice, n_rows, tuple(notes), tuple(bad))
         self.n_blank = 0
         """Rows without a text so far, which get no answer."""
+        self._reference = Reference.of_bundle(open_bundle(folder, baseline).folder)
+        self._features: list[FloatArray] = []
 
     def _tables(self) -> Iterator[Table]:
         return cut(self._given, PIECE) if self._given is not None else read_pieces(self._data, self._options, PIECE)
@@ -102,6 +105,7 @@ class PredictJob:
     def pieces(self, reporter: Reporter | None = None) -> Iterator[tuple[Examples, Answers, IntArray]]:
         """Rows, in the input's order, the predictions for those that have a text, and their positions in the piece."""
         predictor = open_predictor(self._folder, self._precision, self._baseline, self._device)
+        compared, n_read = chosen_rows(self.survey.n_rows), 0
         on_batch = Counter(reporter or Reporter(), self.survey.n_rows)
         for table in self._tables():
             examples, _ = to_examples(_with_columns(table, self.survey.columns), self.survey.choice, keep_all=True)
@@ -111,7 +115,21 @@ class PredictJob:
             self.n_blank += n_blank
             if n_blank:
                 on_batch(n_blank)
-            yield examples, predictor.predict_examples(examples.take(answered) if n_blank else examples, on_batch), answered
+            asked = examples.take(answered) if n_blank else examples
+            answers = predictor.predict_examples(asked, on_batch)
+            if self._reference is not None:
+                some = np.flatnonzero(np.isin(n_read + answered, compared))
+                features = features_of(asked.take(some), answers.take(some))
+                self._features += [] if features is None else [features]
+            n_read += len(examples)
+            yield examples, answers, answered
+
+    @property
+    def drift(self) -> Drift | None:
+        """How the rows that were predicted differ from those that the model was calibrated on; None where nothing tells."""
+        if self._reference is None or not self._features:
+            return None
+        return self._reference.drift_of(np.concatenate(self._features))
 
     def _refuse_input(self, out: Path) -> None:
         """Raises OutputError where writing would destroy what is read."""

@@ -26,6 +26,7 @@ from superfine.data.table import BadRow
 from superfine.data.write import unused_names, write_bad_rows, write_predictions
 from superfine.errors import OutputError
 from superfine.predictors.bundle import BASELINES_FOLDER, UNFINISHED, Manifest
+from superfine.predictors.drift import Reference
 from superfine.recipes.baselines import FittedBaseline
 from superfine.recipes.figures import Scores
 from superfine.recipes.prepare import Parts
@@ -247,7 +248,8 @@ def save_model(folder: Path, model: Model, parts: Parts) -> None:
     with _written(folder, "Free some space; --resume goes on from the last checkpoint, if there is one."):
         remove(fresh)
         base = base_of(parts.config.model.name) if parts.config.model.adapter_only else None
-        model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning, adapter_of=base)
+        reference = Reference.of(model, parts.validation)
+        model.save(fresh, parts.columns, cleaned=parts.config.data.cleaning, adapter_of=base, reference=reference)
         remove(target)
         fresh.replace(target)
 

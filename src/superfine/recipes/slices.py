@@ -17,7 +17,7 @@ from superfine.evaluation.slices import FEWEST_ROWS, MOST_SHARE, Slice, row_scor
 from superfine.metrics import title_of
 from superfine.recipes.embeddings import nearest, vectors_of
 from superfine.recipes.prepare import Parts
-from superfine.records import Examples, FloatArray, Statistics
+from superfine.records import Examples, IntArray, Statistics
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MOST_KINDS = 30
 """Values of a column that are shown; the rarer ones are together."""
 OTHERS = "(others)"
 LENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-MOST_WORDS, MOST_VECTORS, MOST_CLUSTERS, ROWS_OF_CLUSTER, TYPICAL_WORDS = 400, 5000, 20, 50, 3
+MOST_WORDS, MOST_VECTORS, MOST_CLUSTERS, ROWS_OF_CLUSTER, TYPICAL_WORDS, TOPICS, COMMON = 400, 5000, 20, 50, 3, 40, 0.2
 NEAREST = 2
 
 
@@ -62,13 +62,10 @@ def scores_of_kinds(
     return found
 
 
-def slices_of(model: Model, parts: Parts, statistics: Statistics, *, embeds: bool) -> dict[str, Any]:
-    """`slices`: the scores of each kind that was asked for. `weak_slices`: what was found beside, by length, by words, and by
-    clusters of the model's own vectors; nothing where no score is a mean over rows.
-
-    embeds: whether there is time to let the model read the texts once more.
-    """
-    task, test = model.task, parts.scored_test
+def slices_of(task: Task, parts: Parts, statistics: Statistics) -> dict[str, Any]:
+    """`slices`: the scores of each kind that was asked for. `weak_slices`: what was found beside, by length, by words and by
+    clusters of texts with similar words; nothing where no score is a mean over rows."""
+    test = parts.scored_test
     kinds = given_kinds(task, parts)
     found: dict[str, Any] = {}
     if kinds:
@@ -79,7 +76,7 @@ def slices_of(model: Model, parts: Parts, statistics: Statistics, *, embeds: boo
         candidates = [
             *(Slice(by, name, np.array([kind == name for kind in of])) for by, of in kinds.items() for name in dict.fromkeys(of)),
             *_by_length(test),
-            *_by_word_and_cluster(test, vectors_of(model, test.take(_some(len(test)))) if embeds else None),
+            *_by_word_and_cluster(test),
         ]
         weak = weak_slices(values, candidates, test.group)
         n_looked_at = sum(FEWEST_ROWS <= one.rows.sum() <= MOST_SHARE * len(test) for one in candidates)
@@ -87,7 +84,7 @@ def slices_of(model: Model, parts: Parts, statistics: Statistics, *, embeds: boo
     return found
 
 
-def _some(n: int) -> np.ndarray:
+def _some(n: int) -> IntArray:
     """At most `MOST_VECTORS` places, evenly spread."""
     return np.unique(np.linspace(0, n - 1, min(n, MOST_VECTORS)).astype(np.int64)) if n else np.zeros(0, dtype=np.int64)
 
@@ -103,7 +100,7 @@ def _by_length(test: Examples) -> list[Slice]:
     ]
 
 
-def _by_word_and_cluster(test: Examples, vectors: FloatArray | None) -> list[Slice]:
+def _by_word_and_cluster(test: Examples) -> list[Slice]:
     from scipy.sparse import csr_matrix
 
     n, index = len(test), TermIndex()
@@ -119,23 +116,33 @@ def _by_word_and_cluster(test: Examples, vectors: FloatArray | None) -> list[Sli
         rows = np.zeros(n, dtype=bool)
         rows[columns.indices[columns.indptr[k] : columns.indptr[k + 1]]] = True
         found.append(Slice("word", names[k], rows))
-    return found if vectors is None else [*found, *_by_cluster(n, vectors, matrix, names)]
+    return [*found, *_by_cluster(matrix, names)]
 
 
 def _tells(term: str) -> bool:
     return any(character.isalnum() for character in term)
 
 
-def _by_cluster(n: int, vectors: FloatArray, matrix: Any, names: Sequence[str]) -> list[Slice]:
-    """Texts that the model takes for similar, called by the words that are more frequent there than elsewhere."""
-    from sklearn.cluster import KMeans
+def _by_cluster(matrix: Any, names: Sequence[str]) -> list[Slice]:
+    """Texts with similar words, called by those that are more frequent there than elsewhere. What the model itself takes for
+    similar would not do: texts that it is unsure of stand together there, whatever they are about.
 
-    some, k = _some(n), min(MOST_CLUSTERS, len(vectors) // ROWS_OF_CLUSTER)
-    if k < 2:
+    matrix: (n, terms) zeros and ones. Latent semantic analysis (Deerwester et al. 1990), then k-means.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.preprocessing import normalize
+
+    n = matrix.shape[0]
+    some, width = _some(n), min(TOPICS, len(names) - 1)
+    k = min(MOST_CLUSTERS, len(some) // ROWS_OF_CLUSTER)
+    if k < 2 or width < 2:
         return []
-    cluster = KMeans(k, n_init=1, random_state=0).fit_predict(vectors)
+    topics = TruncatedSVD(width, random_state=0).fit_transform(TfidfTransformer().fit_transform(matrix[some]))
+    cluster = KMeans(k, n_init=1, random_state=0).fit_predict(normalize(topics))
     share = np.asarray(matrix[some].mean(axis=0)).ravel()
-    telling = np.array([_tells(name) for name in names])
+    telling = np.array([_tells(name) for name in names]) & (share < COMMON)
     found = []
     for c in range(k):
         rows = np.zeros(n, dtype=bool)

@@ -41,6 +41,7 @@ from superfine.recipes.run_folder import (
     unfinished,
     write_outputs,
 )
+from superfine.recipes.slices import weak_note
 from superfine.recipes.tracking import TRACKERS
 from superfine.records import Answers, Examples, Finding
 from superfine.tasks.task import Task
@@ -163,6 +164,8 @@ def _measured(made: _Made, parts: Parts, request: Request, reporter: Reporter) -
         parts, fitted, answers = folds.parts, folds.baselines, folds.answers
     reporter.stage("evaluating")
     scores = score(model, parts, fitted, sorted({*made.inspection.leaked, *made.inspection.leaked_groups}), reporter, answers)
+    if scores.details.get("weak_slices", {}).get("found"):
+        reporter.note(weak_note(scores.details["weak_slices"]))
     errors = errors_with_nearest_rows(model, parts, scores, fitted)
     # Two large models at once would be what a run needs most memory for.
     parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)

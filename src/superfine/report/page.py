@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from superfine.language import phrase
 from superfine.metrics import title_of
 from superfine.report.sections import SECTIONS
+from superfine.report.summary import summary_of
 from superfine.report.ticks import round_ticks
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
             learning=SECTIONS.load("learning")(metrics),
             sizes=SECTIONS.load("sizes")(metrics),
             verdict=worst_comparison(metrics),
+            summary=summary_of(metrics),
             scores=[(title_of(name).long, score) for name, score in metrics["test"].items() if _is_score(score)],
             bars=_bars(metrics),
             facts=_facts(metrics, language),
@@ -66,11 +68,14 @@ def render_page(metrics: dict[str, Any], errors: list[dict[str, Any]], language:
 
 
 def _sections(metrics: dict[str, Any]) -> list[str]:
-    """Those of the task, and that on its confidence where answers have one."""
+    """Those of the task, and those of what was measured beside its scores."""
     return [
         *metrics["shown"]["sections"],
         *(["confidence"] if metrics["test"].get("calibration") else []),
         *(["decisions"] if metrics["test"].get("decisions") else []),
+        *(["slices"] if metrics["test"].get("slices") or metrics["test"].get("weak_slices") else []),
+        *(["trainings"] if "seeds" in metrics or "folds" in metrics else []),
+        *(["more_rows"] if "learning_curve" in metrics else []),
     ]
 
 

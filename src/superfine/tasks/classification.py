@@ -75,6 +75,7 @@ SCORES: dict[str, Score] = {
     "weighted_f1": Mean(F1, OCCURS, {"support": 1.0}),
     "mcc": Function(_matthews, ("hits", "support", "predicted"), (-1.0, 1.0)),
     "log_loss": Ratio({"log_loss": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
+    "brier_score": Ratio({"brier": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
     "calibration_error": Ranking(lambda columns, weights: metrics.calibration_error(columns, weights), SHARE, rises=False),
     "precision": PRECISION,
     "recall": RECALL,
@@ -305,6 +306,7 @@ class Classification(Task):
             "support": _one_hot(true, n_classes),
             "predicted": _one_hot(said, n_classes),
             "log_loss": metrics.log_losses(true, answers.probabilities),
+            "brier": metrics.brier_losses(true, answers.probabilities),
             "rows": np.ones(len(true)),
         }
         columns: dict[str, Any] = {"confidence": answers.confidence, "right": (true == said).astype(np.float64)}

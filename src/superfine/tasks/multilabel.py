@@ -7,8 +7,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ from superfine.records import (
     Statistics,
 )  # fmt: skip
 from superfine.tasks.classification import F1, OCCURS, PRECISION, RECALL, different_names, notes_on
-from superfine.tasks.task import Shown, Task, labels_of, rows_by_label
+from superfine.tasks.label_calibration import Steps, isotonic, platt, steps_of
+from superfine.tasks.task import Fold, Shown, Task, labels_of, rows_by_label
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +73,11 @@ class MultiLabel(Task):
         threshold: float | None = Field(
             None, gt=0, lt=1, description="of every label; absent: learned from the validation rows, to a high F1"
         )
+        calibration: Literal["platt", "isotonic", "none"] = Field(
+            "platt",
+            description="of each label, from validation rows. platt: a factor and a shift of its output, in the model "
+            "itself; isotonic: any rising function, in superfine.json alone",
+        )
 
     def __init__(
         self,
@@ -81,6 +88,7 @@ class MultiLabel(Task):
         *,
         learns_thresholds: bool = True,
         shares: FloatArray | None = None,
+        calibration: str = "none",
     ) -> None:
         self._labels = tuple(labels)
         self.thresholds = np.full(len(self._labels), EVEN) if thresholds is None else thresholds
@@ -88,6 +96,9 @@ class MultiLabel(Task):
         self.separator = separator
         self.learns_thresholds = learns_thresholds
         self.shares = shares
+        self.calibration = calibration
+        self.factor, self.shift = np.ones(len(self._labels)), np.zeros(len(self._labels))
+        self.steps: list[Steps | None] = [None] * len(self._labels)
         self._ids = {label: i for i, label in enumerate(self._labels)}
 
     @classmethod
@@ -119,7 +130,15 @@ class MultiLabel(Task):
         thresholds = None if threshold is None else np.full(len(names), threshold)
         counts = Counter(name for one in sets for name in {spelling.of(part) for part in one})
         shares = np.array([counts[name] / len(cells) for name in names])
-        return cls(names, thresholds, spelling, separator, learns_thresholds=threshold is None, shares=shares)
+        return cls(
+            names,
+            thresholds,
+            spelling,
+            separator,
+            learns_thresholds=threshold is None,
+            shares=shares,
+            calibration=options.calibration,
+        )
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -128,6 +147,9 @@ class MultiLabel(Task):
             "separator": self.separator,
             "merge_labels": self.spelling.merges,
             "merged_labels": {name: list(others) for name, others in self.spelling.joined.items()},
+            **({"factor": self.factor.tolist()} if (self.factor != 1).any() else {}),
+            **({"shift": self.shift.tolist()} if self.shift.any() else {}),
+            **({"isotonic": [None if one is None else list(one) for one in self.steps]} if any(self.steps) else {}),
         }
 
     @classmethod
@@ -137,7 +159,13 @@ class MultiLabel(Task):
         if thresholds.shape != (len(labels),) or not ((thresholds > 0) & (thresholds < 1)).all():
             raise ValueError("thresholds: one between 0 and 1 is needed for each label")
         spelling = Spelling.of_classes(labels, merges=bool(facts.get("merge_labels")))
-        return cls(labels, thresholds, spelling, str(facts.get("separator") or SEPARATORS[0]))
+        task = cls(labels, thresholds, spelling, str(facts.get("separator") or SEPARATORS[0]))
+        task.factor, task.shift = (
+            _numbers(facts, name, usual) for name, usual in (("factor", task.factor), ("shift", task.shift))
+        )
+        if "isotonic" in facts:
+            task.steps = steps_of(facts["isotonic"], len(labels))
+        return task
 
     @property
     def head(self) -> Head:
@@ -162,6 +190,14 @@ class MultiLabel(Task):
             summary=summary,
             purpose=f"Says which of {len(self._labels)} labels a text has, any number of them.",
             limits=(
+                *(
+                    (
+                        "Probabilities of labels are calibrated by functions that stand in `superfine.json`: those that plain "
+                        "transformers gives are not.",
+                    )
+                    if any(self.steps) or self.shift.any()
+                    else ()
+                ),
                 f"A label is said where its probability reaches its threshold, {low:.2f} to {high:.2f}: they stand in "
                 "`superfine.json`, and plain transformers gives the probabilities alone.",
             ),
@@ -241,14 +277,41 @@ class MultiLabel(Task):
         return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none").sum(dim=-1)
 
     def adjusted(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Self:
-        """With thresholds that give these rows a high F1."""
-        if not self.learns_thresholds or not len(outputs):
+        """With calibrated probabilities of each label, and thresholds that give these rows a high F1."""
+        if not len(outputs):
             return self
-        thresholds = choose_thresholds(metrics.sigmoid(outputs), self.gold(examples) > 0)
-        return type(self)(self._labels, thresholds, self.spelling, self.separator, shares=self.shares)
+        task, true = copy(self), self.gold(examples) > 0
+        if self.calibration == "platt":
+            task.factor, task.shift = platt(outputs, true)
+        elif self.calibration == "isotonic":
+            task.steps = isotonic(outputs, true)
+        if self.learns_thresholds:
+            task.thresholds = choose_thresholds(task._probabilities(outputs), true)
+        return task
+
+    @property
+    def fold(self) -> Fold | None:
+        if (self.factor == 1).all() and not self.shift.any():
+            return None
+        return Fold(self.factor, self.shift)
+
+    def folded(self, *, shifted: bool) -> Self:
+        """An output layer without a bias leaves the shifts to be added here."""
+        task = copy(self)
+        task.factor = np.ones(len(self._labels))
+        task.shift = np.zeros(len(self._labels)) if shifted else self.shift
+        return task
+
+    def _probabilities(self, outputs: FloatArray) -> FloatArray:
+        """(n, K) of logits, calibrated."""
+        found = metrics.sigmoid(self.factor * outputs + self.shift)
+        for k, steps in enumerate(self.steps):
+            if steps is not None:
+                found[:, k] = steps(found[:, k])
+        return found
 
     def decode(self, examples: Examples, outputs: FloatArray, encoded: Encoded | None = None) -> Sets:
-        return Sets(examples.row, self._labels, metrics.sigmoid(outputs), self.thresholds, self._separator)
+        return Sets(examples.row, self._labels, self._probabilities(outputs), self.thresholds, self._separator)
 
     def statistics(self, examples: Examples, answers: Sets) -> Statistics:
         """What each answer adds: hits, texts that have each label, texts said to have it, whether the set is right, log loss."""
@@ -262,6 +325,7 @@ class MultiLabel(Task):
             "predicted": said.astype(np.float64),
             "exact": (true == said).all(axis=1).astype(np.float64),
             "log_loss": -np.log(np.maximum(likely, metrics.PROBABILITY_FLOOR)).sum(axis=1),
+            "brier": np.square(1 - likely).mean(axis=1),
             "rows": np.ones(len(true)),
         }
         return Statistics(sums, {}, self._labels)
@@ -300,12 +364,21 @@ SCORES: dict[str, Score] = {
     "weighted_f1": Mean(F1, OCCURS, {"support": 1.0}),
     "exact_match": Ratio({"exact": 1.0}, {"rows": 1.0}, pooled=True),
     "log_loss": Ratio({"log_loss": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
+    "brier_score": Ratio({"brier": 1.0}, {"rows": 1.0}, (0.0, np.inf), pooled=True, rises=False),
     "precision": PRECISION,
     "recall": RECALL,
     "f1": F1,
     "support": Count("support"),
 }
 """By the names that `metrics.json` uses; the last four are by label."""
+
+
+def _numbers(facts: Mapping[str, Any], name: str, usual: FloatArray) -> FloatArray:
+    """(K,) of the facts, or what is usual. Raises ValueError for what are none."""
+    found = np.asarray(facts.get(name, usual), dtype=np.float64)
+    if found.shape != usual.shape or not np.isfinite(found).all():
+        raise ValueError(f"{name}: a number is needed for each label")
+    return found
 
 
 def found_separator(cells: Sequence[str]) -> str | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 12
 FEWEST_CELLS = 0.9
 """So many of the cells that are not empty must be lists of spans, for labels to be taken for them."""
-SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name != "log_loss"}
+SCORES: dict[str, Score] = {name: score for name, score in SCORES_OF_SETS.items() if name not in ("log_loss", "brier_score")}
 """By the names that `metrics.json` uses; the last four are by type. A span is right where start, end and type are, as the
 scorer of CoNLL counts (Tjong Kim Sang and De Meulder 2003)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,8 @@ from superfine.errors import OutputError
 
 if TYPE_CHECKING:
     from superfine.config import Precision
+    from superfine.predictors.drift import Drift
+    from superfine.recipes.predict import PredictJob
 
 
 @click.command(cls=TranslatedCommand)
@@ -81,10 +83,11 @@ def predict(
     tell(f"Columns: {survey.choice.describe()}")
     if as_json and out is not None:
         job.write(out, reporter, out_encoding or "utf-8", excel_safe=excel_safe, force=force)
-        print_json({"labels": list(job.labels), "rows": survey.n_rows, "rows_without_text": job.n_blank, "file": str(out)})
+        counts = {"rows": survey.n_rows, "rows_without_text": job.n_blank}
+        print_json({"labels": list(job.labels), **counts, **_drift_facts(job), "file": str(out)})
     elif as_json:
         records = [record for piece in job.pieces(reporter) for record in prediction_records(*piece)]
-        print_json({"labels": list(job.labels), "predictions": records})
+        print_json({"labels": list(job.labels), **_drift_facts(job), "predictions": records})
     elif out is None:
 
         def write() -> None:
@@ -98,5 +101,20 @@ def predict(
         if n_formulas and not excel_safe:
             tell(f"{n_formulas} cells look like formulas to a spreadsheet (= + - @); as text, with an apostrophe: --excel-safe")
         tell(f"{survey.n_rows} rows written to {out}")
+    if (drift := job.drift) is not None and drift.is_there:
+        tell(drift_told(drift))
     if job.n_blank:
         tell(f"{job.n_blank} rows have no text: their predictions are empty.")
+
+
+def _drift_facts(job: PredictJob) -> dict[str, Any]:
+    """For JSON: how the rows differ from those that the model was calibrated on, where that can be told."""
+    return {} if (drift := job.drift) is None else {"drift": drift.to_json()}
+
+
+def drift_told(drift: Drift) -> str:
+    """That rows are of another kind, in words."""
+    return (
+        f"These texts differ from those that the model was calibrated on (they are told apart with an AUC of {drift.auc:.2f}, "
+        f"{drift.low:.2f} to {drift.high:.2f}): what its confidence and its decisions promise need not hold for them."
+    )

@@ -13,8 +13,11 @@ SECTIONS = NameTable(
         "entities": "superfine.report.sections.entities:entities",
         "extracts": "superfine.report.sections.extracts:extracts",
         "learning": "superfine.report.sections.learning:learning",
+        "more_rows": "superfine.report.sections.more_rows:more_rows",
         "numbers": "superfine.report.sections.numbers:numbers",
         "sizes": "superfine.report.sections.sizes:sizes",
+        "slices": "superfine.report.sections.slices:slices",
+        "trainings": "superfine.report.sections.trainings:trainings",
     },
 )
 """A section is a function from the content of `metrics.json` to what its template shows, under the name `content`."""

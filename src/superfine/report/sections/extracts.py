@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 
 def extracts(metrics: dict[str, Any]) -> dict[str, Any]:
-    """asked: questions, each with its text cut into runs (text, "" or "true" or "said" or "both"). slices: by their kind."""
-    asked = [one | {"runs": _runs(one)} for one in metrics["test"]["extracts"]]
-    slices = [(by, list(of)) for by, of in groupby(metrics["test"]["slices"], key=lambda one: one["by"])]
-    return {"asked": asked, "slices": slices}
+    """asked: questions, each with its text cut into runs (text, "" or "true" or "said" or "both")."""
+    return {"asked": [one | {"runs": _runs(one)} for one in metrics["test"]["extracts"]]}
 
 
 def _runs(one: dict[str, Any]) -> list[tuple[str, str]]:
