@@ -60,6 +60,13 @@ def own_cache_folder(tmp_path_factory):
         yield
 
 
+def superfine_command(*arguments) -> int:
+    """The exit status of `superfine ...`, in this process."""
+    from superfine.cli.main import cli, run
+
+    return run(lambda: cli.main([str(argument) for argument in arguments], standalone_mode=False))
+
+
 def make_rows(n: int, seed: int = 0) -> list[tuple[str, str]]:
     """Different short reviews, in which one word tells the class."""
     rng = random.Random(seed)

@@ -197,7 +197,7 @@ def test_five_thousand_classes_stay_under_100_mb_and_30_seconds():
     statistics, scores = table(true[:1], said[:1], k)
     sums = {
         "hits": _one_hot(true, k, where=true == said), "support": _one_hot(true, k), "predicted": _one_hot(said, k),
-        "log_loss": np.ones(n), "rows": np.ones(n),
+        "log_loss": np.ones(n), "brier": np.ones(n), "rows": np.ones(n),
     }  # fmt: skip
     columns = {"confidence": np.full(n, 0.5), "right": (true == said).astype(float)}
     statistics = type(statistics)(sums, columns, statistics.labels)

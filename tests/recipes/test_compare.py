@@ -1,7 +1,9 @@
 """Is one model better than another: both answer for the same rows, which neither has learned from."""
 
+import csv
 import json
 
+import numpy as np
 import pytest
 
 import superfine
@@ -9,7 +11,7 @@ from superfine.cli.main import main
 from superfine.data.read import read_table
 from superfine.errors import DataError, ModelError
 from superfine.recipes.compare import compare_runs
-from tests.conftest import FAST, make_rows, write_csv
+from tests.conftest import FAST, make_rows, superfine_command, write_csv
 
 GOOD = FAST | {"training.epochs": 8, "training.learning_rate": 3e-3}
 
@@ -99,6 +101,7 @@ def test_rows_that_leave_the_main_score_undefined_get_a_table_all_the_same(capsy
     document = {
         "main": "micro_f1", "test": {"n": 3}, "shown": {"headline": ["micro_f1"]},
         "baselines": {"b": {"title": "b", "micro_f1": nothing}}, "comparison": {"b": {"outcome": "undecided", "verdict": "?"}},
+        "pairs": [{"first": "a", "second": "b", "outcome": "undecided", "verdict": "?", "changed": 0}],
     }  # fmt: skip
     ConsoleReporter("en").compared(document, "a")
     assert "On 3 test texts" in capsys.readouterr().err
@@ -124,3 +127,110 @@ def test_the_command_prints_a_table_or_one_document(runs, capsys):
     assert document["comparison"]["poor"]["outcome"] in {"better", "worse", "undecided"}
     assert document["test"]["n"] == document["baselines"]["poor"]["n"]
     assert status_of(both[0], runs / "nowhere") == 2
+
+
+def predictions(path, header, rows):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def test_labels_of_another_tool_are_compared_by_text_or_in_order(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    texts, labels = test.columns["text"], test.columns["label"]
+    by_text = predictions(
+        tmp_path / "theirs.csv", ["text", "Pred"], [(text, label) for text, label in zip(texts, labels, strict=True)][::-1]
+    )
+    in_order = predictions(tmp_path / "order.csv", ["y_pred"], [(label,) for label in labels])
+    for file in (by_text, in_order):
+        compared = compare_runs(runs / "good", file)
+        assert compared.evaluations[1].scores["accuracy"].value == 1.0
+        assert "log_loss" not in compared.evaluations[1].scores, "labels say nothing of probabilities"
+        assert compared.names == ("good", file.name)
+
+
+def test_probabilities_of_another_tool_are_scored_as_such(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    rows = [
+        (text, *(("2", "6") if label == "good" else ("6", "2")))
+        for text, label in zip(*(test.columns[c] for c in ("text", "label")), strict=True)
+    ]
+    compared = compare_runs(runs / "good", predictions(tmp_path / "p.csv", ["text", "prob_bad", "prob_good"], rows))
+    found = compared.evaluations[1].scores
+    assert found["accuracy"].value == 1.0
+    assert found["log_loss"].value == pytest.approx(-np.log(0.75), abs=1e-6)
+
+
+def test_files_alone_are_compared_on_the_labels_that_the_first_holds_or_on_data(runs, tmp_path, capsys):
+    file = runs / "good" / "predictions.csv"
+    other = runs / "poor" / "predictions.csv"
+    compared = compare_runs(file, other)
+    whole = compare_runs(runs / "good", runs / "poor")
+    assert compared.comparison.differences["accuracy"].value == pytest.approx(whole.comparison.differences["accuracy"].value)
+    bare = predictions(tmp_path / "bare.csv", ["prediction"], [("good",)] * 3)
+    assert superfine_command("compare", str(bare), str(bare)) == 2
+    assert "has no column of true labels" in capsys.readouterr().err
+    assert superfine_command("compare", str(file), str(bare)) == 2
+    assert "nothing tells which belongs to which" in capsys.readouterr().err
+
+
+def test_rows_that_a_file_lacks_are_left_out_and_named(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    pairs = list(zip(test.columns["text"], test.columns["label"], strict=True))
+    compared = compare_runs(runs / "good", predictions(tmp_path / "some.csv", ["text", "prediction"], pairs[3:]))
+    assert len(compared.rows.examples) == len(pairs) - 3
+    assert compared.notes[0].endswith("has no prediction for 3 rows, which are left out: 2, 3, 4")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        (["prediction"], ["great"], 'predicts what training never had: "great" in row 2'),
+        (["prediction"], [""], "predicts nothing in"),
+        (["guess"], ["good"], "no column of predictions"),
+        (["bad", "good"], ["0", "0"], "row 2 holds no probabilities"),
+        (["bad", "good"], ["-1", "2"], "row 2 holds no probabilities"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused_with_the_row(runs, tmp_path, header, row, message):
+    n = len(read_table(runs / "good" / "predictions.csv"))
+    with pytest.raises(DataError, match=message):
+        compare_runs(runs / "good", predictions(tmp_path / "bad.csv", header, [row] * n))
+
+
+def test_of_several_each_is_compared_with_each_and_verdicts_allow_for_that(runs):
+    baseline = runs / "good" / "baselines" / "tfidf"
+    compared = compare_runs(runs / "good", runs / "poor", more=[baseline])
+    assert [(pair.first, pair.second) for pair in compared.pairs] == [(0, 1), (0, 2), (1, 2)]
+    for pair in compared.pairs:
+        assert pair.comparison.adjusted_p >= pair.comparison.p_values["accuracy"]
+    document = compared.to_json()
+    assert set(document["comparison"]) == {"poor", "tfidf"}
+    assert document["pairs"][2]["second"] == "tfidf"
+    assert compare_runs(runs / "good", runs / "poor").comparison.adjusted_p is None
+
+
+def test_rows_that_are_answered_differently_are_counted_and_written(runs, tmp_path, capsys):
+    flips = tmp_path / "flips.csv"
+    command = ["compare", str(runs / "good"), str(runs / "poor"), "--flips", str(flips)]
+    assert superfine_command(*command) == 0
+    said = capsys.readouterr().err
+    with open(flips, encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert all(row["good"] != row["poor"] for row in found)
+    pair = compare_runs(runs / "good", runs / "poor").pairs[0]
+    assert len(found) == len(pair.changed) == len(pair.only_first) + len(pair.only_second)
+    assert sum(row["good"] == row["label"] for row in found) == len(pair.only_first)
+    assert f"Answered differently: {len(found)} texts" in said
+    assert superfine_command(*command) == 2, "a file that is there is not replaced"
+    assert superfine_command(*command, "--force") == 0
+
+
+def test_a_margin_asks_whether_the_first_is_hardly_worse(runs, capsys):
+    assert superfine_command("compare", str(runs / "good"), str(runs / "good"), "--margin", "20") == 0
+    assert "good is not worse than" in capsys.readouterr().err.replace(str(runs) + "/", "")
+    found = compare_runs(runs / "poor", runs / "good", margin=0.1).pairs[0].margin
+    assert not found.holds
+    assert found.margin == pytest.approx(0.001)
+    assert superfine_command("compare", str(runs / "good"), str(runs / "poor"), "--margin", "-1") == 2
+    assert "no loss that could be accepted" in capsys.readouterr().err

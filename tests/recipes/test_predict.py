@@ -9,14 +9,9 @@ import pytest
 import torch
 
 import superfine
-from superfine.cli.main import cli, run
 from superfine.errors import DataError
 from superfine.model import Model
-from tests.conftest import FAST, make_rows, write_csv
-
-
-def superfine_command(*arguments):
-    return run(lambda: cli.main([str(a) for a in arguments], standalone_mode=False))
+from tests.conftest import FAST, make_rows, superfine_command, write_csv
 
 
 def test_a_file_comes_back_row_by_row_with_predictions(trained, tmp_path):

@@ -187,14 +187,16 @@ def collect_metrics(
 
 def verdict(comparison: Comparison, baseline: FittedBaseline) -> str:
     """The comparison with a baseline in plain words."""
-    said = _said(comparison, baseline.predictor.title, "use the baseline" if baseline.is_saved else "it has learned too little")
+    said = _said(comparison, baseline.predictor.title, is_saved=baseline.is_saved)
     return said if baseline.n_rows is None else f"{said} (fitted on {baseline.n_rows} rows)"
 
 
-def _said(comparison: Comparison, title: str, way_out: str) -> str:
+def _said(comparison: Comparison, title: str, *, is_saved: bool) -> str:
     if comparison.outcome == "undecided":
         return f"not distinguishable from the baseline, {title}"
-    return f"better than {title}" if comparison.outcome == "better" else f"worse than {title}: {way_out}"
+    if comparison.outcome == "better":
+        return f"better than {title}"
+    return f"worse than {title}: use the baseline" if is_saved else f"worse than {title}: the model has learned too little"
 
 
 def why_kept(history: Sequence[EpochRecord], kept_epoch: int) -> str:

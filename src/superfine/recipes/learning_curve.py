@@ -72,11 +72,12 @@ def learning_curve(
 def said(gain: Gain, main: str) -> str:
     """What more rows would bring, in words."""
     title = title_of(main)
-    factor, unit = (1.0, title.long) if title.unit == "number" else (100.0, "points")
-    value, low, high = (
-        f"{factor * end:+.{3 if factor == 1 else 1}f}" for end in (gain.gain.value, gain.gain.low, gain.gain.high)
-    )
-    return f"Another {gain.more} labelled rows: {value} {unit} ({low} to {high})"
+    ends = gain.gain.value, gain.gain.low, gain.gain.high
+    if title.unit == "number":
+        value, low, high = (f"{end:+.3f}" for end in ends)
+        return f"Another {gain.more} labelled rows: {title.long} {value} ({low} to {high})"
+    value, low, high = (f"{100 * end:+.1f}" for end in ends)
+    return f"Another {gain.more} labelled rows: {value} points ({low} to {high})"
 
 
 def fractions(parts: Parts) -> Iterator[tuple[IntArray, int]]:

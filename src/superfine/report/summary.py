@@ -57,7 +57,7 @@ def _decided_alone(metrics: dict[str, Any]) -> list[Sentence]:
     values = f"{n / max(1, every):.0%}", f"{right / max(1, n):.1%}"
     return [
         Sentence(
-            "even", "Of the {} of texts that it is surest of, {} are right. --target-error sets what it may decide alone.", values
+            "even", "Of the {} of texts that it is surest of, {} are right.", values
         )
     ]
 
