@@ -66,4 +66,4 @@ def test_numbers_of_rows_are_round_ones_and_gains_are_told_in_points():
     assert [in_round_numbers(n) for n in (1, 7, 125, 850, 1530, 26_000)] == [1, 7, 100, 850, 1500, 25_000]
     gain = Gain(500, Interval(0.018, 0.006, 0.031))
     assert said(gain, "accuracy") == "Another 500 labelled rows: +1.8 points (+0.6 to +3.1)"
-    assert said(gain, "r2") == "Another 500 labelled rows: R² +0.018 (+0.006 to +0.031)"
+    assert said(gain, "r2") == "Another 500 labelled rows: +0.018 (+0.006 to +0.031)"

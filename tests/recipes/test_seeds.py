@@ -114,7 +114,7 @@ def test_the_command_line_asks_for_seeds_and_refuses_them_beside_a_time_limit(ti
     sets = [part for key, value in FAST.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     command = ["train", str(reviews), "--model", str(tiny_model("bert")), "--out", str(tmp_path / "run"), *sets, "--epochs", "1"]
     assert superfine_command(*command, "--seeds", "2") == 0
-    assert "Accuracy over 2 seeds" in capsys.readouterr().err
+    assert "Over 2 seeds the score is" in capsys.readouterr().err
     assert superfine_command(*command, "--seeds", "2", "--force", "--time-limit", "1m") == 2
     assert "--seeds asks for several" in capsys.readouterr().err
     assert superfine_command(*command, "--seeds", "many", "--force") == 2

@@ -21,7 +21,6 @@ from superfine.evaluation.intervals import NORMAL, expansion, percentile_interva
 from superfine.evaluation.units import Cells, Units, named_sums, row_weights
 from superfine.records import (
     SHARE,
-    Bounds,
     Count,
     FloatArray,
     Function,
@@ -31,6 +30,7 @@ from superfine.records import (
     Ratio,
     Score,
     Statistics,
+    bounds_of,
     weighted_sum,
 )
 
@@ -118,7 +118,7 @@ def compare(
             compared = _compare_sums(score, of_a, of_b, seed, n_resamples)
         if compared is not None:
             found[name] = compared
-            shares |= {name} if _bounds(score) == SHARE else set()
+            shares |= {name} if bounds_of(score) == SHARE else set()
     return Comparison(
         {name: interval for name, (interval, _) in found.items()},
         {name: p for name, (_, p) in found.items()},
@@ -126,10 +126,6 @@ def compare(
         mcnemar_mid_p(scores[main], of_a, of_b),
         frozenset(shares),
     )
-
-
-def _bounds(score: Summed | Ranking) -> Bounds:
-    return score.of.bounds if isinstance(score, Mean) else score.bounds
 
 
 def _compare_sums(score: Summed, a: Units, b: Units, seed: int, n_resamples: int) -> tuple[Interval, float] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from superfine.evaluation.intervals import student
-from superfine.records import Interval
+from superfine.records import UNBOUNDED, Bounds, Interval
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Repeated:
         return {**self.mean.to_json(), "deviation": self.deviation}
 
 
-def over_trainings(scores: Sequence[Interval]) -> Repeated:
-    """Of trainings, two at least, that are scored on the same rows.
+def over_trainings(scores: Sequence[Interval], bounds: Bounds = UNBOUNDED) -> Repeated:
+    """Of trainings, two at least, that are scored on the same rows. bounds: of the score.
 
     The margin is the root of two squares: that of the rows, the mean of the margins of the trainings (their scores go up and down
     together with the rows), and that of the trainings, Student's quantile · deviation / √n. The first holds some of the second:
@@ -36,4 +36,4 @@ def over_trainings(scores: Sequence[Interval]) -> Repeated:
     of_trainings = float(student(len(values))) * deviation / np.sqrt(len(values))
     below = float(np.hypot(np.mean([score.value - score.low for score in scores]), of_trainings))
     above = float(np.hypot(np.mean([score.high - score.value for score in scores]), of_trainings))
-    return Repeated(Interval(mean, mean - below, mean + above), deviation)
+    return Repeated(Interval(mean, max(mean - below, bounds[0]), min(mean + above, bounds[1])), deviation)

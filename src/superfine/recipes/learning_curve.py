@@ -19,7 +19,7 @@ from superfine.metrics import title_of
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
-from superfine.records import Answers, Count, IntArray, Mean, Score, Statistics
+from superfine.records import Answers, Count, IntArray, Score, Statistics, bounds_of
 from superfine.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def learning_curve(
             reporter.note("The learning curve is left out.")
             return None
         points.append(point_beside(whole, statistics, len(rows), task, score))
-        reporter.note(f"{title_of(task.main).long}: {points[-1].value:.3f}")
+        reporter.note(f"The score is {points[-1].value:.3f}")
     points = [*sorted(points, key=lambda point: point.n), last]
     gains = expected_gains(points, [in_round_numbers(share * last.n) for share in MORE], *upper_bound(score))
     for gain in gains[1:2]:
@@ -75,7 +75,7 @@ def said(gain: Gain, main: str) -> str:
     ends = gain.gain.value, gain.gain.low, gain.gain.high
     if title.unit == "number":
         value, low, high = (f"{end:+.3f}" for end in ends)
-        return f"Another {gain.more} labelled rows: {title.long} {value} ({low} to {high})"
+        return f"Another {gain.more} labelled rows: {value} ({low} to {high})"
     value, low, high = (f"{100 * end:+.1f}" for end in ends)
     return f"Another {gain.more} labelled rows: {value} points ({low} to {high})"
 
@@ -115,9 +115,9 @@ def main_score(statistics: Statistics, task: Task, score: Score) -> float:
 
 def upper_bound(score: Score) -> tuple[float, float]:
     """What a score cannot exceed, and its range."""
-    bounds: Any = score.of.bounds if isinstance(score, Mean) else getattr(score, "bounds", (0.0, 1.0))
-    high = 1.0 if not np.isfinite(bounds[1]) else float(bounds[1])
-    return high, high - (float(bounds[0]) if np.isfinite(bounds[0]) else 0.0)
+    low, high = bounds_of(score)
+    high = high if np.isfinite(high) else 1.0
+    return high, high - (low if np.isfinite(low) else 0.0)
 
 
 def in_round_numbers(n: float) -> int:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from superfine.evaluation.evaluate import evaluate
 from superfine.evaluation.repeated import over_trainings
-from superfine.metrics import title_of
 from superfine.recipes.encode import EncodedParts
 from superfine.recipes.fine_tune import CHECKPOINT, Opened, build_model, fine_tune
 from superfine.recipes.prepare import Parts
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.trials import Trial, with_seed
-from superfine.records import Evaluation, Examples
+from superfine.records import Evaluation, Examples, bounds_of
 
 if TYPE_CHECKING:
     from superfine.model import Model
@@ -56,7 +55,7 @@ class OverSeeds:
         }
         if len(self.every) > 1:
             document["over"] = {
-                name: over_trainings([one.test.scores[name] for one in self.every]).to_json()
+                name: over_trainings([one.test.scores[name] for one in self.every], bounds_of(task.scores[name])).to_json()
                 for name in task.shown.headline
                 if all(name in one.test.scores for one in self.every)
             }
@@ -114,10 +113,12 @@ def train_seeds(
 def said(over: OverSeeds) -> str:
     """The main score over the seeds, in words."""
     task = over.kept.model.task
-    found = over_trainings([one.test.scores[task.main] for one in over.every])
-    mean, title = found.mean, title_of(task.main).long
-    ends = f"{mean.low:.3f} to {mean.high:.3f}"
-    return f"{title} over {len(over.every)} seeds: {mean.value:.3f} ± {found.deviation:.3f} (95 % over seeds and texts: {ends})"
+    found = over_trainings([one.test.scores[task.main] for one in over.every], bounds_of(task.scores[task.main]))
+    mean, n = found.mean, len(over.every)
+    return (
+        f"Over {n} seeds the score is {mean.value:.3f} ± {found.deviation:.3f} (95 % over seeds and texts: {mean.low:.3f} to "
+        f"{mean.high:.3f})"
+    )
 
 
 def _scored(model: Model, examples: Examples) -> Evaluation:

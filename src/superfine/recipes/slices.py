@@ -14,7 +14,6 @@ from superfine.data.terms import TermIndex
 from superfine.data.times import periods_of
 from superfine.evaluation.evaluate import evaluate
 from superfine.evaluation.slices import FEWEST_ROWS, MOST_SHARE, Slice, row_scores, weak_slices
-from superfine.metrics import title_of
 from superfine.recipes.embeddings import nearest, vectors_of
 from superfine.recipes.prepare import Parts
 from superfine.records import Examples, IntArray, Statistics
@@ -177,8 +176,6 @@ def with_nearest_rows(errors: list[dict[str, Any]], model: Model, train: Example
 
 def weak_note(found: Mapping[str, Any]) -> str:
     """The surest of the slices that were found, in words."""
-    weak, title = found["found"][0], title_of(found["score"]).long
-    return (
-        f"{title} {weak['inside']:.3f} among the {weak['n']} test texts of the kind {weak['by']}: {weak['name']}; elsewhere "
-        f"{weak['elsewhere']:.3f}"
-    )
+    weak = found["found"][0]
+    kind = f"{weak['by']}: {weak['name']}"
+    return f"The score is {weak['inside']:.3f} among {weak['n']} test texts ({kind}), and {weak['elsewhere']:.3f} elsewhere"

@@ -26,6 +26,7 @@ from superfine.records.statistics import (
     Statistics,
     Terms,
     Totals,
+    bounds_of,
     weighted_sum,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "IGNORED", "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples",
     "Extracted", "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType",
     "Ragged", "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans", "Statistics", "Terms", "Totals", "Values",
+    "bounds_of",
     "weighted_sum",
 ]  # fmt: skip

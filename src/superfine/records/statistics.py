@@ -150,6 +150,13 @@ class Count:
 Score = Ratio | Mean | Function | Ranking | Count
 
 
+def bounds_of(score: Score) -> Bounds:
+    """Between which numbers a score lies."""
+    if isinstance(score, Count):
+        return (0.0, np.inf)
+    return score.of.bounds if isinstance(score, Mean) else score.bounds
+
+
 def weighted_sum(totals: Mapping[str, Any], terms: Terms) -> Any:
     """The weighted sum of named arrays (or of rows of statistics) that `terms` describes."""
     parts = [totals[name] if factor == 1 else totals[name] * factor for name, factor in terms.items()]

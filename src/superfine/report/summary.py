@@ -22,6 +22,11 @@ class Sentence(NamedTuple):
     values: tuple[str, ...] = ()
 
 
+def minus(number: str) -> str:
+    """With a minus sign in place of a hyphen."""
+    return number.replace("-", "−")
+
+
 def summary_of(metrics: dict[str, Any]) -> list[Sentence]:
     """What it decides alone, what that costs, what not to trust, what more data would bring."""
     return [
@@ -55,11 +60,7 @@ def _decided_alone(metrics: dict[str, Any]) -> list[Sentence]:
         if n >= every / 2:
             break
     values = f"{n / max(1, every):.0%}", f"{right / max(1, n):.1%}"
-    return [
-        Sentence(
-            "even", "Of the {} of texts that it is surest of, {} are right.", values
-        )
-    ]
+    return [Sentence("even", "Of the {} of texts that it is surest of, {} are right.", values)]
 
 
 def _cost(metrics: dict[str, Any]) -> list[Sentence]:
@@ -69,7 +70,7 @@ def _cost(metrics: dict[str, Any]) -> list[Sentence]:
     cost, saved = found["cost"], found.get("saved")
     if saved is None:
         return [Sentence("even", "A decision costs {} on average.", (f"{cost['value']:.3f}",))]
-    values = f"{cost['value']:.3f}", f"{saved['value']:.3f}", f"{saved['low']:.3f}", f"{saved['high']:.3f}"
+    values = f"{cost['value']:.3f}", *(minus(f"{saved[end]:.3f}") for end in ("value", "low", "high"))
     kind: Kind = "good" if saved["low"] > 0 else "even"
     return [Sentence(kind, "A decision costs {} on average, {} less than the most probable class would ({} to {}).", values)]
 
@@ -78,14 +79,12 @@ def _spread(metrics: dict[str, Any]) -> list[Sentence]:
     main = metrics["main"]
     over = metrics.get("seeds", {}).get("over", {}).get(main)
     if over is not None:
-        n, title = len(metrics["seeds"]["runs"]), title_of(main).short
-        values = str(n), title, f"{over['value']:.3f}", f"{over['deviation']:.3f}"
-        return [Sentence("even", "Trained from {} seeds, its {} is {} ± {} from one to the next.", values)]
+        values = str(len(metrics["seeds"]["runs"])), f"{over['value']:.3f}", f"{over['deviation']:.3f}"
+        return [Sentence("even", "Trained from {} seeds, it scores {} ± {} from one to the next.", values)]
     over = metrics.get("folds", {}).get("over", {}).get(main)
     if over is not None:
-        n, title = len(metrics["folds"]["runs"]), title_of(main).short
-        values = str(n), title, f"{over['mean']:.3f}", f"{over['deviation']:.3f}"
-        return [Sentence("even", "Over {} folds, its {} is {} ± {} from one to the next.", values)]
+        values = str(len(metrics["folds"]["runs"])), f"{over['mean']:.3f}", f"{over['deviation']:.3f}"
+        return [Sentence("even", "Over {} folds, it scores {} ± {} from one to the next.", values)]
     return []
 
 
@@ -93,10 +92,11 @@ def _confidence(metrics: dict[str, Any]) -> list[Sentence]:
     error = metrics["test"].get("calibration_error")
     if error is None:
         return []
-    values = (f"{100 * error['value']:.1f}",)
-    if error["value"] < TRUSTED_CALIBRATION:
-        return [Sentence("good", "Its confidence may be taken at its word: it is off by {} points on average.", values)]
-    return [Sentence("bad", "Its confidence is off by {} points on average: do not read it as a probability.", values)]
+    values = tuple(f"{100 * error[end]:.1f}" for end in ("value", "low", "high"))
+    if error["high"] < TRUSTED_CALIBRATION:
+        return [Sentence("good", "Its confidence may be taken at its word: off by {} points on average ({} to {}).", values)]
+    kind: Kind = "bad" if error["low"] > TRUSTED_CALIBRATION else "even"
+    return [Sentence(kind, "Its confidence is off by {} points on average ({} to {}): do not read it as a probability.", values)]
 
 
 def _weak_class(metrics: dict[str, Any]) -> list[Sentence]:
@@ -117,7 +117,7 @@ def _weak_class(metrics: dict[str, Any]) -> list[Sentence]:
 def _weak_kinds(metrics: dict[str, Any]) -> list[Sentence]:
     found = metrics["test"].get("weak_slices", {"found": []})
     said = {
-        "word": "Trust it less on texts with {}: {} right instead of {}.",
+        "word": "Trust it less on texts with “{}”: {} right instead of {}.",
         "characters": "Trust it less on texts of {} characters: {} right instead of {}.",
         "similar texts": "Trust it less on texts with words such as {}: {} right instead of {}.",
     }
@@ -140,8 +140,8 @@ def _more_rows(metrics: dict[str, Any]) -> list[Sentence]:
     ends = (f"{gain[end]:+.3f}" if is_number else f"{100 * gain[end]:+.1f}" for end in ("value", "low", "high"))
     kind: Kind = "good" if gain["low"] > 0 else "even"
     if is_number:
-        return [Sentence(kind, "Another {} labelled texts: {} ({} to {}).", (str(gain["more"]), *ends))]
-    return [Sentence(kind, "Another {} labelled texts: {} points ({} to {}).", (str(gain["more"]), *ends))]
+        return [Sentence(kind, "Another {} labelled texts: {} ({} to {}).", (str(gain["more"]), *map(minus, ends)))]
+    return [Sentence(kind, "Another {} labelled texts: {} points ({} to {}).", (str(gain["more"]), *map(minus, ends)))]
 
 
 def _blocking(metrics: dict[str, Any]) -> list[Sentence]:

@@ -29,7 +29,7 @@ def decisions(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(score: dict[str, float]) -> str:
-    return f"{score['value']:.3f} ({score['low']:.3f} – {score['high']:.3f})"
+    return f"{score['value']:.3f} ({score['low']:.3f} – {score['high']:.3f})".replace("-", "−")
 
 
 def _summary(found: dict[str, Any], facts: dict[str, Any]) -> tuple[str, list[str]] | None:
