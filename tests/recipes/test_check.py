@@ -272,3 +272,60 @@ def test_a_task_whose_labels_name_places_in_the_text_replaces_nothing(tmp_path, 
         main(["train", str(data), "--redact", "--out", str(tmp_path / "run"), "--lang", "en"])
     assert end.value.code == 2
     assert "say where in them they stand" in capsys.readouterr().err
+
+
+def test_suspects_that_somebody_went_through_get_the_label_that_was_left_there(messy, tmp_path, capsys):
+    better = tmp_path / "better.csv"
+    suspects = write_csv(
+        tmp_path / "suspects.csv",
+        [("2", "Number 0 of the lamp in room 0 is bad", "pos", "messy.csv"), ("3", "Number 1 of the kettle in room 7 is good", "", ""),
+         ("4", "of another file", "pos", "other.csv")],
+        ("row", "text", "suggested_label", "file"),
+    )  # fmt: skip
+    assert check(messy, "--out", tmp_path / "check", "--fix", better, "--suspects", suspects) == 0
+    labels = {row["text"]: row["label"] for row in read(better)}
+    assert labels["Number 0 of the lamp in room 0 is bad"] == "pos"
+    assert labels["Number 1 of the kettle in room 7 is good"] == "pos", "an empty suggestion changes nothing"
+    changes = [change for change in read(tmp_path / "better.changes.csv") if change["change"] == "relabelled"]
+    assert [(change["row"], change["before"], change["after"]) for change in changes] == [("2", "neg", "pos")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (("2", "Number 0 of the lamp in room 0 is bad", "poss"), 'is to have the label "poss"'),
+        (("2", "Number 1 of the kettle in room 7 is good", "pos"), "has another text than the suspect"),
+        (("900", "Number 0 of the lamp in room 0 is bad", "pos"), "has another text than the suspect"),
+        (("two", "Number 0 of the lamp in room 0 is bad", "pos"), '"two" is no number of a row'),
+    ],
+)
+def test_suspects_that_were_edited_into_nonsense_are_refused_with_their_row(messy, tmp_path, capsys, row, message):
+    suspects = write_csv(tmp_path / "suspects.csv", [row], ("row", "text", "suggested_label"))
+    assert check(messy, "--out", tmp_path / "check", "--fix", tmp_path / "b.csv", "--suspects", suspects) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "b.csv").exists()
+    lacking = write_csv(tmp_path / "lacking.csv", [row], ("row", "text", "label"))
+    assert check(messy, "--out", tmp_path / "check", "--fix", tmp_path / "b.csv", "--suspects", lacking) == 2
+    assert "has no column suggested_label" in capsys.readouterr().err
+    assert check(messy, "--suspects", suspects) == 2
+    assert "Name one with --fix" in capsys.readouterr().err
+
+
+def test_a_run_lists_contradictions_and_errors_that_it_is_sure_of(tiny_model, tmp_path):
+    rows = make_rows(240)
+    wrong = set(range(0, 240, 12))
+    labels = [("bad" if label == "good" else "good") if i in wrong else label for i, (_, label) in enumerate(rows)]
+    data = write_csv(tmp_path / "d.csv", [(text, label) for (text, _), label in zip(rows, labels, strict=True)])
+    settings = FAST | {"training.epochs": 12, "training.learning_rate": 3e-3, "training.patience": 0, "evaluation.folds": 3}
+    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    found = read(run.folder / "suspects.csv")
+    hits = [int(one["row"]) - 2 in wrong for one in found]
+    assert sum(hits) >= 15, "most of the twenty labels that were made wrong are there"
+    assert sum(hits) / len(hits) > 4 * len(wrong) / len(rows)
+    assert all(one["suggested_label"] != one["label"] and one["file"] == "d.csv" for one in found)
+    kept = [(one["row"], one["text"], one["suggested_label"]) for one, hit in zip(found, hits, strict=True) if hit]
+    suspects, better = write_csv(tmp_path / "kept.csv", kept, ("row", "text", "suggested_label")), tmp_path / "better.csv"
+    assert check(data, "--fix", better, "--suspects", suspects, "--out", tmp_path / "check") == 0
+    right = dict(rows)
+    before = sum(right[text] == label for (text, _), label in zip(rows, labels, strict=True))
+    assert sum(right[row["text"]] == row["label"] for row in read(better)) > before

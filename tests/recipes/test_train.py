@@ -330,6 +330,7 @@ def test_all_mistakes_in_the_settings_are_reported_at_once(reviews, tmp_path):
 def test_the_verdict_speaks_plainly():
     class Tfidf:
         title = "TF-IDF"
+        save = None
 
     def said(low, high, p, n_rows=None):
         comparison = Comparison({"accuracy": Interval((low + high) / 2, low, high)}, {"accuracy": p}, "accuracy")

@@ -24,7 +24,7 @@ from superfine.data.encoded import Encoded
 from superfine.data.personal import find_personal, redacted
 from superfine.data.read import DataSource
 from superfine.data.scripts import main_script
-from superfine.data.suspects import Suspect, contradictions, write_suspects
+from superfine.data.suspects import SUSPECTS, Suspect, contradictions, read_suspects, write_suspects
 from superfine.data.write import refuse_unwritable, write_table
 from superfine.errors import OutputError
 from superfine.extras import has_module
@@ -35,14 +35,14 @@ from superfine.recipes.label_noise import Doubts, doubts, refuse_if_impossible
 from superfine.recipes.models import measure, rank_models, usual_seconds
 from superfine.recipes.prepare import Parts, prepare, refuse_redaction
 from superfine.recipes.reading import reading_of
-from superfine.recipes.repair import repair
+from superfine.recipes.repair import Repaired, repair
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import data_names
 from superfine.recipes.train import train
 from superfine.records import Finding
 from superfine.report.check import render_check
 
-PAGE, DOCUMENT, SUSPECTS = "check.html", "check.json", "suspects.csv"
+PAGE, DOCUMENT = "check.html", "check.json"
 
 LOOKED_AT = 1000
 MOST_ENCODED = 50_000
@@ -52,8 +52,9 @@ OF_TOKENS = ("unknown_tokens", "truncation")
 
 @dataclass(frozen=True)
 class CheckRequest:
-    """One call of `check`. folder: for everything that is written. fix: file for the repaired table. redact: without personal
-    data. label_noise: whether wrong labels are looked for. deep: by fine-tuning."""
+    """One call of `check`. folder: for everything that is written. fix: file for the repaired table. suspects: file of rows that
+    get the label suggested there. redact: without personal data. label_noise: whether wrong labels are looked for. deep: by
+    fine-tuning."""
 
     data: DataSource
     validation: DataSource | None
@@ -62,6 +63,7 @@ class CheckRequest:
     folder: Path
     force: bool = False
     fix: Path | None = None
+    suspects: Path | None = None
     redact: bool = False
     label_noise: bool = False
     deep: bool = False
@@ -94,6 +96,7 @@ class Checked:
 def check(request: CheckRequest, reporter: Reporter) -> Checked:
     """Look at the data, and write what was found. Raises DataError for what cannot be read at all."""
     _refuse_before_reading(request)
+    gone_through = [] if request.suspects is None else read_suspects(request.suspects)
     reporter.stage("reading")
     parts = prepare(
         request.data, request.validation, request.test, request.config,
@@ -133,7 +136,8 @@ def check(request: CheckRequest, reporter: Reporter) -> Checked:
     facts |= _estimate(parts, sample, encoded, reporter)
     _tell(facts, reporter)
     checked = Checked(findings, facts, request.folder, {})
-    return replace(checked, written=_write(request, parts, inspection, checked, suspects, reporter))
+    repaired = None if request.fix is None else repair(parts, inspection, redact=request.redact, suspects=gone_through)
+    return replace(checked, written=_write(request, parts, repaired, checked, suspects, reporter))
 
 
 def _refuse_before_reading(request: CheckRequest) -> None:
@@ -145,7 +149,7 @@ def _refuse_before_reading(request: CheckRequest) -> None:
         raise OutputError(f"{folder} exists already.", "Name another folder with --out, or replace it with --force.")
     for path in () if request.fix is None else (request.fix, changes_of(request.fix)):
         refuse_unwritable(path, force=request.force)
-        for source in (request.data, request.validation, request.test):
+        for source in (request.data, request.validation, request.test, request.suspects):
             for part in source if isinstance(source, list | tuple) else [source]:
                 if isinstance(part, str | Path) and same_file(part, path):
                     raise OutputError(f"{path} would replace a file that is read.", "Name another one with --fix.")
@@ -250,7 +254,12 @@ def _tell(facts: dict[str, Any], reporter: Reporter) -> None:
 
 
 def _write(
-    request: CheckRequest, parts: Parts, inspection: Inspection, checked: Checked, suspects: list[Suspect], reporter: Reporter
+    request: CheckRequest,
+    parts: Parts,
+    repaired: Repaired | None,
+    checked: Checked,
+    suspects: list[Suspect],
+    reporter: Reporter,
 ) -> dict[str, str]:
     """Everything that is written, by what it is."""
     folder = request.folder
@@ -260,10 +269,9 @@ def _write(
     write_text(folder / PAGE, page)
     written = {"page": str(folder / PAGE), "document": str(folder / DOCUMENT)}
     if suspects:
-        write_suspects(folder / SUSPECTS, suspects)
+        write_suspects(folder / SUSPECTS, suspects, request.language)
         written["suspects"] = str(folder / SUSPECTS)
-    if request.fix is not None:
-        repaired = repair(parts, inspection, redact=request.redact)
+    if request.fix is not None and repaired is not None:
         write_table(request.fix, repaired.columns)
         log = changes_of(request.fix)
         write_table(log, repaired.changes)

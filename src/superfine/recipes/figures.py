@@ -16,6 +16,7 @@ import numpy as np
 
 from superfine.backbones.locate import commit_of, resolve
 from superfine.backbones.sources.embedded import embedded_model
+from superfine.data.suspects import Suspect
 from superfine.evaluation.compare import Comparison, compare
 from superfine.evaluation.evaluate import evaluate
 from superfine.recipes.baselines import FittedBaseline
@@ -348,6 +349,28 @@ def errors_with_nearest_rows(
     if not isinstance(answers, Choices) or parts.config.training.time_limit is not None:
         return errors
     return with_nearest_rows(errors, model, parts.train)
+
+
+SURE = 0.5
+"""By so much more probable than the label the answer of a confident error is."""
+
+
+def confident_errors(task: Task, examples: Examples, answers: Answers) -> list[Suspect]:
+    """Rows that the model has not learned from and answers otherwise than their label, sure of it: often the label is wrong."""
+    if not isinstance(answers, Choices) or not task.reads_classes or answers.grades is not None:
+        return []
+    found = []
+    spelled = task.spelled(examples).label or []
+    for i in task.worst(examples, answers).tolist():
+        said = answers.labels[int(answers.class_ids[i])]
+        given = _probability(answers, i, spelled[i]) or 0.0
+        margin = float(answers.confidence[i]) - given
+        if margin >= SURE:
+            reason = f"the model is {answers.confidence[i]:.0%} sure, and has not learned from this row"
+            found.append(
+                Suspect(int(examples.row[i]), examples.text[i], (examples.label or [])[i], said, margin, reason, examples.source)
+            )
+    return found
 
 
 def _words(task: Task, examples: Examples, answers: Answers, tfidf: Any) -> list[list[str]]:

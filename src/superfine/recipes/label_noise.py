@@ -152,5 +152,7 @@ def _suspects(examples: Examples, names: list[str], label: IntArray, noise: Nois
         if len(agreeing):
             nearest = examples.row[agreeing[:2]].tolist()
             reason = f"{reason}, first rows {' and '.join(map(str, nearest))}"
-        found.append(Suspect(int(examples.row[i]), examples.text[i], names[label[i]], names[suggested], score, reason))
+        found.append(
+            Suspect(int(examples.row[i]), examples.text[i], names[label[i]], names[suggested], score, reason, examples.source)
+        )
     return found

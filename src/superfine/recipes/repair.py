@@ -1,20 +1,27 @@
 """The training table with what can be put right by rule, and a record of every change.
 
 Texts that were misread are read again; spellings of one label become one; rows that a test part has, that stand twice, or that
-contradict others are left out. Nothing that needs a judgement is changed: suspects of wrong labels are listed, not relabelled.
+contradict others are left out. Nothing that needs a judgement is changed by itself: suspects of wrong labels are relabelled where
+somebody has gone through them and gives the table back.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from superfine.data.checks.inspection import Inspection
 from superfine.data.clean import same_text_keys
 from superfine.data.labels import merge_key
 from superfine.data.mojibake import repaired as read_again
 from superfine.data.personal import redacted
+from superfine.data.suspects import Suspect
+from superfine.errors import DataError
+from superfine.names import did_you_mean
 from superfine.recipes.prepare import Parts
+from superfine.records import Examples
 
 
 @dataclass
@@ -45,8 +52,12 @@ class _Log:
         self.counts[change] += 1
 
 
-def repair(parts: Parts, inspection: Inspection, *, redact: bool) -> Repaired:
-    """The rows of the training part that are left, repaired. redact: without personal data, which the record leaves out too."""
+def repair(parts: Parts, inspection: Inspection, *, redact: bool, suspects: Sequence[Suspect] = ()) -> Repaired:
+    """The rows of the training part that are left, repaired. redact: without personal data, which the record leaves out too.
+    suspects: rows that get the label suggested there.
+
+    Raises DataError for suspects that are no rows of this data, or for labels that it does not have.
+    """
     train, log = parts.train, _Log(redact=redact)
     rows = train.row.tolist()
     columns = {name: list(values) for name, values in train.columns.items()}
@@ -61,12 +72,47 @@ def repair(parts: Parts, inspection: Inspection, *, redact: bool) -> Repaired:
         for name in texts:
             columns[name] = _texts(columns[name], rows, name, log, redact=redact)
     label = parts.columns.label[0] if len(parts.columns.label) == 1 else None
+    if suspects:
+        if label is None or not inspection.has_classes:
+            raise DataError(
+                f"{train.source} has no single column of classes that suspects could change.", "Leave out --suspects."
+            )
+        columns[label] = _relabelled(columns[label], suspects, train, label, log)
     if inspection.has_classes and label is not None:
         columns[label] = _one_spelling(columns[label], rows, label, log)
     left_out = _left_out(inspection, same_text_keys(columns[texts[0]]) if len(texts) == 1 else inspection.train_keys,
                          columns[label] if label is not None else train.label or [], log)  # fmt: skip
     kept = [i for i in range(len(rows)) if i not in left_out]
     return Repaired({name: [values[i] for i in kept] for name, values in columns.items()}, log.changes, log.counts)
+
+
+def _relabelled(values: list[str], suspects: Sequence[Suspect], train: Examples, column: str, log: _Log) -> list[str]:
+    """The labels with those that are suggested. Suspects of other files, and those without a suggestion, are passed over."""
+    place, labels, changed = {row: i for i, row in enumerate(train.row.tolist())}, set(values), list(values)
+    for suspect in suspects:
+        if not suspect.suggested or (suspect.file and suspect.file != Path(train.source).name):
+            continue
+        i = place.get(suspect.row)
+        if i is None or not _same_text(suspect.text, train.text[i]):
+            raise DataError(
+                f"--suspects: row {suspect.row} of {train.source} has another text than the suspect.",
+                "Give the data that the suspects were found in, in its order.",
+            )
+        if suspect.suggested not in labels:
+            raise DataError(
+                f'--suspects: row {suspect.row} is to have the label "{suspect.suggested}", which {train.source} never has.'
+                f"{did_you_mean(suspect.suggested, labels)}",
+                "Write one of its labels, or leave the cell empty where the row is to stay as it is.",
+            )
+        if changed[i] != suspect.suggested:
+            log.add(suspect.row, "relabelled", column, changed[i], suspect.suggested)
+            changed[i] = suspect.suggested
+    return changed
+
+
+def _same_text(said: str, text: str) -> bool:
+    """Whether a suspect's text is that of the row, as it is or without personal data."""
+    return same_text_keys([said])[0] in same_text_keys([text, redacted(text)])
 
 
 def _texts(values: list[str], rows: list[int], column: str, log: _Log, *, redact: bool) -> list[str]:

@@ -22,6 +22,7 @@ from superfine.backbones.locate import base_of
 from superfine.config import RunConfig
 from superfine.data.clean import STEPS
 from superfine.data.learned import LEARNED, LearnedTexts
+from superfine.data.suspects import SUSPECTS, Suspect, write_suspects
 from superfine.data.table import BadRow
 from superfine.data.write import unused_names, write_bad_rows, write_predictions
 from superfine.errors import OutputError
@@ -45,7 +46,19 @@ TENSORBOARD = "tensorboard"
 PREDICTIONS = "predictions.csv"
 CHECKPOINTS = re.compile(r"checkpoint(-[0-9]+|-fold-[0-9]+)?(\.new|\.old)?")
 """Names of folders with the state of a training: the only one of a run, those from other seeds, those without a fold."""
-OUTPUTS = ("model", BASELINES_FOLDER, LEARNED, PREDICTIONS, "report.html", "README.md", "log.jsonl", BAD_ROWS, MARKER, METRICS)
+OUTPUTS = (
+    "model",
+    BASELINES_FOLDER,
+    LEARNED,
+    PREDICTIONS,
+    SUSPECTS,
+    "report.html",
+    "README.md",
+    "log.jsonl",
+    BAD_ROWS,
+    MARKER,
+    METRICS,
+)
 """What a run may leave, in the order in which it is moved to its place: the metrics come last, and say that all is there."""
 
 
@@ -275,6 +288,7 @@ def write_outputs(
     metrics: dict[str, Any],
     scores: Scores,
     errors: list[dict[str, Any]],
+    suspects: list[Suspect],
 ) -> None:
     """Write everything but the models, which are there already."""
     from superfine.report.card import render_card
@@ -290,6 +304,8 @@ def write_outputs(
     with _written(request.folder, "Free some space, then go on with --resume."):
         LearnedTexts.of_examples([parts.train, parts.validation]).save(part / LEARNED)
         write_predictions(part / PREDICTIONS, parts.test, scores.answers)
+        if suspects:
+            write_suspects(part / SUSPECTS, suspects, request.language)
         # Where `push_to_hub` and `hf upload` take it: in the folder that others get.
         write_text(part / "model" / "README.md", render_card(metrics))
         write_text(part / "report.html", render_page(metrics, errors, request.language))

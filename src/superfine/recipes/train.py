@@ -16,11 +16,12 @@ from superfine.backbones.adapters import make_adapter
 from superfine.backbones.choose import check_model
 from superfine.config import RunConfig
 from superfine.data.checks.inspection import Inspection, run_checks
+from superfine.data.suspects import contradictions
 from superfine.errors import ConfigError, DataError, OutputError
 from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import Baselines, fit_baselines
-from superfine.recipes.figures import Timing, collect_metrics, errors_with_nearest_rows, score, sizes
+from superfine.recipes.figures import Timing, collect_metrics, confident_errors, errors_with_nearest_rows, score, sizes
 from superfine.recipes.folds import refuse_beside_folds
 from superfine.recipes.frozen_embeddings import Embed, embed_once, refuse_if_no_classes
 from superfine.recipes.inspection import inspection_of
@@ -182,7 +183,9 @@ def _measured(made: _Made, parts: Parts, request: Request, reporter: Reporter) -
         curve = learning_curve(made.opened, parts, model.task, scores.answers, request, reporter)
         was_interrupted = curve is None
         metrics |= {} if curve is None else {"learning_curve": curve}
-    write_outputs(request, parts, model, result, metrics, scores, errors)
+    suspects = contradictions(made.inspection)
+    suspects += confident_errors(model.task, parts.scored_test, scores.answers.take(parts.scored))
+    write_outputs(request, parts, model, result, metrics, scores, errors, suspects)
     return metrics, was_interrupted
 
 

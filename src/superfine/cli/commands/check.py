@@ -31,6 +31,10 @@ EXIT_NO = 1
 @click.option("--label-noise", is_flag=True, help="Look for labels that are probably wrong; reads every text with the model.")
 @click.option("--deep", is_flag=True, help="With --label-noise: fine-tune on the other rows first, three times.")
 @click.option("--fix", type=click.Path(path_type=Path), metavar="FILE", help="Write a repaired table, and a list of changes.")
+@click.option(
+    "--suspects", type=click.Path(path_type=Path), metavar="FILE",
+    help="With --fix: give rows the label that suspects.csv suggests, where you left it there.",
+)  # fmt: skip
 @click.option("--redact", is_flag=True, help="With --fix: put placeholders such as [EMAIL] in place of personal data.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for page and tables.  [default: checks/NAME-DATE-TIME]")
 @click.option("--force", is_flag=True, help="Replace what is there.")
@@ -40,7 +44,7 @@ EXIT_NO = 1
 def check(
     data: tuple[str, ...], validation: str | None, test: str | None, text: tuple[str, ...], text_pair: str | None,
     label: tuple[str, ...], group: str | None, task: str | None, model: str | None, label_noise: bool, deep: bool,
-    fix: Path | None, redact: bool,
+    fix: Path | None, suspects: Path | None, redact: bool,
     out: Path | None, force: bool, assignments: tuple[str, ...], as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Say what is wrong with DATA before any time is spent on it.
@@ -61,6 +65,8 @@ def check(
 
     if redact and fix is None:
         raise ConfigError("--redact writes texts without personal data, and there is no file to write.", "Name one with --fix.")
+    if suspects is not None and fix is None:
+        raise ConfigError("--suspects gives rows other labels, and there is no file to write.", "Name one with --fix.")
     if deep and not label_noise:
         raise ConfigError("--deep is how wrong labels are looked for, and --label-noise does not ask for them.", "Add it.")
     named: dict[str, Any] = {
@@ -79,6 +85,7 @@ def check(
         default_folder(source, "checks") if out is None else expanded(out),
         force=force,
         fix=None if fix is None else expanded(fix),
+        suspects=None if suspects is None else expanded(suspects),
         redact=redact,
         label_noise=label_noise,
         deep=deep,
