@@ -262,6 +262,11 @@ class EvaluationConfig(_Section):
         "usual", description="all: also a logistic regression on what the model says of texts before it is trained"
     )
 
+    @property
+    def n_trainings(self) -> float:
+        """About how many times the work of one training on all rows is asked for."""
+        return (self.seeds if self.folds is None else self.folds) + (1.25 if self.learning_curve else 0.0)
+
 
 class RunConfig(_Section):
     """Everything that decides a training run."""

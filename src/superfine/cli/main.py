@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -69,7 +69,7 @@ def run(command: Callable[[], Any]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", EXIT_INTERRUPTED)
     except click.ClickException as error:
-        advice = _setting_for(error.option_name) if isinstance(error, click.NoSuchOption) and not error.possibilities else ""
+        advice = _setting_for(error.option_name, error.possibilities or []) if isinstance(error, click.NoSuchOption) else ""
         usage = f"{error.ctx.get_usage()}\n" if isinstance(error, click.UsageError) and error.ctx is not None else ""
         return _say(f"{usage}Error: {error.format_message()}{advice}", EXIT_UNUSABLE)
     except SuperfineError as error:
@@ -87,13 +87,20 @@ def run(command: Callable[[], Any]) -> int:
         return _say(f"Error: {error.filename} cannot be used: {error.strerror}.", EXIT_UNUSABLE)
 
 
-def _setting_for(option: str) -> str:
-    """A line of advice where an option that does not exist is near a setting: `--epochs` is `training.epochs`."""
+def _setting_for(option: str, possibilities: Sequence[str]) -> str:
+    """A line of advice where an option that does not exist is nearer to a setting than to the options that are suggested:
+    `--patienc` is `training.patience`."""
     from superfine.config import known_keys
 
     by_last = {key.rpartition(".")[2]: key for key in known_keys()}
     near = difflib.get_close_matches(option.lstrip("-").replace("-", "_"), by_last, n=1, cutoff=0.75)
-    return f"\nAs a setting: --set {by_last[near[0]]}=VALUE" if near else ""
+    if not near or max([0.0, *(_likeness(option, other) for other in possibilities)]) >= _likeness(option, near[0]):
+        return ""
+    return f"\nAs a setting: --set {by_last[near[0]]}=VALUE"
+
+
+def _likeness(option: str, name: str) -> float:
+    return difflib.SequenceMatcher(None, option.lstrip("-").replace("-", "_"), name.lstrip("-").replace("-", "_")).ratio()
 
 
 def _say(message: str, status: int) -> int:

@@ -103,7 +103,7 @@ def _fisher(values: FloatArray, masks: BoolArray) -> FloatArray:
     from scipy.stats import hypergeom
 
     wrong = values == 0
-    inside = masks @ wrong.astype(np.int64)
+    inside = np.array([int(wrong[mask].sum()) for mask in masks])
     return np.asarray(hypergeom.sf(inside - 1, len(values), int(wrong.sum()), masks.sum(axis=1)))
 
 
@@ -112,14 +112,12 @@ def _mean_test(values: FloatArray, masks: BoolArray, groups: Sequence[str] | Non
     from scipy.stats import norm
 
     units = np.arange(len(values)) if groups is None else _units(groups)
-    centred = values - values.mean()
-    parts = centred * (masks - masks.mean(axis=1, keepdims=True))
-    by_unit = np.zeros((len(masks), int(units.max()) + 1))
-    np.add.at(by_unit.T, units, parts.T)
-    error = np.sqrt(np.square(by_unit).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = by_unit.sum(axis=1) / error
-    return np.asarray(norm.cdf(np.where(error > 0, z, np.inf)))
+    centred, found = values - values.mean(), np.ones(len(masks))
+    for k, mask in enumerate(masks):
+        by_unit = np.bincount(units, centred * (mask - mask.mean()))
+        error = float(np.sqrt(np.square(by_unit).sum()))
+        found[k] = norm.cdf(by_unit.sum() / error) if error > 0 else 1.0
+    return found
 
 
 def _units(groups: Sequence[str]) -> IntArray:

@@ -15,7 +15,7 @@ from superfine.recipes.reading import reading_of
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.request import Request
 from superfine.recipes.run_folder import check_folder
-from superfine.recipes.train import check_plug_ins, refuse_if_strict, tell_parts
+from superfine.recipes.train import check_evaluation, check_plug_ins, refuse_if_strict, refuse_unsuited, tell_parts
 
 N_OTHERS, N_EXAMPLES = 3, 3
 MOST_CLASSES, MOST_CANDIDATES, MOST_CHARACTERS = 12, 5, 80
@@ -32,9 +32,12 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     check_folder(request)
     check_plug_ins(request.config)
     check_model(request.config.model.name)
+    check_evaluation(request)
     reporter.stage("reading")
-    parts = prepare(request.data, request.validation, request.test, request.config, reporter=reporter)
+    has_folds = request.config.evaluation.folds is not None
+    parts = prepare(request.data, request.validation, request.test, request.config, needs_test=not has_folds, reporter=reporter)
     tell_parts(request, parts, reporter)
+    refuse_unsuited(parts)
     config = parts.config
     cleans = config.data.cleaning
     encoder = encoder_without_loading(
@@ -45,7 +48,7 @@ def dry_run(request: Request, reporter: Reporter) -> dict[str, Any]:
     else:
         reporter.stage("encoding")
     encoded = None if encoder is None else encoder.encode(parts.train, Counter(reporter, len(parts.train)))
-    inspection = inspection_of(parts, encoded, 0 if encoder is None else encoder.max_length)
+    inspection = inspection_of(parts, encoded, 0 if encoder is None else encoder.max_length, has_test=not has_folds)
     findings = run_checks(inspection)
     reporter.findings(findings)
     refuse_if_strict(request, findings)
@@ -84,7 +87,7 @@ def _facts(parts: Parts, inspection: Inspection, fits: list[Fit]) -> dict[str, A
         facts["memory_gb"] = own.memory_gb
     seconds = None if encoded is None else usual_seconds(parts, float(encoded.tokens_per_text.mean()), own)
     if seconds is not None:
-        facts["seconds"] = seconds
+        facts["seconds"] = seconds * parts.config.evaluation.n_trainings
     return facts
 
 

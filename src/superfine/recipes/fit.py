@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from superfine.config import EvaluationConfig
+from superfine.errors import ConfigError
 from superfine.recipes.prepare import prepare
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import Request
@@ -13,6 +15,8 @@ def fit(request: Request, reporter: Reporter) -> None:
     """Read, fine-tune, and write `model/` into the request's folder."""
     check_training_installed()
     check_plug_ins(request.config)
+    if request.config.evaluation != EvaluationConfig():
+        raise ConfigError("The settings of evaluation are of superfine.train: here nothing is tested.", "Leave them out.")
     with claimed_folder(request) as claimed:
         _fit(claimed, reporter)
 

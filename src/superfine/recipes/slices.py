@@ -27,6 +27,8 @@ MOST_KINDS = 30
 OTHERS = "(others)"
 LENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 MOST_WORDS, MOST_VECTORS, MOST_CLUSTERS, ROWS_OF_CLUSTER, TYPICAL_WORDS, TOPICS, COMMON = 400, 5000, 20, 50, 3, 40, 0.2
+MOST_LOOKED_AT = 50_000
+"""Of more test rows, so many are looked at for weak kinds, evenly spread."""
 NEAREST = 2
 
 
@@ -52,11 +54,12 @@ def scores_of_kinds(
 ) -> list[Any]:
     """The scores of each kind, the most frequent first, periods in their order."""
     found = []
+    shown = {name: task.scores[name] for name in dict.fromkeys((task.main, *task.shown.headline))}
     for by, of in kinds.items():
         names = sorted(set(of)) if by == time else [name for name, _ in Tally(of).most_common()]
         for name in names:
             rows = np.flatnonzero([kind == name for kind in of])
-            scores = evaluate(statistics.take(rows), task.scores, test.take(rows).group).to_json(by_label=False)
+            scores = evaluate(statistics.take(rows), shown, test.take(rows).group).to_json(by_label=False)
             found.append({"by": by, "name": name, **scores, "n": len(rows)})
     return found
 
@@ -72,6 +75,9 @@ def slices_of(task: Task, parts: Parts, statistics: Statistics) -> dict[str, Any
     scored = row_scores(statistics, dict(task.scores), task.main)
     if scored is not None and not task.head.by_token:
         score, values = scored
+        some = np.unique(np.linspace(0, len(test) - 1, min(len(test), MOST_LOOKED_AT)).astype(np.int64))
+        test, values = test.take(some), values[some]
+        kinds = {by: [of[i] for i in some] for by, of in kinds.items()}
         candidates = [
             *(Slice(by, name, np.array([kind == name for kind in of])) for by, of in kinds.items() for name in dict.fromkeys(of)),
             *_by_length(test),
