@@ -14,7 +14,7 @@ from sklearn.utils import estimator_checks
 
 import superfine
 from superfine import SuperfineClassifier, SuperfineRegressor
-from superfine.errors import OutputError
+from superfine.errors import ConfigError, OutputError
 from tests.conftest import FAST, make_rows
 
 ROWS = make_rows(240)
@@ -198,3 +198,10 @@ def test_numbers_are_predicted_with_intervals_and_survive_pickling(fast):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(TEXTS[:3]), predicted)
     with pytest.raises(ValueError, match="one finite number"):
         SuperfineRegressor().fit(TEXTS[:2], [1.0, float("nan")])
+
+
+def test_what_is_measured_on_a_test_part_is_no_setting_of_an_estimator(tiny_model):
+    model = SuperfineClassifier(str(tiny_model("bert")), settings=FAST | {"evaluation.seeds": 3})
+    texts, labels = zip(*make_rows(60), strict=True)
+    with pytest.raises(ConfigError, match="settings of evaluation"):
+        model.fit(list(texts), list(labels))

@@ -155,3 +155,24 @@ def test_more_rows_and_longer_texts_take_longer(tmp_path, capsys):
         found.append(json.loads(capsys.readouterr().out)["seconds"])
     assert 2 < found[1] / found[0] < 8
     assert 1.5 < found[2] / found[1] < 6
+
+
+def test_several_trainings_take_longer_and_folds_hold_nothing_out(tmp_path, capsys):
+    data = write_csv(tmp_path / "d.csv", make_rows(300))
+    found = []
+    for more in ([], ["--seeds", "3"], ["--folds", "4"], ["--learning-curve"]):
+        assert dry_run(data, "--json", "--epochs", "2", *more) == 0
+        plan = json.loads(capsys.readouterr().out)
+        found.append((plan["seconds"], plan["data"]["test"]))
+    usual = found[0][0]
+    assert [round(seconds / usual, 2) for seconds, _ in found] == pytest.approx([1, 3, 4, 2.25], rel=0.3)
+    assert found[2][1] == 0
+    assert found[1][1] > 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--folds", "3", "--seeds", "2"], ["--seeds", "2", "--time-limit", "1m"], ["--slice", "shop"]]
+)
+def test_a_rehearsal_refuses_measurements_that_do_not_go_together(tmp_path, capsys, arguments):
+    assert dry_run(write_csv(tmp_path / "d.csv", make_rows(100)), *arguments) == 2
+    assert capsys.readouterr().err
