@@ -43,6 +43,7 @@ FUNCTIONS = {
     "said_of_margin",
     "weak_note",
     "drift_told",
+    "_not_told_apart",
     "said",
     "_matched",
     "notes",
@@ -103,6 +104,8 @@ NAMES = {
     "WAITING",
     "said",
     "summary",
+    "pattern",
+    "NOT_ALL_FOLDS",
     "Place",
 }
 """Constants that are shown."""

@@ -121,7 +121,7 @@ def status_of(*arguments):
 def test_the_command_prints_a_table_or_one_document(runs, capsys):
     both = runs / "good", runs / "poor"
     assert status_of(*both) == 0
-    assert "Compared on the test rows that both runs have" in capsys.readouterr().err
+    assert "Compared on the test rows that all runs have" in capsys.readouterr().err
     assert status_of(*both, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["comparison"]["poor"]["outcome"] in {"better", "worse", "undecided"}
@@ -152,7 +152,7 @@ def test_labels_of_another_tool_are_compared_by_text_or_in_order(runs, tmp_path)
 def test_probabilities_of_another_tool_are_scored_as_such(runs, tmp_path):
     test = read_table(runs / "good" / "predictions.csv")
     rows = [
-        (text, *(("2", "6") if label == "good" else ("6", "2")))
+        (text, *(("0.25", "0.75") if label == "good" else ("0.75", "0.25")))
         for text, label in zip(*(test.columns[c] for c in ("text", "label")), strict=True)
     ]
     compared = compare_runs(runs / "good", predictions(tmp_path / "p.csv", ["text", "prob_bad", "prob_good"], rows))
@@ -185,11 +185,11 @@ def test_rows_that_a_file_lacks_are_left_out_and_named(runs, tmp_path):
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
-        (["prediction"], ["great"], 'predicts what training never had: "great" in row 2'),
+        (["prediction"], ["great"], 'none of the labels here: "great" in row 2'),
         (["prediction"], [""], "predicts nothing in"),
         (["guess"], ["good"], "no column of predictions"),
-        (["bad", "good"], ["0", "0"], "row 2 holds no probabilities"),
-        (["bad", "good"], ["-1", "2"], "row 2 holds no probabilities"),
+        (["bad", "good"], ["0", "0"], "row 2 holds no probabilities of all classes"),
+        (["bad", "good"], ["-1", "2"], "row 2 holds no probabilities of all classes"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused_with_the_row(runs, tmp_path, header, row, message):

@@ -55,7 +55,7 @@ def test_a_seed_alone_gives_what_it_gives_among_others(run, tiny_model, reviews,
         reviews,
         model=str(tiny_model("bert")),
         out=tmp_path / "run",
-        settings=FAST | {"training.epochs": 2},
+        settings=SETTINGS | {"evaluation.seeds": 1},
         seed=5,
         progress=False,
     )
@@ -119,3 +119,15 @@ def test_the_command_line_asks_for_seeds_and_refuses_them_beside_a_time_limit(ti
     assert "--seeds asks for several" in capsys.readouterr().err
     assert superfine_command(*command, "--seeds", "many", "--force") == 2
     assert '"evaluation.seeds" cannot be' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("values", "kept"), [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.9), 0), ((0.1, 0.2, 0.3), 2)])
+def test_the_best_by_validation_is_kept_wherever_it_stands(tiny_model, reviews, tmp_path, monkeypatch, values, kept):
+    given = iter(values)
+    monkeypatch.setattr(seeds, "_by_validation", lambda *arguments: next(given))
+    settings = SETTINGS | {"training.epochs": 1}
+    run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    assert run.metrics["seeds"]["kept"] == kept
+    assert run.metrics["test"]["log_loss"]["value"] == pytest.approx(
+        superfine.evaluate(run.folder, run.folder / "predictions.csv").scores["log_loss"].value, abs=1e-5
+    )

@@ -66,8 +66,8 @@ def run(command: Callable[[], Any]) -> int:
     try:
         result = command()
         return result if isinstance(result, int) else 0
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        return _say("Interrupted.", EXIT_INTERRUPTED)
+    except (click.exceptions.Abort, KeyboardInterrupt) as interruption:
+        return _say(str(interruption) or "Interrupted.", EXIT_INTERRUPTED)
     except click.ClickException as error:
         advice = _setting_for(error.option_name, error.possibilities or []) if isinstance(error, click.NoSuchOption) else ""
         usage = f"{error.ctx.get_usage()}\n" if isinstance(error, click.UsageError) and error.ctx is not None else ""

@@ -18,6 +18,10 @@ MONTHS = ("%Y-%m", "%Y/%m", "%Y年%m月")
 PERIODS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:00")
 """How a time is written that stands for a year, a month, a day, an hour."""
 MOST_PERIODS, NUMBERED_PERIODS = 24, 5
+YEARS = (1000, 2999)
+"""Whole numbers that are years where they stand beside dates."""
+FIRST_SECOND, LAST_SECOND = 3e8, 4e10
+"""Numbers between are seconds since 1970: from 1979 on, so that other counts are none."""
 
 
 def seconds_of(value: str) -> float | None:
@@ -49,47 +53,61 @@ def _seconds(time: datetime) -> float:
 
 
 def times_of(examples: Examples, column: str) -> FloatArray:
-    """(n,) what orders the rows of a column that the user says holds times: dates, months, years, or any numbers.
+    """(n,) what orders the rows of a column that the user says holds times: seconds of dates, months and years, or any numbers.
 
-    Raises DataError that names rows which hold none.
+    Raises DataError that names rows which hold none, and where dates stand beside numbers that are no years.
     """
     values = [value.strip() for value in examples.columns[column]]
-    found = [_ordering(value) for value in values]
-    wrong = [int(examples.row[i]) for i, one in enumerate(found) if one is None]
-    if wrong:
-        value = next(value for value, one in zip(values, found, strict=True) if one is None)
+    dates = np.array([_date(value) for value in values], dtype=np.float64)
+    numbers = np.array([_number(value) for value in values], dtype=np.float64)
+    if (~np.isnan(dates)).any():
+        is_year = (numbers >= YEARS[0]) & (numbers <= YEARS[1]) & (numbers == np.floor(numbers)) & np.isnan(dates)
+        dates[is_year] = [_seconds(datetime(int(year), 1, 1)) for year in numbers[is_year]]
+    found = dates if (~np.isnan(dates)).any() else numbers
+    wrong = np.flatnonzero(np.isnan(found))
+    if len(wrong):
+        first = int(wrong[0])
         raise DataError(
-            f'{examples.source}: the column "{column}" holds no time in {len(wrong)} rows; row {wrong[0]} has "{value[:40]}".',
+            f'{examples.source}: the column "{column}" holds no time in {len(wrong)} rows; row {int(examples.row[first])} has '
+            f'"{values[first][:40]}".',
             "Times are dates (2024-05-31, 31.05.2024, 2024年5月31日), months, years, other numbers. Correct or drop these rows.",
         )
-    return np.array(found, dtype=np.float64)
+    return found
 
 
-def _ordering(value: str) -> float | None:
-    if (seconds := seconds_of(value)) is not None:
-        return seconds
-    if (seconds := _parsed(value, MONTHS)) is not None and not value.isdigit():
-        return seconds
+def _date(value: str) -> float:
+    """Seconds of a date or a month, or nan."""
+    seconds = seconds_of(value)
+    if seconds is None and not value.isdigit():
+        seconds = _parsed(value, MONTHS)
+    return np.nan if seconds is None else seconds
+
+
+def _number(value: str) -> float:
     try:
         number = float(value)
     except ValueError:
-        return None
-    return number if np.isfinite(number) else None
+        return np.nan
+    return number if np.isfinite(number) else np.nan
 
 
 def periods_of(examples: Examples, column: str) -> list[str]:
-    """The period of each row: years, months, days or hours, whichever are enough and not too many; equal parts of other
-    numbers."""
+    """The period of each row: years, months, days or hours, whichever are enough and not too many; equal parts of numbers that
+    are no seconds since 1970."""
     from datetime import UTC
 
     times = times_of(examples, column)
-    values = [value.strip() for value in examples.columns[column]]
-    if not all(seconds_of(value) is not None or (_parsed(value, MONTHS) is not None and not value.isdigit()) for value in values):
+    are_dates = any(not np.isnan(_date(value.strip())) for value in examples.columns[column])
+    seconds = times if are_dates else times / (1000 if np.median(times) > LAST_SECOND else 1)
+    if not are_dates and not (seconds.min(initial=0) >= FIRST_SECOND and seconds.max(initial=0) <= LAST_SECOND):
         return _numbered(times)
-    dates = [datetime.fromtimestamp(seconds, UTC) for seconds in times.tolist()]
-    best = [f"{date:{PERIODS[0]}}" for date in dates]
+    try:
+        moments = [datetime.fromtimestamp(second, UTC) for second in seconds.tolist()]
+    except (ValueError, OverflowError, OSError):  # before the first or after the last year that there is
+        return _numbered(times)
+    best = [f"{moment:{PERIODS[0]}}" for moment in moments]
     for pattern in PERIODS[1:]:
-        finer = [f"{date:{pattern}}" for date in dates]
+        finer = [f"{moment:{pattern}}" for moment in moments]
         if len(set(finer)) > MOST_PERIODS or len(set(best)) >= NUMBERED_PERIODS:
             break
         best = finer
@@ -106,12 +124,16 @@ def _numbered(times: FloatArray) -> list[str]:
     return [f"{edges[k]:g} – {edges[k + 1]:g}" for k in place.tolist()]
 
 
+def same_name(examples: Examples, column: str) -> str | None:
+    """The column of the table that is called so, whatever its case, or None."""
+    return {name.casefold(): name for name in examples.columns}.get(column.strip().casefold())
+
+
 def named_column(examples: Examples, column: str, option: str) -> str:
     """The column of the table, whatever its case. Raises DataError where there is none. option: that names it."""
     from superfine.names import did_you_mean
 
-    folded = {name.casefold(): name for name in examples.columns}
-    if (name := folded.get(column.strip().casefold())) is None:
+    if (name := same_name(examples, column)) is None:
         raise DataError(
             f'{examples.source} has no column "{column}".{did_you_mean(column, list(examples.columns))}',
             f"{option} names one of: {listed(examples.columns)}.",

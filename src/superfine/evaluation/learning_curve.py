@@ -18,10 +18,12 @@ from superfine.records import FloatArray, Interval
 
 FLOORS = np.linspace(0.0, 1.0, 21)
 """The share of the present loss that no number of rows takes away; 1: more rows bring nothing."""
-EXPONENTS = np.linspace(0.05, 1.2, 24)
+EXPONENTS = np.linspace(0.05, 1.6, 26)
 SPREADS = np.array([0.002, 0.004, 0.007, 0.012, 0.02, 0.035])
 """Standard deviations of the score of all rows' training, by itself, as shares of the score's range."""
 N_LEVELS, N_GAINS = 25, 400
+MISFIT = 2.5
+"""Standard deviations, with the largest of the spreads, beyond which a score is off the best curve: no power law is there."""
 FEWEST_POINTS = 3
 
 
@@ -55,7 +57,8 @@ class Gain:
 def expected_gains(points: Sequence[CurvePoint], more: Sequence[int], bound: float = 1.0, span: float = 1.0) -> list[Gain]:
     """What that many more rows each would bring, by trainings on different numbers of rows, those on all of them the last.
 
-    bound: of the score, from below which it rises; span: its range. Nothing for fewer than three different numbers of rows.
+    bound: of the score, from below which it rises; span: its range. Nothing for fewer than three different numbers of rows, or
+    where no power law goes through the scores, as where the smallest parts teach nothing yet.
     """
     if len({point.n for point in points}) < FEWEST_POINTS:
         return []
@@ -64,7 +67,7 @@ def expected_gains(points: Sequence[CurvePoint], more: Sequence[int], bound: flo
     noise = np.array([point.deviation for point in points]) / span
     shares, last = n / n[-1], float(loss[-1])
     reach = 4 * float(np.hypot(SPREADS[-1], noise.max()))
-    levels = np.linspace(max(1e-6, last - reach), min(1.0, last + reach), N_LEVELS)
+    levels = np.linspace(max(1e-6, last - reach), last + reach, N_LEVELS)
     floor, exponent, level, spread = (axis.ravel() for axis in np.meshgrid(FLOORS, EXPONENTS, levels, SPREADS, indexing="ij"))
     log_weight = np.zeros(len(level))
     for share, measured, error in zip(shares, loss, noise, strict=True):
@@ -72,18 +75,21 @@ def expected_gains(points: Sequence[CurvePoint], more: Sequence[int], bound: flo
         variance = spread**2 / share + error**2 / 2
         residual = measured - _loss(share, floor, exponent, level)
         log_weight -= 0.5 * residual**2 / variance + 0.5 * np.log(variance)
+    best = int(log_weight.argmax())
+    fitted = _loss(shares, floor[best], exponent[best], level[best])
+    if (np.abs(loss - fitted) > MISFIT * np.hypot(SPREADS[-1] / np.sqrt(shares), noise)).any():
+        return []
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     likely = weight > 1e-7
     floor, exponent, level, spread, weight = (axis[likely] for axis in (floor, exponent, level, spread, weight))
     between = float(noise[n < n[-1]].min(initial=noise.max()))
-    return [
-        Gain(m, _predicted(last - _loss(1 + m / n[-1], floor, exponent, level), np.hypot(spread, between), weight, span))
-        for m in more
-    ]
+    # Both the score that there is and the next one vary by themselves.
+    deviation = np.sqrt(2 * spread**2 + between**2)
+    return [Gain(m, _predicted(level - _loss(1 + m / n[-1], floor, exponent, level), deviation, weight, span)) for m in more]
 
 
-def _loss(share: float | FloatArray, floor: FloatArray, exponent: FloatArray, level: FloatArray) -> FloatArray:
+def _loss(share: float | FloatArray, floor: Any, exponent: Any, level: Any) -> FloatArray:
     return np.asarray(level * (floor + (1 - floor) * share**-exponent))
 
 

@@ -7,7 +7,7 @@ the number of candidates (Holm 1979).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from superfine.evaluation.multiple_testing import holm
 from superfine.evaluation.units import Units
-from superfine.records import SHARE, Count, FloatArray, IntArray, Mean, Ratio, Score, Statistics, weighted_sum
+from superfine.records import SHARE, FloatArray, IntArray, Ratio, Score, Statistics, weighted_sum
 
 BoolArray = NDArray[np.bool_]
 SIGNIFICANCE = 0.05
@@ -50,25 +50,28 @@ class WeakSlice:
         return dict(vars(self))
 
 
-def row_scores(statistics: Statistics, scores: dict[str, Score], main: str) -> tuple[str, FloatArray] | None:
-    """A score that is a mean over rows, with its part of each row (n,): the main one, or the first that is; None where none is.
-
-    Sums of different rows may stand for different amounts, such as tokens: then a row's part is its own ratio.
-    """
+def row_scores(statistics: Statistics, scores: Mapping[str, Score], main: str) -> tuple[str, FloatArray] | None:
+    """A score that is the share of rows which are right, and whether each is (n,): the main one, or the first of that kind; None
+    where none is."""
     for name in (main, *scores):
         score = scores[name]
-        if isinstance(score, Count | Mean) or not isinstance(score, Ratio) or not score.pooled or score.bounds != SHARE:
+        if (
+            not isinstance(score, Ratio)
+            or not score.pooled
+            or score.bounds != SHARE
+            or score.shape is not None
+            or not score.rises
+        ):
             continue
-        over, under = (
-            np.asarray(weighted_sum(statistics.sums, terms).sum(axis=1), dtype=np.float64).ravel()
-            if weighted_sum(statistics.sums, terms).ndim > 1
-            else np.asarray(weighted_sum(statistics.sums, terms), dtype=np.float64)
-            for terms in (score.numerator, score.denominator)
-        )
-        if (under > 0).all() and score.rises:
-            share = over / under
-            return name, share if score.shape is None else np.asarray(score.shape(share))
+        over, under = (_by_row(weighted_sum(statistics.sums, terms)) for terms in (score.numerator, score.denominator))
+        if (under == 1).all() and np.isin(over, (0.0, 1.0)).all():
+            return name, over
     return None
+
+
+def _by_row(block: Any) -> FloatArray:
+    """(n,) the sum over columns, dense or sparse."""
+    return np.asarray(block.sum(axis=1) if block.ndim > 1 else block, dtype=np.float64).ravel()
 
 
 def weak_slices(values: FloatArray, candidates: Sequence[Slice], groups: Sequence[str] | None = None) -> list[WeakSlice]:

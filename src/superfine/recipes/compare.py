@@ -95,13 +95,12 @@ class Compared:
         upper, margin = (
             f"{value:.3f}" if is_number else f"{100 * value:.2f}" for value in (pair.margin.upper, pair.margin.margin)
         )
+        margin = f"{margin} of {title_of(self.task.main).long}" if is_number else f"{margin} points"
         if pair.margin.upper <= 0:
             return f"{first} is not worse than {second} at all (95 % sure)"
         if pair.margin.holds:
-            return f"{first} is not worse than {second} by {margin} points: it loses less than {upper} (95 % sure)"
-        return (
-            f"It is not shown that {first} is not worse than {second} by {margin} points: it may lose up to {upper} (95 % sure)"
-        )
+            return f"{first} is not worse than {second} by {margin}: it loses less than {upper} (95 % sure)"
+        return f"It is not shown that {first} is not worse than {second} by {margin}: it may lose up to {upper} (95 % sure)"
 
     def to_json(self) -> dict[str, Any]:
         scores = [evaluation.to_json(by_label=False) for evaluation in self.evaluations]
@@ -111,6 +110,7 @@ class Compared:
             "main": self.task.main,
             "shown": self.task.shown.model_dump(mode="json"),
             "rows": self.of,
+            "notes": list(self.notes),
             "test": scores[0],
             "baselines": {name: {"title": name, **own} for name, own in zip(self.names[1:], scores[1:], strict=True)},
             "comparison": {
@@ -166,6 +166,7 @@ def compare_runs(
         open_predictor(path).predict_examples(examples) if file is None else file.answers(task, examples, place)
         for path, file, place in zip(paths, given, places, strict=True)
     )
+    notes += tuple(note for file in given if file is not None for note in file.notes())
     scores = _comparable(task, all(file is None or file.has_probabilities for file in given))
     statistics = [(own or task).statistics(examples, said) for own, said in zip(tasks, answers, strict=True)]
     comparisons = [
@@ -220,21 +221,24 @@ class _Rows:
 
 def _matched(rows: _Rows, given: Sequence[GivenAnswers | None]) -> tuple[_Rows, list[IntArray], tuple[str, ...]]:
     """The rows that all files have predictions for, the places of these in each file, and notes on the others."""
-    places: list[IntArray] = []
-    notes: list[str] = []
-    for file in given:
-        examples = rows.scored.examples
-        if file is None:
-            places.append(np.arange(len(examples)))
-            continue
-        here, there = file.match(examples, rows.text_columns[:-1], rows.text_columns[-1] or None)
-        if len(here) < len(examples):
-            lacking = examples.row[np.setdiff1d(np.arange(len(examples)), here)].tolist()
+    examples, notes = rows.scored.examples, []
+    every = np.arange(len(examples))
+    found = [
+        (every, every)
+        if file is None
+        else file.match(examples, rows.text_columns[:-1], rows.text_columns[-1] or None, rows.scored.table)
+        for file in given
+    ]
+    kept = every
+    for file, (here, _) in zip(given, found, strict=True):
+        if file is not None and len(here) < len(examples):
+            lacking = examples.row[np.setdiff1d(every, here)].tolist()
             some = ", ".join(map(str, lacking[:MOST_LISTED])) + (" …" if len(lacking) > MOST_LISTED else "")
             notes.append(f"{file.path} has no prediction for {len(lacking)} rows, which are left out: {some}")
-            rows, places = rows.take(here), [one[here] for one in places]
-        places.append(there)
-    return rows, places, tuple(notes)
+        kept = np.intersect1d(kept, here)
+    if not len(kept):
+        raise DataError("No row has a prediction in every file.", "Are they predictions for the same data?")
+    return rows.take(kept), [there[np.searchsorted(here, kept)] for here, there in found], tuple(notes)
 
 
 def _same_tasks(paths: Sequence[Path], manifests: Sequence[Manifest | None]) -> list[Task | None]:
@@ -261,6 +265,11 @@ def _rows_to_compare(
     models = [(path, manifest) for path, manifest in zip(paths, manifests, strict=True) if manifest is not None]
     if not models:
         return _rows_of_files(given, asked)
+    if asked.data is None:
+        named = {"--text": asked.text, "--text-pair": asked.text_pair, "--label": asked.label, "--group": asked.group}
+        option = next((option for option, value in named.items() if value), None)
+        if option is not None:
+            raise ConfigError(f"{option} is a column of --data, and none is named.", "Name labelled rows with --data FILE.")
     manifest, task = models[0][1], next(task for task in tasks if task is not None)
     columns = (*(asked.text or manifest.text), asked.text_pair or manifest.text_pair or "")
     if asked.data is not None:
@@ -278,34 +287,51 @@ def _rows_to_compare(
         return _Rows(tests[0], columns), f"the test rows of {models[0][0]}", task
     rows = _common_rows([path for path, _ in models], tests, task)
     counts = ", ".join(str(len(test.examples)) for test in tests[:-1])
-    of = f"the test rows that both runs have ({len(rows.examples)} of {counts} and {len(tests[-1].examples)})"
+    of = f"the test rows that all runs have ({len(rows.examples)} of {counts} and {len(tests[-1].examples)})"
     return _Rows(rows, columns), of, task
 
 
 def _rows_of_files(given: Sequence[GivenAnswers | None], asked: _Asked) -> tuple[_Rows, str, Task]:
-    """Of the data that are named, or of the first file of predictions, which then holds the labels too; the task is learned from
-    them."""
-    first = given[0]
-    assert first is not None
+    """Of the data that are named, or of the first file of predictions, which then holds the labels too. The task is that of the
+    run which the first file lies in, or learned from labels and predictions."""
+    files = [file for file in given if file is not None]
+    first = files[0]
+    if asked.data is None and (manifest := _run_around(first.path)) is not None:
+        rows = read_scored_rows(
+            manifest, first.path, asked.text, asked.text_pair, asked.label, asked.options, group=asked.group,
+            ignore_unknown_labels=asked.ignore_unknown_labels,
+        )  # fmt: skip
+        columns = (*(asked.text or manifest.text), asked.text_pair or manifest.text_pair or "")
+        return _Rows(rows, columns), rows.table.source, manifest.open_task()
     table = first.table if asked.data is None else read_table(asked.data, asked.options)
     if asked.data is None and not asked.label and "label" not in table.columns:
         raise DataError(
             f"{first.path} has no column of true labels.", "Name the labelled rows with --data FILE, or the column with --label."
         )
     label = list(asked.label) if asked.label else ["label"] if "label" in table.columns else None
-    choice = choose_columns(table, asked.text, asked.text_pair, label, asked.group)
+    pair = asked.text_pair or ("text_pair" if "text_pair" in table.columns else None)
+    choice = choose_columns(table, asked.text, pair, label, asked.group)
     kind, _ = choose_task("auto", label_values(table, choice), len(choice.label))
     examples, _ = to_examples(table, choice, keep_all=True, lists=kind.reads_lists)
-    task = kind.learn(examples.take(np.flatnonzero([bool(value) for value in examples.label or []])), kind.Options())
+    labels = [value for value in examples.label or [] if value]
+    labels += [name for file in files for name in file.names()] if kind.reads_classes and not kind.reads_lists else []
+    task = kind.learn(replace(Examples.of_texts(labels), label=labels, source=table.source), kind.Options())
     places = scored_positions(examples, task, ignore_unknown=asked.ignore_unknown_labels)
     dropped = Dropped(without_label=tuple(np.delete(examples.row, places).tolist()))
     rows = ScoredRows(examples.take(places), dropped, choice.describe(), table)
     return _Rows(rows, (*choice.text, choice.text_pair or "")), table.source, task
 
 
+def _run_around(path: Path) -> Manifest | None:
+    """The manifest of the run whose table of test rows this is, or None."""
+    if path.name != PREDICTIONS or not (path.parent / MARKER).is_file():
+        return None
+    return open_bundle(path.parent).manifest
+
+
 def _comparable(task: Task, with_probabilities: bool) -> Mapping[str, Score]:
     """The scores that can be had of labels alone, or all."""
-    if with_probabilities:
+    if with_probabilities or not task.labels:
         return task.scores
     return {
         name: score
@@ -419,9 +445,10 @@ def _keys(examples: Examples, task: Task) -> list[tuple[str, str, str]]:
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Short ones where they differ."""
-    short = tuple(path.resolve().name for path in paths)
-    return short if len(set(short)) == len(short) else tuple(map(str, paths))
+    """Short ones where they differ; one that is given twice has a number."""
+    names = [path.resolve().name for path in paths]
+    names = names if len(set(names)) == len(names) else [str(path) for path in paths]
+    return tuple(f"{name} ({names[: i + 1].count(name)})" if name in names[:i] else name for i, name in enumerate(names))
 
 
 def _described(task: Task) -> str:

@@ -153,6 +153,7 @@ def collect_metrics(
         **_source(config.model.name),
         **({"adapter_only": _base_of_adapter(config.model.name, task.head.auto_class)} if config.model.adapter_only else {}),
         **({"decisions": facts["decisions"]} if (facts := task.facts()).get("decisions") else {}),
+        **({"calibrated_beside": True} if {"isotonic", "shift"} & {*facts} else {}),
         "precision": "float32",
         "saved_weights": str(model.backbone.saved_dtype).removeprefix("torch."),
         "test": {**scores.test.to_json(), **scores.details},

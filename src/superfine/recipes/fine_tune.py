@@ -236,8 +236,6 @@ def fine_tune(
     if not config.model.adapter_only:  # an adapter is saved in float32, beside weights that are not saved at all
         round_weights(model, config.model.saved_weights, parts.validation, encoded.validation.encoded)
     give_back()
-    if result.stopped == "interrupted":
-        reporter.note("Interrupted: the weights kept so far are evaluated and written.")
     if result.stopped == "time_limit":
         reporter.note(f"The time limit ended training in epoch {result.progress.epoch + 1} of {result.recipe.epochs}.")
     if result.stopped == "out_of_memory":

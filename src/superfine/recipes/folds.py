@@ -23,6 +23,8 @@ from superfine.tasks.task import Task
 if TYPE_CHECKING:
     from superfine.recipes.fine_tune import Opened
 
+NOT_ALL_FOLDS = "Interrupted: without every fold there is no score. --resume goes on behind the trainings that are done."
+
 
 @dataclass(frozen=True)
 class CrossValidation:
@@ -62,6 +64,8 @@ def refuse_beside_folds(request: Request) -> None:
         "--seeds": evaluation.seeds > 1,
         "--learning-curve": evaluation.learning_curve,
         "--time": request.config.data.time is not None,
+        "--target-error": request.config.task.options.get("target_error") is not None,
+        "--set-coverage": request.config.task.options.get("set_coverage") is not None,
     }
     for option, is_given in reasons.items():
         if is_given:
@@ -112,7 +116,7 @@ def cross_validate(
         )
         trial = run_trial(opened, own, request, reporter, f"checkpoint-fold-{k}")
         if trial.was_interrupted:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(NOT_ALL_FOLDS)
         answers.append(trial.model.predict_examples(test))
         scores.append(evaluate(trial.model.task.statistics(test, answers[-1]), trial.model.task.single_scores, test.group))
         trial.model.backbone.release()

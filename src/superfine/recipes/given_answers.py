@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from superfine.data.read import read_table
 from superfine.data.table import ReadOptions, Table, listed
 from superfine.errors import DataError
 from superfine.names import did_you_mean
-from superfine.records import Answers, Examples, FloatArray, IntArray, Values
+from superfine.records import Answers, Choices, Examples, FloatArray, IntArray, Sets, Values
 from superfine.tasks.task import Task, rows_by_label
 
 PREDICTION_NAMES = (
@@ -25,6 +26,8 @@ PROBABILITY_PREFIXES = ("p:", "p_", "prob_", "proba_", "probability_", "score_",
 """What stands before the name of a class where a column holds its probabilities."""
 CERTAIN = 30.0
 """The logit of a label that a file says without a probability."""
+ROUNDING = 0.01
+"""By so much the sum of the probabilities of a row may be off 1."""
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
 
 
@@ -34,57 +37,88 @@ def is_predictions_file(path: Path) -> bool:
 
 
 class GivenAnswers:
-    """A table of predictions. has_probabilities: whether it says them of every class."""
+    """A table of predictions. has_probabilities: whether it says them of every class, and its predictions follow from them.
+    is_by_order: whether its rows were taken in order. n_otherwise: predictions that do not follow."""
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
         self.path = path
         self.table: Table = read_table(path, options)
-        self.has_probabilities = False
+        self.has_probabilities, self.is_by_order, self.n_otherwise = False, False, 0
 
-    def match(self, examples: Examples, text: Sequence[str], text_pair: str | None) -> tuple[IntArray, IntArray]:
-        """Positions of examples that the table has, and its rows for them: by text where it has the columns, else in order.
+    def match(self, examples: Examples, text: Sequence[str], text_pair: str | None, whole: Table) -> tuple[IntArray, IntArray]:
+        """Positions of examples that the table has, and its rows for them: by text (and label, where texts repeat) where it has
+        the columns, else in the order of the examples or of the table `whole` that they are from.
 
         Raises DataError where neither can be done.
         """
-        columns = [*text, *filter(None, [text_pair])]
-        if not all(name in self.table.columns for name in columns):
-            if len(self.table) != len(examples):
-                raise DataError(
-                    f"{self.path} has {len(self.table)} rows and no column {', '.join(columns)}, and {len(examples)} rows are to "
-                    "be scored: nothing tells which belongs to which.",
-                    "Add the column of texts to the predictions, or give them for exactly these rows, in their order.",
-                )
-            return np.arange(len(examples)), np.arange(len(examples))
-        keys = list(zip(*(self.table.columns[name] for name in columns), strict=True))
-        places: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for i in range(len(keys) - 1, -1, -1):
-            places[keys[i]].append(i)
-        wanted = zip(*(examples.columns[name] for name in columns), strict=True)
-        found = [(i, places[key].pop()) for i, key in enumerate(wanted) if places.get(key)]
-        if not found:
-            raise DataError(f"{self.path} holds none of the texts that are to be scored.", "Name the data with --data FILE.")
-        here, there = np.array(found, dtype=np.int64).T
-        return here, there
+        own = {name.strip().casefold(): name for name in self.table.columns}
+        wanted = [*text, *filter(None, [text_pair])]
+        columns = [own.get(name.casefold()) for name in wanted]
+        labels = self.table.columns.get(own.get("label", ""), None)
+        if not all(columns):
+            self.is_by_order = True
+            there = self._in_order(examples, whole, wanted)
+            if labels is not None and examples.label is not None:
+                differs = [i for i, k in enumerate(there.tolist()) if labels[k].strip() != examples.label[i].strip()]
+                if differs:
+                    raise DataError(
+                        f"{self.path}: row {int(self.table.row[there[differs[0]]])} has another label than the row in its place.",
+                        f"Give the predictions in the order of the data, or with the column {', '.join(wanted)}.",
+                    )
+            return np.arange(len(examples)), there
+        keys = list(zip(*(self.table.columns[str(name)] for name in columns), strict=True))
+        asked = list(zip(*(examples.columns[name] for name in wanted), strict=True))
+        place: dict[int, int] = {}
+        taken: set[int] = set()
+        passes: list[tuple[list[Any], list[Any]]] = [(asked, keys)]
+        if labels is not None and examples.label is not None:
+            passes.insert(0, (list(zip(asked, examples.label, strict=True)), list(zip(keys, labels, strict=True))))
+        for of_examples, of_table in passes:
+            places: dict[Any, list[int]] = defaultdict(list)
+            for k in range(len(of_table) - 1, -1, -1):
+                if k not in taken:
+                    places[of_table[k]].append(k)
+            for i, key in enumerate(of_examples):
+                if i not in place and places.get(key):
+                    place[i] = places[key].pop()
+                    taken.add(place[i])
+        if not place:
+            raise DataError(f"{self.path} holds none of the texts that are to be scored.", "Are they predictions for other data?")
+        here = np.array(sorted(place), dtype=np.int64)
+        return here, np.array([place[i] for i in here.tolist()], dtype=np.int64)
+
+    def _in_order(self, examples: Examples, whole: Table, wanted: Sequence[str]) -> IntArray:
+        if len(self.table) == len(examples):
+            return np.arange(len(examples))
+        if len(self.table) == len(whole):
+            return np.searchsorted(whole.row, examples.row).astype(np.int64)
+        raise DataError(
+            f"{self.path} has {len(self.table)} rows and no column {', '.join(wanted)}, and {len(examples)} rows are to "
+            "be scored: nothing tells which belongs to which.",
+            "Add the column of texts to the predictions, or give them for exactly these rows, in their order.",
+        )
 
     def answers(self, task: Task, examples: Examples, rows: IntArray) -> Answers:
-        """What the table says of these examples, each in its row. Raises DataError for what it says of none of them."""
+        """What the table says of these examples, each in its row. Raises DataError for what it says of none of them.
+
+        Probabilities count where the predictions beside them are those that they give; else the predictions do.
+        """
         probabilities = self._probabilities(task)
         if probabilities is not None:
-            self.has_probabilities = True
-            return task.decode(examples, np.log(np.maximum(probabilities[rows], 1e-9)))
-        said = self._said(examples, rows)
-        unknown = np.flatnonzero(~task.is_known(said))
-        if len(unknown):
-            raise DataError(
-                f"{self.path} predicts what training never had: {rows_by_label(said, unknown.tolist())}.",
-                f"What can be predicted: {', '.join(task.labels[:20])}.",
-            )
+            found = task.decode(examples, np.log(np.maximum(probabilities[rows], 1e-9)))
+            said = None if self._column_of_predictions() is None else self._said(examples, rows, task)
+            self.n_otherwise = 0 if said is None else int((task.gold(said) != _classes(found)).sum())
+            self.has_probabilities = not self.n_otherwise
+            if not self.n_otherwise:
+                return found
+        said = self._said(examples, rows, task)
         if task.head.activation == "softmax" and task.reads_classes:
             outputs = np.full((len(examples), len(task.head)), -CERTAIN)
             outputs[np.arange(len(examples)), task.gold(said)] = CERTAIN
             return task.decode(examples, outputs)
-        if task.head.activation == "sigmoid" and task.reads_lists:
-            return task.decode(examples, CERTAIN * (2.0 * task.gold(said) - 1))
+        if task.reads_lists and task.head.activation == "sigmoid":
+            members = np.asarray(task.gold(said), dtype=np.float64)
+            return Sets(examples.row, task.labels, members, np.full(len(task.labels), 0.5))
         if task.head.activation == "none" and not task.head.by_token and len(task.head) == 1:
             values = np.asarray(task.gold(said), dtype=np.float64).reshape(-1)
             infinite = np.full(len(values), np.inf)
@@ -93,10 +127,34 @@ class GivenAnswers:
             f"{self.path}: predictions of the task {task.name} are not read from a file.", "Name the folder of a run instead."
         )
 
-    def _said(self, examples: Examples, rows: IntArray) -> Examples:
-        """The examples with what the table predicts in place of their labels."""
+    def notes(self) -> list[str]:
+        """What the user should know of how the table was read."""
+        found = []
+        if self.is_by_order:
+            said = f"{self.path} has no column of these texts: its rows are taken in order."
+            found.append(said)
+        if self.n_otherwise:
+            said = (
+                f"{self.path}: {self.n_otherwise} predictions are not what its probabilities give; the predictions are compared, "
+                "without scores of probabilities."
+            )
+            found.append(said)
+        return found
+
+    def names(self) -> list[str]:
+        """What the table predicts, and what it has probabilities of."""
+        column = self._column_of_predictions()
+        said = [] if column is None else [value for value in self.table.columns[column] if value.strip()]
+        prefix = PROBABILITY_PREFIXES[0]
+        return [*said, *(name.removeprefix(prefix) for name in self.table.columns if name.startswith(prefix))]
+
+    def _column_of_predictions(self) -> str | None:
         names = {name.strip().casefold(): name for name in self.table.columns}
-        name = next((names[known] for known in PREDICTION_NAMES if known in names), None)
+        return next((names[known] for known in PREDICTION_NAMES if known in names), None)
+
+    def _said(self, examples: Examples, rows: IntArray, task: Task) -> Examples:
+        """The examples with what the table predicts in place of their labels."""
+        name = self._column_of_predictions()
         if name is None:
             raise DataError(
                 f"{self.path} has no column of predictions.{did_you_mean('prediction', list(self.table.columns))}",
@@ -104,9 +162,15 @@ class GivenAnswers:
             )
         values = [self.table.columns[name][i] for i in rows.tolist()]
         empty = [int(self.table.row[i]) for i, value in zip(rows.tolist(), values, strict=True) if not value.strip()]
-        if empty:
+        if empty and not task.reads_empty:
             raise DataError(f"{self.path} predicts nothing in {len(empty)} rows, the first in row {empty[0]}.", "Fill them in.")
-        return replace(examples, row=self.table.row[rows], label=values, source=str(self.path))
+        said = replace(examples, row=self.table.row[rows], label=values, source=str(self.path))
+        if task.labels and not (known := task.is_known(said)).all():
+            raise DataError(
+                f"{self.path} predicts what is none of the labels here: {rows_by_label(said, np.flatnonzero(~known).tolist())}.",
+                f"What can be predicted: {', '.join(task.labels[:20])}.",
+            )
+        return said
 
     def _probabilities(self, task: Task) -> FloatArray | None:
         """(n, K) where the table has a column of numbers for every class, else None."""
@@ -119,11 +183,23 @@ class GivenAnswers:
                     found = np.array([[float(value) for value in self.table.columns[name]] for name in names]).T
                 except ValueError:
                     continue
-                wrong = np.flatnonzero(~np.isfinite(found).all(axis=1) | (found < 0).any(axis=1) | (found.sum(axis=1) <= 0))
+                others = [name for name in self.table.columns if prefix and name.startswith(prefix) and name not in names]
+                if others:
+                    raise DataError(
+                        f"{self.path} has probabilities of classes that are none here: {', '.join(others[:5])}.",
+                        f"What can be predicted: {', '.join(task.labels[:20])}.",
+                    )
+                sums = found.sum(axis=1)
+                wrong = np.flatnonzero(~np.isfinite(found).all(axis=1) | (found < 0).any(axis=1) | (np.abs(sums - 1) > ROUNDING))
                 if len(wrong):
                     raise DataError(
-                        f"{self.path}: row {int(self.table.row[wrong[0]])} holds no probabilities.",
-                        "A probability is a number from 0 on, and not all of them are 0.",
+                        f"{self.path}: row {int(self.table.row[wrong[0]])} holds no probabilities of all classes.",
+                        "Probabilities are numbers from 0 on that add up to 1.",
                     )
                 return np.asarray(found / found.sum(axis=1, keepdims=True))
         return None
+
+
+def _classes(answers: Answers) -> IntArray:
+    """(n,) the class of each answer that is one."""
+    return cast(Choices, answers).class_ids

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +60,12 @@ def learning_curve(
         if statistics is None:
             reporter.note("The learning curve is left out.")
             return None
-        points.append(point_beside(whole, statistics, len(rows), task, score))
+        points.append(point_beside(whole, statistics, len(rows), task, score, parts.scored_test.group))
         reporter.note(f"The score is {points[-1].value:.3f}")
     points = [*sorted(points, key=lambda point: point.n), last]
     gains = expected_gains(points, [in_round_numbers(share * last.n) for share in MORE], *upper_bound(score))
+    if not gains:
+        reporter.note("The scores of parts of the rows follow no power law: what more rows would bring is not told.")
     for gain in gains[1:2]:
         reporter.note(said(gain, task.main))
     return {"points": [point.to_json() for point in points], "gains": [gain.to_json() for gain in gains]}
@@ -101,9 +103,11 @@ def _statistics(opened: Opened, parts: Parts, request: Request, reporter: Report
     return trial.model.task.statistics(test, trial.model.predict_examples(test))
 
 
-def point_beside(whole: Statistics, some: Statistics, n: int, task: Task, score: Score) -> CurvePoint:
+def point_beside(
+    whole: Statistics, some: Statistics, n: int, task: Task, score: Score, groups: Sequence[str] | None = None
+) -> CurvePoint:
     """What a training on n rows scores, beside that on all of them."""
-    difference = compare(some, whole, {task.main: score}, main=task.main).differences.get(task.main)
+    difference = compare(some, whole, {task.main: score}, groups, main=task.main).differences.get(task.main)
     deviation = 0.0 if difference is None else (difference.high - difference.low) / (2 * NORMAL)
     return CurvePoint(n, main_score(some, task, score), deviation)
 

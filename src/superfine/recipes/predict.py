@@ -18,6 +18,7 @@ from superfine.data.encodings import codec_of
 from superfine.data.files import File
 from superfine.data.formats.delimited import encoding_notes
 from superfine.data.formats.dialect import find_dialect
+from superfine.data.personal import redacted_examples
 from superfine.data.read import STANDARD_INPUT, DataSource, cut, read_file, read_pieces, standard_input
 from superfine.data.table import BadRow, ReadOptions, Table
 from superfine.data.write import OTHER_ENDINGS, open_predictions, unused_names
@@ -119,7 +120,8 @@ class PredictJob:
             answers = predictor.predict_examples(asked, on_batch)
             if self._reference is not None:
                 some = np.flatnonzero(np.isin(n_read + answered, compared))
-                features = features_of(asked.take(some), answers.take(some))
+                read = redacted_examples(asked.take(some)) if predictor.redacts else asked.take(some)
+                features = features_of(read, answers.take(some))
                 self._features += [] if features is None else [features]
             n_read += len(examples)
             yield examples, answers, answered

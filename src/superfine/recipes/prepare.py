@@ -21,7 +21,7 @@ from superfine.data.personal import redacted_examples
 from superfine.data.read import DataSource, read_table
 from superfine.data.split import split
 from superfine.data.table import BadRow, ReadOptions, Table, read_options
-from superfine.data.times import named_column, times_of
+from superfine.data.times import named_column, same_name, times_of
 from superfine.errors import ConfigError, DataError, ModelError
 from superfine.paths import same_file
 from superfine.records import Examples, IntArray
@@ -82,7 +82,8 @@ def prepare(
         _refuse_same_file(data, source, name)
     tables = _read_tables({"train": data, "validation": validation, "test": test}, config.data, reporter)
     rows = _choose_rows(tables, config)
-    config = _with_named_columns(rows.given["train"], config)
+    config = _with_named_columns(rows.given, config)
+    rows = replace(rows, notes=rows.notes + _not_told_apart(rows.given.get("test"), config))
     task = _learn_task(rows, config)
     rows = _without_personal_data(rows, task) if config.data.redact else rows
     task.chosen_by(config.training.choose_by)
@@ -98,16 +99,28 @@ def prepare(
         return replace(parts, notes=(*parts.notes, f"No model is chosen: {error.message}"))
 
 
-def _with_named_columns(rows: Examples, config: RunConfig) -> RunConfig:
-    """The configuration with the columns of times and slices as the table writes them. Raises DataError for one that it lacks."""
-    data, evaluation = config.data, config.evaluation
+def _with_named_columns(given: Mapping[str, Examples], config: RunConfig) -> RunConfig:
+    """The configuration with the columns of times and slices as the training table writes them.
+
+    Raises DataError for one that it lacks, and for rows of any table that hold no time.
+    """
+    data, evaluation, rows = config.data, config.evaluation, given["train"]
     if data.time is not None:
         if data.group is not None:
             raise ConfigError("--time and --group both say which rows are held out.", "Leave one out.")
         data = data.model_copy(update={"time": named_column(rows, data.time, "--time")})
-        times_of(rows, str(data.time))
+        for part in given.values():
+            if (name := same_name(part, str(data.time))) is not None:
+                times_of(part, name)
     slices = [named_column(rows, name, "--slice") for name in evaluation.slices]
     return config.model_copy(update={"data": data, "evaluation": evaluation.model_copy(update={"slices": slices})})
+
+
+def _not_told_apart(test: Examples | None, config: RunConfig) -> tuple[str, ...]:
+    """Notes on columns by which scores cannot be given, because a test file lacks them."""
+    wanted = [*config.evaluation.slices, *filter(None, [config.data.time])]
+    lacking = [] if test is None else [name for name in wanted if same_name(test, name) is None]
+    return tuple(f'{test.source} has no column "{name}": no scores are given by it.' for name in lacking if test is not None)
 
 
 def _refuse_same_file(data: DataSource, other: DataSource | None, name: str) -> None:

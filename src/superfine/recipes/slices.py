@@ -11,7 +11,7 @@ import numpy as np
 
 from superfine.data.clean import same_text_keys
 from superfine.data.terms import TermIndex
-from superfine.data.times import periods_of
+from superfine.data.times import periods_of, same_name, times_of
 from superfine.evaluation.evaluate import evaluate
 from superfine.evaluation.slices import FEWEST_ROWS, MOST_SHARE, Slice, row_scores, weak_slices
 from superfine.recipes.embeddings import nearest, vectors_of
@@ -37,10 +37,10 @@ def given_kinds(task: Task, parts: Parts) -> dict[str, list[str]]:
     test, config = parts.scored_test, parts.config
     kinds = {by: list(of) for by, of in task.slices(test).items()}
     for column in config.evaluation.slices:
-        if column in test.columns:
-            kinds[column] = _most_frequent([value.strip() or "—" for value in test.columns[column]])
-    if config.data.time is not None and config.data.time in test.columns:
-        kinds[config.data.time] = periods_of(test, config.data.time)
+        if (name := same_name(test, column)) is not None:
+            kinds[column] = _most_frequent([value.strip() or "—" for value in test.columns[name]])
+    if config.data.time is not None and (name := same_name(test, config.data.time)) is not None:
+        kinds[config.data.time] = periods_of(test, name)
     return kinds
 
 
@@ -56,7 +56,10 @@ def scores_of_kinds(
     found = []
     shown = {name: task.scores[name] for name in dict.fromkeys((task.main, *task.shown.headline))}
     for by, of in kinds.items():
-        names = sorted(set(of)) if by == time else [name for name, _ in Tally(of).most_common()]
+        names = [name for name, _ in Tally(of).most_common()]
+        if by == time:
+            first = times_of(test, str(same_name(test, by)))
+            names.sort(key=lambda name: min(first[i] for i, kind in enumerate(of) if kind == name))
         for name in names:
             rows = np.flatnonzero([kind == name for kind in of])
             scores = evaluate(statistics.take(rows), shown, test.take(rows).group).to_json(by_label=False)
@@ -72,7 +75,7 @@ def slices_of(task: Task, parts: Parts, statistics: Statistics) -> dict[str, Any
     found: dict[str, Any] = {}
     if kinds:
         found["slices"] = scores_of_kinds(task, test, statistics, kinds, parts.config.data.time)
-    scored = row_scores(statistics, dict(task.scores), task.main)
+    scored = row_scores(statistics, task.scores, task.main)
     if scored is not None and not task.head.by_token:
         score, values = scored
         some = np.unique(np.linspace(0, len(test) - 1, min(len(test), MOST_LOOKED_AT)).astype(np.int64))
@@ -166,22 +169,18 @@ def with_nearest_rows(errors: list[dict[str, Any]], model: Model, train: Example
     learned = train.take(_some(len(train)))
     pairs = None if train.text_pair is None else [error["text_pair"] for error in errors]
     asked = Examples.of_texts([error["text"] for error in errors], pairs)
-    places = nearest(vectors_of(model, asked), vectors_of(model, learned), NEAREST)
+    places = nearest(vectors_of(model, asked), vectors_of(model, learned), NEAREST + 2)
     labels = model.task.spelled(learned).label or [""] * len(learned)
-    return [
-        error
-        | {
-            "nearest": [
-                {"row": int(learned.row[i]), "label": model.task.in_words(labels[i]), "text": learned.text[i]}
-                for i in of.tolist()
-            ]
-        }
-        for error, of in zip(errors, places, strict=True)
-    ]
+
+    def told(error: dict[str, Any], of: list[int]) -> list[dict[str, Any]]:
+        others = [i for i in of if learned.text[i] != error["text"]][:NEAREST]  # with folds the model has learned from it, too
+        return [{"row": int(learned.row[i]), "label": model.task.in_words(labels[i]), "text": learned.text[i]} for i in others]
+
+    return [error | {"nearest": told(error, of)} for error, of in zip(errors, places.tolist(), strict=True)]
 
 
 def weak_note(found: Mapping[str, Any]) -> str:
     """The surest of the slices that were found, in words."""
     weak = found["found"][0]
     kind = f"{weak['by']}: {weak['name']}"
-    return f"The score is {weak['inside']:.3f} among {weak['n']} test texts ({kind}), and {weak['elsewhere']:.3f} elsewhere"
+    return f"Of {weak['n']} test texts ({kind}) {weak['inside']:.1%} are right, and {weak['elsewhere']:.1%} elsewhere"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +22,7 @@ from superfine.extras import require_installed
 from superfine.predictors import NEEDS
 from superfine.recipes.baselines import Baselines, fit_baselines
 from superfine.recipes.figures import Timing, collect_metrics, confident_errors, errors_with_nearest_rows, score, sizes
-from superfine.recipes.folds import refuse_beside_folds
+from superfine.recipes.folds import NOT_ALL_FOLDS, in_folds, refuse_beside_folds
 from superfine.recipes.frozen_embeddings import Embed, embed_once, refuse_if_no_classes
 from superfine.recipes.inspection import inspection_of
 from superfine.recipes.label_noise import downweighted, refuse_if_impossible
@@ -124,11 +124,16 @@ def _train(request: Request, reporter: Reporter) -> Outcome:
 
     embed = embed_once(model, parts, reporter) if config.evaluation.baselines == "all" else None
     reporter.stage("baselines")
-    baselines = fit_baselines(parts, reporter, embed)
+    # Folds have no test part of their own; their baselines are fitted again without each.
+    baselines = fit_baselines(replace(parts, test=parts.validation) if has_folds else parts, reporter, embed)
     begin_run(request, config, parts.bad_rows)
     save_baselines(request.folder, baselines.fitted, parts)
     with tracked(reporter, config, request.folder) as telling:
         trained = train_seeds(opened, model, encoded, parts, request, telling)
+        if trained.was_interrupted:
+            if has_folds:
+                raise KeyboardInterrupt(NOT_ALL_FOLDS)
+            telling.note("Interrupted: the weights kept so far are evaluated and written.")
         # What is trained is written before anything else can go wrong.
         save_model(request.folder, trained.kept.model, parts)
         made = _Made(opened, trained, encoded, baselines, embed, inspection, findings, load_seconds)
@@ -167,7 +172,7 @@ def _measured(made: _Made, parts: Parts, request: Request, reporter: Reporter) -
     scores = score(model, parts, fitted, sorted({*made.inspection.leaked, *made.inspection.leaked_groups}), reporter, answers)
     if scores.details.get("weak_slices", {}).get("found"):
         reporter.note(weak_note(scores.details["weak_slices"]))
-    errors = errors_with_nearest_rows(model, parts, scores, fitted)
+    errors = errors_with_nearest_rows(model, parts, scores, {} if folds is not None else fitted)
     # Two large models at once would be what a run needs most memory for.
     parity = prove_bundle(unfinished(request.folder) / "model", model, parts.test, before_opening=model.backbone.release)
     own = [*parity.findings(), *constant_answer(model.task, parts.scored_test, scores.answers.take(parts.scored))]
@@ -180,7 +185,10 @@ def _measured(made: _Made, parts: Parts, request: Request, reporter: Reporter) -
     metrics |= {"folds": folds.to_json(model.task)} if folds is not None else {}
     was_interrupted = made.trained.was_interrupted
     if evaluation.learning_curve and not was_interrupted:
-        curve = learning_curve(made.opened, parts, model.task, scores.answers, request, reporter)
+        try:
+            curve = learning_curve(made.opened, parts, model.task, scores.answers, request, reporter)
+        except KeyboardInterrupt:  # between two trainings; everything else is there
+            curve = None
         was_interrupted = curve is None
         metrics |= {} if curve is None else {"learning_curve": curve}
     suspects = contradictions(made.inspection)
@@ -198,6 +206,8 @@ def refuse_unsuited(parts: Parts) -> None:
         refuse_if_no_classes(parts.task)
     if config.evaluation.learning_curve:
         refuse_if_too_few(parts)
+    if config.evaluation.folds is not None:
+        in_folds(parts)
 
 
 def constant_answer(task: Task, examples: Examples, answers: Answers) -> list[Finding]:

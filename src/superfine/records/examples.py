@@ -65,6 +65,9 @@ class Examples:
             text_pair=None if text_pairs is None else list(text_pairs),
         )
 
+    def _weights(self) -> list[float]:
+        return [1.0] * len(self) if self.weight is None else self.weight
+
     def joined(self, other: Self) -> Self:
         """These examples and then those of `other`, with the columns that both files have."""
 
@@ -81,7 +84,7 @@ class Examples:
             text_pair=both(self.text_pair, other.text_pair),
             label=both(self.label, other.label),
             group=both(self.group, other.group),
-            weight=both(self.weight, other.weight),
+            weight=None if self.weight is None and other.weight is None else self._weights() + other._weights(),
             columns={name: column + other.columns[name] for name, column in self.columns.items() if name in other.columns},
             column_starts=starts,
         )

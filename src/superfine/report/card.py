@@ -61,7 +61,7 @@ def _front_matter(metrics: dict[str, Any]) -> str:
             task_type=task["pipeline"],
             task_name=task["pipeline"].replace("-", " ").capitalize(),
             dataset_type="private",
-            dataset_name=f"{metrics['test']['n']} held-out texts",
+            dataset_name=f"{metrics['test']['n']} {'texts, cross-validated' if 'folds' in metrics else 'held-out texts'}",
             metric_type=METRICS.get(name, name),
             metric_name=title_of(name).long,
             metric_value=round(metrics["test"][name]["value"], 4),

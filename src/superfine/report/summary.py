@@ -95,8 +95,11 @@ def _confidence(metrics: dict[str, Any]) -> list[Sentence]:
     values = tuple(f"{100 * error[end]:.1f}" for end in ("value", "low", "high"))
     if error["high"] < TRUSTED_CALIBRATION:
         return [Sentence("good", "Its confidence may be taken at its word: off by {} points on average ({} to {}).", values)]
-    kind: Kind = "bad" if error["low"] > TRUSTED_CALIBRATION else "even"
-    return [Sentence(kind, "Its confidence is off by {} points on average ({} to {}): do not read it as a probability.", values)]
+    if error["low"] > TRUSTED_CALIBRATION:
+        pattern = "Its confidence is off by {} points on average ({} to {}): do not read it as a probability."
+        return [Sentence("bad", pattern, values)]
+    pattern = "Its confidence is off by {} points on average ({} to {}): too few texts tell whether it may be taken at its word."
+    return [Sentence("even", pattern, values)]
 
 
 def _weak_class(metrics: dict[str, Any]) -> list[Sentence]:
