@@ -64,3 +64,15 @@ def test_a_column_is_found_whatever_its_case_and_a_lacking_one_is_named():
     assert named_column(rows("1"), "when", "--time") == "When"
     with pytest.raises(DataError, match=r'(?s)no column "wenn".*--time names one of: When'):
         named_column(rows("1"), "wenn", "--time")
+
+
+def test_years_stand_between_dates_and_other_numbers_do_not():
+    assert (np.diff(times_of(rows("2023", "2024-05-31", "2025"), "When")) > 0).all()
+    with pytest.raises(DataError, match='holds no time in 1 rows; row 2 has "1716900000"'):
+        times_of(rows("2024-05-31", "1716900000"), "When")
+
+
+def test_seconds_and_milliseconds_since_1970_are_dates_and_far_years_are_numbers():
+    assert all(period.startswith("2024-") for period in periods_of(rows("1704067200", "1706745600"), "When"))
+    assert all(period.startswith("2024") for period in periods_of(rows("1704067200000", "1706745600000"), "When"))
+    assert len(periods_of(rows("9999-12-31T23:59:59-14:00", "2024-01-01"), "When")) == 2

@@ -58,3 +58,25 @@ def test_a_score_with_another_range_is_reckoned_in_its_own_units():
     own = expected_gains(points, [500])[0].gain
     scaled = expected_gains(wide, [500], 1.0, 2.0)[0].gain
     assert scaled.value == pytest.approx(2 * own.value, abs=1e-9)
+
+
+def test_scores_that_follow_no_power_law_promise_nothing():
+    """The smallest parts teach nothing yet, then the score jumps."""
+    scores = [(48, 0.31), (48, 0.23), (95, 0.41), (95, 0.37), (191, 0.48), (382, 0.84)]
+    assert expected_gains([CurvePoint(n, value, 0.02) for n, value in scores], [200]) == []
+
+
+def test_more_rows_never_cost_anything_on_average_and_a_full_score_cannot_rise_much():
+    rng = np.random.default_rng(4)
+    for _ in range(10):
+        points, _ = curve(rng, 0.1, 0.05, 0.3, 0.01)
+        assert expected_gains(points, [1000])[0].gain.value >= 0
+    full = [CurvePoint(n, value, 0.004) for n, value in [(100, 0.99), (200, 0.995), (400, 1.0), (800, 1.0)]]
+    assert expected_gains(full, [800])[0].gain.value < 0.005
+
+
+def test_a_score_below_nothing_promises_no_leap():
+    """R² may be negative: the loss is above one then."""
+    scores = [(50, -0.5), (50, -0.6), (100, -0.4), (100, -0.3), (200, -0.3), (400, -0.25)]
+    (found,) = expected_gains([CurvePoint(n, value, 0.05) for n, value in scores], [100])
+    assert found.gain.value < 0.1

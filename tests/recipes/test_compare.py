@@ -234,3 +234,91 @@ def test_a_margin_asks_whether_the_first_is_hardly_worse(runs, capsys):
     assert found.margin == pytest.approx(0.001)
     assert superfine_command("compare", str(runs / "good"), str(runs / "poor"), "--margin", "-1") == 2
     assert "no loss that could be accepted" in capsys.readouterr().err
+
+
+def test_an_always_wrong_tool_gains_nothing_by_a_class_of_its_own(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    rows = [(text, "0.15", "0.15", "0.7") for text in test.columns["text"]]
+    file = predictions(tmp_path / "p.csv", ["text", "p:bad", "p:good", "p:other"], rows)
+    with pytest.raises(DataError, match="probabilities of classes that are none here: p:other"):
+        compare_runs(runs / "good", file)
+    with pytest.raises(DataError, match="row 2 holds no probabilities of all classes"):
+        compare_runs(runs / "good", predictions(tmp_path / "q.csv", ["text", "bad", "good"], [row[:3] for row in rows]))
+
+
+def test_predictions_count_before_probabilities_that_say_otherwise(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    rows = [
+        (text, label, "0.6" if label == "good" else "0.4", "0.4" if label == "good" else "0.6")
+        for text, label in zip(test.columns["text"], test.columns["label"], strict=True)
+    ]
+    compared = compare_runs(runs / "good", predictions(tmp_path / "p.csv", ["text", "prediction", "p:bad", "p:good"], rows))
+    assert compared.evaluations[1].scores["accuracy"].value == 1.0
+    assert "log_loss" not in compared.evaluations[1].scores
+    assert "predictions are not what its probabilities give" in compared.notes[0]
+
+
+def test_texts_are_found_whatever_the_case_of_their_column_and_order_is_told_and_held_against_labels(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    pairs = list(zip(test.columns["text"], test.columns["label"], strict=True))
+    shuffled = [pairs[i] for i in np.random.default_rng(0).permutation(len(pairs))]
+    by_text = compare_runs(runs / "good", predictions(tmp_path / "a.csv", ["Text", "prediction"], shuffled))
+    assert by_text.evaluations[1].scores["accuracy"].value == 1.0
+    assert by_text.notes == ()
+    in_order = compare_runs(runs / "good", predictions(tmp_path / "b.csv", ["prediction"], [(label,) for _, label in pairs]))
+    assert in_order.notes[0].endswith("its rows are taken in order.")
+    wrong = predictions(
+        tmp_path / "c.csv", ["sentence", "prediction", "label"], [(text, label, label) for text, label in shuffled]
+    )
+    with pytest.raises(DataError, match="has another label than the row in its place"):
+        compare_runs(runs / "good", wrong)
+
+
+def test_rows_in_order_are_matched_before_others_are_left_out(runs, tmp_path):
+    test = read_table(runs / "good" / "predictions.csv")
+    pairs = list(zip(test.columns["text"], test.columns["label"], strict=True))
+    missing = predictions(tmp_path / "missing.csv", ["text", "prediction"], pairs[2:])
+    order = predictions(tmp_path / "order.csv", ["prediction"], [(label,) for _, label in pairs])
+    for first, second in ((missing, order), (order, missing)):
+        compared = compare_runs(runs / "good", first, more=[second])
+        assert len(compared.rows.examples) == len(pairs) - 2
+        assert [one.scores["accuracy"].value for one in compared.evaluations[1:]] == [1.0, 1.0]
+        assert any("has no prediction for 2 rows" in note for note in compared.to_json()["notes"])
+
+
+def test_files_alone_may_predict_classes_that_no_label_has_and_repeated_texts_go_by_label(tmp_path):
+    rows = [("a text", "x", "x"), ("a text", "y", "y"), ("another one", "x", "z"), ("a third one", "y", "y"), ("more", "x", "x")]
+    one = predictions(tmp_path / "one.csv", ["text", "label", "prediction"], rows)
+    other = predictions(tmp_path / "other.csv", ["text", "label", "prediction"], rows[::-1])
+    compared = compare_runs(one, other)
+    assert compared.task.labels == ("x", "y", "z")
+    assert [found.scores["accuracy"].value for found in compared.evaluations] == [0.8, 0.8]
+
+
+def test_columns_without_data_to_have_them_are_refused(runs, capsys):
+    assert superfine_command("compare", runs / "good", runs / "poor", "--label", "label") == 2
+    assert "--label is a column of --data, and none is named" in capsys.readouterr().err
+
+
+def test_sets_of_labels_and_numbers_are_read_from_files_too(tiny_model, tmp_path):
+    rows = [(text, label if i % 3 else f"{label}|long" if i % 2 else "") for i, (text, label) in enumerate(make_rows(120))]
+    run = superfine.train(
+        write_csv(tmp_path / "d.csv", rows), task="multilabel", model=str(tiny_model("bert")), out=tmp_path / "sets",
+        settings=FAST | {"training.epochs": 1}, progress=False,
+    )  # fmt: skip
+    test = read_table(run.folder / "predictions.csv")
+    pairs = list(zip(test.columns["text"], test.columns["label"], strict=True))
+    compared = compare_runs(run.folder, predictions(tmp_path / "p.csv", ["text", "prediction"], pairs))
+    assert compared.evaluations[1].scores["micro_f1"].value == 1.0, "an empty cell is no label at all"
+    numbers = [(text, str(len(text) / 7)) for text, _ in make_rows(120)]
+    run = superfine.train(
+        write_csv(tmp_path / "n.csv", numbers), task="regression", model=str(tiny_model("bert")), out=tmp_path / "numbers",
+        settings=FAST | {"training.epochs": 1}, progress=False,
+    )  # fmt: skip
+    test = read_table(run.folder / "predictions.csv")
+    pairs = list(zip(test.columns["text"], test.columns["label"], strict=True))
+    compared = compare_runs(run.folder, predictions(tmp_path / "n2.csv", ["text", "prediction"], pairs))
+    assert compared.evaluations[1].scores["r2"].value == pytest.approx(1.0)
+    assert "spearman" in compared.evaluations[1].scores
+    with pytest.raises(DataError, match="n/a"):
+        compare_runs(run.folder, predictions(tmp_path / "n3.csv", ["text", "prediction"], [(text, "n/a") for text, _ in pairs]))

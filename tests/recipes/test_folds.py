@@ -137,3 +137,48 @@ def test_more_folds_than_texts_are_refused(tiny_model, tmp_path, capsys):
         == 2
     )
     assert "too few" in capsys.readouterr().err
+
+
+def test_an_interrupted_model_of_all_rows_ends_the_run_too(tiny_model, reviews, tmp_path, monkeypatch):
+    from superfine.training.clock import Clock
+
+    calls = []
+    monkeypatch.setattr(Clock, "stop_reason", lambda self: "interrupted" if calls.append(1) or len(calls) > 5 else None)
+    with pytest.raises(KeyboardInterrupt, match="without every fold there is no score"):
+        superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_the_card_says_that_the_model_has_learned_from_all_rows(recorded):
+    run, _, rows = recorded
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"on {len(rows)} texts" in card
+    assert "By cross-validation in 3 folds" in card
+    assert "took no part in training" not in card
+
+
+def test_folds_of_spans_have_baselines_too(tiny_model, tmp_path):
+    rows = [(text, f'[[5, {5 + len(text.split()[1])}, "thing"]]') for text, _ in make_rows(90)]
+    data = write_csv(tmp_path / "spans.csv", rows)
+    run = superfine.train(
+        data, task="tokens", model=str(tiny_model("bert")), out=tmp_path / "run",
+        settings=SETTINGS | {"evaluation.folds": 2}, progress=False,
+    )  # fmt: skip
+    assert run.metrics["test"]["n"] == 90
+    assert "most_frequent_tag" in run.metrics["baselines"]
+
+
+@pytest.mark.parametrize("option", ["target_error", "set_coverage"])
+def test_what_is_learned_of_one_models_validation_rows_is_refused(option, tmp_path):
+    settings = {"evaluation.folds": 2, f"task.options.{option}": "10%"}
+    with pytest.raises(ConfigError, match="does not go with it"):
+        superfine.train("nothing.csv", out=tmp_path / "run", settings=settings, progress=False)
+
+
+def test_rows_without_a_weight_count_once_beside_rows_that_have_one():
+    from superfine.records import Examples
+
+    plain, weighed = Examples.of_texts(["a"]), Examples(np.array([2]), ["b"], weight=[0.5])
+    assert plain.joined(weighed).weight == [1.0, 0.5]
+    assert weighed.joined(plain).weight == [0.5, 1.0]
+    assert plain.joined(plain).weight is None

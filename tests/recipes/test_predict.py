@@ -430,3 +430,18 @@ def test_what_moves_a_cursor_never_reaches_a_terminal_and_is_whole_in_a_file(tra
     assert json.loads(shown)["predictions"][0]["text"] == evil
     assert superfine_command("predict", trained.folder, tmp_path / "no\x1b[31m\u202efile.csv") == 2
     assert not {"\x1b", "\u202e"} & set(capsys.readouterr().err)
+
+
+def test_texts_are_held_against_validation_as_the_model_reads_them(tiny_model, tmp_path, capsys):
+    """With placeholders in place of personal data, texts as they come in would all be longer."""
+    mail = [(f"{text} mail {'x' * 30}{i}@example.com.org", label) for i, (text, label) in enumerate(make_rows(900))]
+    data, new = write_csv(tmp_path / "d.csv", mail[:600]), write_csv(tmp_path / "new.csv", mail[600:])
+    other = write_csv(tmp_path / "other.csv", [(f"{text} " * 5, label) for text, label in mail[600:]])
+    settings = FAST | {"training.epochs": 1, "data.redact": True, "data.validation_share": 0.3}
+    run = superfine.train(data, model=str(tiny_model("bert")), out=tmp_path / "run", settings=settings, progress=False)
+    assert superfine_command("predict", run.folder, new, "--out", tmp_path / "a.csv") == 0
+    assert "differ from those" not in capsys.readouterr().err
+    assert superfine_command("predict", run.folder, other, "--out", tmp_path / "b.csv") == 0
+    assert "These texts differ from those that the model was calibrated on" in capsys.readouterr().err
+    assert superfine_command("predict", run.folder, other, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["drift"]["differs"] is True

@@ -115,3 +115,17 @@ def test_a_word_that_the_model_errs_on_is_found_and_others_are_not():
 def test_where_nothing_is_weak_nothing_is_said():
     task, parts, statistics = scored(800, "nothing of that kind")
     assert slices_of(task, parts, statistics)["weak_slices"]["found"] == []
+
+
+def test_a_test_file_is_looked_at_before_training_and_columns_that_it_lacks_are_told(tiny_model, tmp_path, capsys):
+    rows = [(text, label, f"2024-01-{1 + i % 28:02}", "x") for i, (text, label) in enumerate(make_rows(80))]
+    data = write_csv(tmp_path / "d.csv", rows, ("text", "label", "day", "shop"))
+    bad = write_csv(tmp_path / "bad.csv", [("a text", "good", "soon"), ("b text", "bad", "later")], ("text", "label", "DAY"))
+    command = ["train", data, "--model", tiny_model("bert"), "--time", "day", "--slice", "shop", "--out", tmp_path / "run"]
+    assert superfine_command(*command, "--test", bad) == 2
+    assert 'bad.csv: the column "DAY" holds no time in 2 rows' in capsys.readouterr().err
+    without = write_csv(tmp_path / "without.csv", [(text, label) for text, label in make_rows(30, seed=9)])
+    assert superfine_command(*command, "--test", without, "--epochs", "1") == 0
+    said = capsys.readouterr().err
+    assert 'without.csv has no column "shop": no scores are given by it.' in said
+    assert 'without.csv has no column "day"' in said
