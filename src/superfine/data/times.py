@@ -99,7 +99,7 @@ def periods_of(examples: Examples, column: str) -> list[str]:
     times = times_of(examples, column)
     are_dates = any(not np.isnan(_date(value.strip())) for value in examples.columns[column])
     seconds = times if are_dates else times / (1000 if (times > LAST_SECOND).all() else 1)
-    if not are_dates and not (seconds.min(initial=0) >= FIRST_SECOND and seconds.max(initial=0) <= LAST_SECOND):
+    if not are_dates and not ((seconds >= FIRST_SECOND) & (seconds <= LAST_SECOND)).all():
         return _numbered(times)
     try:
         moments = [datetime.fromtimestamp(second, UTC) for second in seconds.tolist()]
