@@ -72,6 +72,40 @@ def test_sets_hold_the_true_class_as_often_as_promised():
     assert set_threshold(of_true[:5], 0.9) == 0.0, "five rows promise nothing but sets of all classes"
 
 
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_sets_equal_those_of_mapie(coverage):
+    """Split conformal prediction with the score of Sadinle, Lei and Wasserman, by another library."""
+    pytest.importorskip("mapie")
+    from mapie.classification import SplitConformalClassifier
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    class Given(ClassifierMixin, BaseEstimator):
+        """Answers with the probabilities that it is asked with."""
+
+        def fit(self, X, y):  # noqa: N803  (its name in scikit-learn)
+            self.classes_ = np.arange(4)
+            self.n_features_in_ = 4
+            return self
+
+        def predict_proba(self, X):  # noqa: N803
+            return np.asarray(X)
+
+        def predict(self, X):  # noqa: N803
+            return np.asarray(X).argmax(axis=1)
+
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet([0.6] * 4, 900)
+    true = np.array([rng.choice(4, p=row) for row in rows])
+    held, others = rows[:300], rows[300:]
+    reference = SplitConformalClassifier(Given().fit(held, true[:300]), confidence_level=coverage, conformity_score="lac")
+    _, theirs = reference.conformalize(held, true[:300]).predict_set(others)
+    threshold = set_threshold(held[np.arange(300), true[:300]], coverage)
+    ours = others >= threshold
+    assert np.array_equal(ours, theirs[:, :, 0])
+    with_largest = Decisions(set_from=threshold).in_set(others)
+    assert (with_largest | ours == with_largest).all(), "besides, the most probable class is always there"
+
+
 def test_the_decision_is_what_costs_least():
     costs = parse_costs("false_alarm=1,miss=20", LABELS, {"ham": 0.9, "spam": 0.1})
     assert costs.matrix.tolist() == [[0, 1], [20, 0]]
