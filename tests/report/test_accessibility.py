@@ -154,3 +154,42 @@ def test_the_script_sorts_filters_saves_and_reads_all_errors_from_the_table_of_p
     assert sorted(pair for pair, _ in found["from_table"]) == sorted(f"{ids[r['label']]}-{ids[r['prediction']]}" for r in rows)
     surest = max(rows, key=lambda row: float(row["confidence"]))
     assert surest["text"] in found["from_table"][0][1]
+
+
+def measured_in_all_ways(metrics, by):
+    """The metrics of a run with seeds or folds, a learning curve, given and weak kinds of texts."""
+    score, main = {"value": 0.9, "low": 0.8, "high": 0.95}, metrics["main"]
+    names = metrics["shown"]["headline"]
+    own = dict.fromkeys(names, score)
+    found = copy.deepcopy(metrics)
+    found["test"] |= {
+        "slices": [{"by": "shop", "name": name, "n": 18, **own} for name in ("north", "south")],
+        "weak_slices": {
+            "score": "accuracy", "looked_at": 120,
+            "found": [{"by": "word", "name": "refund", "n": 25, "inside": 0.6, "elsewhere": 0.92, "p": 0.004}],
+        },
+    }  # fmt: skip
+    if by == "seeds":
+        runs = [{"seed": seed, "validation": {main: score}, "test": own} for seed in range(3)]
+        found["seeds"] = {"kept": 1, "runs": runs, "over": {name: {**score, "deviation": 0.01} for name in names}}
+    else:
+        runs = [{"n": 80, **own} for _ in range(3)]
+        found["folds"] = {"runs": runs, "over": {name: {"mean": 0.9, "deviation": 0.01} for name in names}}
+    points = [{"n": n, "value": 0.9 - 3 / n, "deviation": 0.01} for n in (25, 50, 100, 200)]
+    gains = [{"more": more, "value": 0.01, "low": -0.01, "high": 0.03} for more in (50, 100, 200)]
+    return found | {"learning_curve": {"points": points, "gains": gains}}
+
+
+@pytest.mark.parametrize(
+    ("by", "language", "width"), [("seeds", "en", 1100), ("folds", "zh", 390), ("seeds", "zh", 500), ("folds", "en", 390)]
+)
+def test_what_is_measured_beside_the_score_has_no_barrier_either(trained, tmp_path, by, language, width):
+    nearest = [{"row": 9, "label": "good", "text": "a training text " * 20}]
+    error = {"row": 2, "text": "a long text", "label": "good", "prediction": "bad", "confidence": 0.93, "nearest": nearest}
+    page = render_page(measured_in_all_ways(trained.metrics, by), [error], language)
+    for place in ("slices", "trainings", "more"):
+        assert f'<h2 id="{place}">' in page
+    assert "refund" in page
+    found = examine(page, tmp_path, width)
+    assert found["violations"] == []
+    assert not found["wide"]
