@@ -26,6 +26,7 @@ from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.errors import ConfigError, ModelError, is_out_of_memory
 from superfine.model import Model, device_of
+from superfine.predictors.drift import MOST_ROWS
 from superfine.recipes.encode import EncodedParts, choose_encoder
 from superfine.recipes.prepare import Parts, texts_of, without_cleaning
 from superfine.recipes.reporter import Reporter
@@ -42,7 +43,7 @@ from superfine.training.recipe import TrainingData, choose_recipe
 from superfine.training.rounding import round_weights
 from superfine.training.speed import measure_speed
 
-REPORT_SECONDS = 2.0
+REPORT_SECONDS = 3.0
 """What writing the outputs takes, for planning under a time limit."""
 WAITING = "Another thread of this process is training: this run waits for it."
 SURELY = 1.15
@@ -303,7 +304,9 @@ def _plan(state: TrainingState, encoded: EncodedParts, config: RunConfig, reques
     give_back()
     validating = len(encoded.validation.encoded.ids) / speed.scored_tokens_per_second
     # The test part is scored in float32, which takes up to three times as long as scoring while training.
-    after = 3 * (encoded.n_test_tokens / speed.scored_tokens_per_second + validating) + REPORT_SECONDS
+    # Some validation rows are answered once more, for what the bundle keeps of them.
+    kept = min(1.0, MOST_ROWS / max(1, len(encoded.validation)))
+    after = 3 * (encoded.n_test_tokens / speed.scored_tokens_per_second + (1 + kept) * validating) + REPORT_SECONDS
     limit = config.training.time_limit
     spent = time.monotonic() - request.started
     _check_time_limit(limit, spent + after + 1.5 * validating)
