@@ -87,6 +87,21 @@ def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] =
     return path
 
 
+@pytest.fixture
+def interrupted_after(monkeypatch):
+    """`interrupted_after(30)`: the user presses Ctrl-C after so many steps, of all trainings together."""
+    from superfine.training.clock import Clock
+
+    original, calls = Clock.stop_reason, []
+
+    def after(n_steps: int) -> None:
+        monkeypatch.setattr(
+            Clock, "stop_reason", lambda self: "interrupted" if calls.append(1) or len(calls) > n_steps else original(self)
+        )
+
+    return after
+
+
 @pytest.fixture(scope="session")
 def reviews(tmp_path_factory) -> Path:
     """A CSV with 240 easy reviews in two classes."""

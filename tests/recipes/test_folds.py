@@ -139,11 +139,8 @@ def test_more_folds_than_texts_are_refused(tiny_model, tmp_path, capsys):
     assert "too few" in capsys.readouterr().err
 
 
-def test_an_interrupted_model_of_all_rows_ends_the_run_too(tiny_model, reviews, tmp_path, monkeypatch):
-    from superfine.training.clock import Clock
-
-    calls = []
-    monkeypatch.setattr(Clock, "stop_reason", lambda self: "interrupted" if calls.append(1) or len(calls) > 5 else None)
+def test_an_interrupted_model_of_all_rows_ends_the_run_too(tiny_model, reviews, tmp_path, interrupted_after):
+    interrupted_after(5)
     with pytest.raises(KeyboardInterrupt, match="without every fold there is no score"):
         superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)
     assert not (tmp_path / "run" / "metrics.json").exists()

@@ -7,7 +7,6 @@ from superfine.errors import ConfigError
 from superfine.evaluation.learning_curve import Gain
 from superfine.recipes.learning_curve import in_round_numbers, said
 from superfine.records import Interval
-from superfine.training.clock import Clock
 from tests.conftest import FAST, make_rows, write_csv
 
 SETTINGS = FAST | {"training.epochs": 2, "evaluation.learning_curve": True}
@@ -42,14 +41,8 @@ def test_the_model_is_that_of_a_run_without_the_curve(run, tiny_model, reviews, 
     assert alone.metrics["parity"] == run.metrics["parity"]
 
 
-def test_a_curve_that_is_interrupted_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, monkeypatch):
-    original, calls = Clock.stop_reason, []
-
-    def stopping(self):
-        calls.append(1)
-        return "interrupted" if len(calls) > 30 else original(self)
-
-    monkeypatch.setattr(Clock, "stop_reason", stopping)
+def test_a_curve_that_is_interrupted_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, interrupted_after):
+    interrupted_after(30)
     run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)
     assert run.interrupted
     assert "learning_curve" not in run.metrics

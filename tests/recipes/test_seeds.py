@@ -6,7 +6,6 @@ import pytest
 
 import superfine
 from superfine.recipes import seeds
-from superfine.training.clock import Clock
 from tests.conftest import FAST, make_rows, superfine_command
 
 SETTINGS = FAST | {"training.epochs": 2, "evaluation.seeds": 3}
@@ -96,14 +95,8 @@ def _counting(steps):
     return counting
 
 
-def test_an_interrupted_seed_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, monkeypatch):
-    original, calls = Clock.stop_reason, []
-
-    def stopping(self):
-        calls.append(1)
-        return "interrupted" if len(calls) > 40 else original(self)
-
-    monkeypatch.setattr(Clock, "stop_reason", stopping)
+def test_an_interrupted_seed_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, interrupted_after):
+    interrupted_after(40)
     run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)
     assert run.interrupted
     assert 1 <= len(run.metrics["seeds"]["runs"]) < 3

@@ -40,6 +40,7 @@ def test_the_latest_rows_are_tested_and_the_next_latest_choose_the_epoch(dated):
     assert max(days[0]) < min(days[1])
     assert max(days[1]) < min(days[2])
     assert run.metrics["data"]["test"] == len(parts.test)
+    assert "Day" not in parts.columns.other_labels
     assert 0.1 < len(parts.test) / 240 < 0.25
 
 
@@ -59,8 +60,10 @@ def test_scores_are_given_by_period_and_by_the_values_of_a_column(dated):
 def test_errors_stand_with_training_rows_of_which_the_label_is_told(dated):
     run, _ = dated
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    if "None: every test text" not in page:
-        assert "nearest training rows" in page
+    accuracy, n = run.metrics["test"]["accuracy"]["value"], run.metrics["test"]["n"]
+    n_wrong = round((1 - accuracy) * n)
+    assert n_wrong > 0, "after one pass"
+    assert 0 < page.count('<article class="error"') == page.count('<details class="nearest">') <= n_wrong
 
 
 def test_columns_that_are_not_there_are_named(tiny_model, reviews, tmp_path, capsys):

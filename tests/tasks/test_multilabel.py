@@ -12,7 +12,8 @@ from superfine.data.read import read_table
 from superfine.errors import DataError
 from superfine.evaluation.evaluate import evaluate
 from superfine.records import Examples, Sets
-from superfine.tasks.multilabel import MultiLabel, choose_thresholds, found_separator
+from superfine.tasks.label_thresholds import choose_thresholds
+from superfine.tasks.multilabel import MultiLabel, found_separator
 from tests.conftest import FAST, make_rows, write_csv
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from superfine.data.labels import visible
 from superfine.data.preparation import SEPARATOR, Join, Redact, Step
 from superfine.data.table import Table, listed
+from superfine.data.times import begins_with_times
 from superfine.errors import DataError
 from superfine.names import did_you_mean
 from superfine.records import Examples
@@ -127,8 +128,9 @@ def choose_columns(
     weight: str | None = None,
     *,
     needs_label: bool = True,
+    time: str | None = None,
 ) -> ColumnChoice:
-    """Match what was named against the table, and find the rest.
+    """Match what was named against the table, and find the rest. time: a column of times, which is not looked at for labels.
 
     Raises DataError that lists the columns when a named one is absent or nothing looks like text or label.
     """
@@ -139,7 +141,8 @@ def choose_columns(
     labelled = tuple(_named(table, name) for name in label) if label and (needs_label or has_columns(table, label)) else ()
     found = not texts or (needs_label and not labelled)
     weighted = _named(table, weight) if weight is not None else None
-    taken = {*texts, pair, grouped, weighted}
+    timed = {name for name in table.columns if time is not None and name.casefold() == time.strip().casefold()}
+    taken = {*texts, pair, grouped, weighted, *(name for name in timed if begins_with_times(table.columns[name]))}
     if not labelled and needs_label:
         labelled = _find_labels(table, [c for c in table.columns if c not in taken])
     left_out: tuple[str, ...] = ()

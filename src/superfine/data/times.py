@@ -18,6 +18,7 @@ MONTHS = ("%Y-%m", "%Y/%m", "%Y年%m月")
 PERIODS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:00")
 """How a time is written that stands for a year, a month, a day, an hour."""
 MOST_PERIODS, NUMBERED_PERIODS = 24, 5
+LOOKED_AT = 100
 YEARS = (1000, 2999)
 """Whole numbers that are years where they stand beside dates."""
 FIRST_SECOND, LAST_SECOND = 3e8, 4e10
@@ -73,6 +74,11 @@ def times_of(examples: Examples, column: str) -> FloatArray:
             "Times are dates (2024-05-31, 31.05.2024, 2024年5月31日), months, years, other numbers. Correct or drop these rows.",
         )
     return found
+
+
+def begins_with_times(values: Sequence[str]) -> bool:
+    """Whether the first values are dates, months or numbers."""
+    return all(not np.isnan(_date(value.strip())) or not np.isnan(_number(value.strip())) for value in values[:LOOKED_AT])
 
 
 def _date(value: str) -> float:

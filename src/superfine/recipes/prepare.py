@@ -206,6 +206,7 @@ def _choose_rows(tables: dict[str, Table], config: RunConfig) -> _Rows:
         settings.label or found.get("label"),
         settings.group,
         settings.weight,
+        time=settings.time,
     )
     task, line = choose_task(name, label_values(tables["train"], columns), len(columns.label))
     if name != config.task.name:
