@@ -78,6 +78,8 @@ def _as_list(value: object) -> object:
 DEVICES = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
 Precision = Literal["float32", "bfloat16"]
 """In which number format a model computes."""
+BundlePrecision = Literal["float32", "bfloat16", "int8"]
+"""Exported models compute in the last one too."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
 LongTexts = Literal["auto", "cut", "head_tail", "windows"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Self, cast
 
@@ -12,11 +13,12 @@ from torch import Tensor
 
 from superfine.backbones import window_attention
 from superfine.backbones.backbone import Backbone, means_of_sequences
-from superfine.backbones.batch import Batch, collate, length_sorted_batches
+from superfine.backbones.batch import Batch, collate
 from superfine.backbones.load import open_pretrained
 from superfine.backbones.memory import reuse_freed_memory
 from superfine.backbones.packed.layout import Layout
 from superfine.backbones.sources.adapter import AdapterBase
+from superfine.data.batches import length_sorted_batches
 from superfine.data.clean import STEPS
 from superfine.data.columns import ColumnChoice
 from superfine.data.encode import Encoder
@@ -25,13 +27,9 @@ from superfine.data.preparation import head_tail_in, windows_in
 from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, Manifest, write_manifest
 from superfine.predictors.drift import Reference
-from superfine.predictors.texts import OnBatch, TextModel, pooled
-from superfine.records import FloatArray
+from superfine.predictors.texts import Computed, OnBatch, TextModel
+from superfine.records import FloatArray, IntArray
 from superfine.tasks.task import Task
-
-MAX_TOKENS = 2048
-MAX_SEQUENCES = 256
-"""Bounds of a batch in prediction: large enough to keep the processor busy, small enough for its caches."""
 
 
 class Model(TextModel):
@@ -58,18 +56,6 @@ class Model(TextModel):
         """The logits, or what is told of an extracted answer by them."""
         return log_softmax_within(logits, layout.sequence_of_token, layout.n_sequences) if self.task.head.extractive else logits
 
-    def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(s, n_outputs) logits of encoded sequences, in their order, or of all their tokens where tokens answer. Without
-        gradients."""
-        return self._computed(encoded, on_batch)[0]
-
-    def pooled_outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
-        """(n, n_outputs) logits of encoded texts, in their order, or of all their tokens where tokens answer."""
-        if self.task.head.by_token:
-            return self.outputs(encoded, on_batch)
-        outputs, scores = self._computed(encoded, on_batch)
-        return pooled(outputs, encoded, scores)
-
     def embeddings(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
         """(n, width) float32 vectors of length 1: the mean of the body's last states over all tokens of a text, as
         sentence-transformers makes most of its vectors."""
@@ -77,7 +63,7 @@ class Model(TextModel):
         totals = np.zeros((len(encoded), int(self.backbone.network.config.hidden_size)), dtype=np.float32)
         self.backbone.network.eval()
         with torch.inference_mode(), reuse_freed_memory():
-            for indices in length_sorted_batches(sequences, MAX_TOKENS, MAX_SEQUENCES):
+            for indices in length_sorted_batches(sequences):
                 batch = collate(sequences, indices).to(self.backbone.device)
                 means = means_of_sequences(self.backbone.states(batch, "all"), batch) * batch.layout.lengths[:, None]
                 np.add.at(totals, encoded.owners[batch.indices], means.float().cpu().numpy())
@@ -86,33 +72,24 @@ class Model(TextModel):
                     on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
         return np.asarray(totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-12))
 
-    def _computed(self, encoded: Encoded, on_batch: OnBatch | None) -> tuple[FloatArray, FloatArray | None]:
-        """What `outputs` gives, and (s,) how much each window counts in its text, before softmax; None where all count alike."""
+    @contextmanager
+    def computing(self, n_batches: int) -> Iterator[None]:
+        """Without gradients, and without dropout."""
         network = self.backbone.network
         was_training = network.training
         if was_training:  # setting the mode walks all modules, a tenth of the time that a single short text takes
             network.eval()
-        by_token = self.task.head.by_token
-        sequences, read = encoded.as_sequences(), 0
-        out = np.zeros((len(encoded.ids) if by_token else len(sequences), len(self.task.head)))
-        weighed = encoded.owner is not None and not by_token and self.backbone.weighs_windows
-        scores = np.zeros(len(sequences)) if weighed else None
-        batches = length_sorted_batches(sequences, MAX_TOKENS, MAX_SEQUENCES)
-        with torch.inference_mode(), reuse_freed_memory() if len(batches) > 1 else nullcontext():
-            for indices in batches:
-                batch = collate(sequences, indices).to(self.backbone.device)
-                places = encoded.tokens_of(batch.indices) if by_token else batch.indices
-                if scores is None:
-                    out[places] = self.logits(batch).cpu().numpy()
-                else:
-                    logits, found = self.backbone.logits_and_scores(batch)
-                    out[places], scores[places] = logits.cpu().numpy(), cast(Tensor, found).cpu().numpy()
-                read += len(indices)
-                if on_batch is not None:  # a text counts by its windows that are read
-                    on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
+        with torch.inference_mode(), reuse_freed_memory() if n_batches > 1 else nullcontext():
+            yield
         if was_training:
             network.train()
-        return out, scores
+
+    def computed(self, sequences: Encoded, indices: IntArray) -> Computed:
+        batch = collate(sequences, indices).to(self.backbone.device)
+        if self.task.head.by_token or not self.backbone.weighs_windows:
+            return Computed(batch.indices, self.logits(batch).cpu().numpy())
+        logits, scores = self.backbone.logits_and_scores(batch)
+        return Computed(batch.indices, logits.cpu().numpy(), cast(Tensor, scores).cpu().numpy())
 
     def save(
         self,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from superfine.backbones.batch import collate, length_sorted_batches
+from superfine.backbones.batch import collate
 from superfine.backbones.load import open_pretrained
+from superfine.data.batches import length_sorted_batches
 from superfine.data.encode import Encoder
 from superfine.records import Examples
 from tests.conftest import load_for_classification, make_rows

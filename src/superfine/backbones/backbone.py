@@ -54,6 +54,7 @@ class Backbone:
     `saved_dtype` is that of the weights in the file that `save` writes.
     `by_token` says whether the head answers for each token.
     `fresh` names the parameters that start from random values, `notes` says what became of the head that came with the weights.
+    `takes_types` says whether the tokenizer tells the network which text of a pair a token is of.
     `adapter` is trained in place of the body's weights, until `merge_adapter` adds it to them and it becomes `merged`.
     """
 
@@ -81,7 +82,7 @@ class Backbone:
         self.merged: Any = None
         self._again = again
         self._wrapper = wrapper
-        self._takes_types = "token_type_ids" in wrapper.model_input_names
+        self.takes_types = "token_type_ids" in wrapper.model_input_names
         self.is_packed = False
         self._recomputes = False
         side: Padding = wrapper.padding_side if family is None else family.padded_on
@@ -221,6 +222,12 @@ class Backbone:
         return logits, attention(states).float()
 
     @property
+    def window_reads(self) -> Read:
+        """Which states tell how much a window counts."""
+        reads = "all" if self.family is None else self._reads
+        return "mean" if reads == "all" else reads
+
+    @property
     def _reads(self) -> Read:
         """Which states the head of a known family reads."""
         reads = cast(Family, self.family).reads_of(self.network.config)
@@ -252,7 +259,7 @@ class Backbone:
             self._settle_padding()
         if self.family is None:
             return False
-        batch = probe(self.tokenizer, IN_SEVERAL_BUCKETS, max_positions(self.network.config), self._pad_id)[0].to(self.device)
+        batch = probe(self.tokenizer, IN_SEVERAL_BUCKETS, max_positions(self.network.config), self.pad_id)[0].to(self.device)
         was_training = self.network.training
         self.network.eval()
         with torch.no_grad():
@@ -316,7 +323,7 @@ class Backbone:
         family = cast(Family, self.family)
         positions, embeddings = self._positions(batch), self._body_embeddings(batch)
         # What the tokenizer does not give to transformers, the network there does not see.
-        types = batch.token_type_ids if self._takes_types else torch.zeros_like(batch.token_type_ids)
+        types = batch.token_type_ids if self.takes_types else torch.zeros_like(batch.token_type_ids)
         if self.compute_dtype == torch.bfloat16 and (more := batch.layout.n_rows - batch.n_tokens):
             embeddings = F.pad(embeddings, (0, 0, 0, more))
             positions, types = F.pad(positions, (0, more)), F.pad(types, (0, more))
@@ -367,7 +374,7 @@ class Backbone:
         """(T, width) the same from a padded rectangle."""
         family = cast(Family, self.family)
         embedded = batch.with_embeddings(self._body_embeddings(batch))
-        (inputs,) = rectangles(embedded, "right", self._pad_id, with_types=family.has_token_types and self._takes_types)
+        (inputs,) = rectangles(embedded, "right", self.pad_id, with_types=family.has_token_types and self.takes_types)
         if family.positions_after_padding:
             inputs["position_ids"] = batch.layout.pad(self._positions(batch))
         output = self.network.base_model(**inputs, **self._no_cache())
@@ -391,7 +398,7 @@ class Backbone:
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute_dtype != torch.float32),
             self._without_cache(),
         ):
-            parts = rectangles(batch, padding, self._pad_id, with_types=self._takes_types)
+            parts = rectangles(batch, padding, self.pad_id, with_types=self.takes_types)
             if body_alone:
                 return torch.cat([_of_tokens(self.network.base_model(**inputs).last_hidden_state, inputs) for inputs in parts])
             if self.by_token:
@@ -420,7 +427,7 @@ class Backbone:
         finally:
             hook.remove()
         padding = self.padding if batch.input_embeddings is None else self._padding_of_embeddings
-        parts = rectangles(batch, padding or "none", self._pad_id, with_types=self._takes_types)
+        parts = rectangles(batch, padding or "none", self.pad_id, with_types=self.takes_types)
         try:
             states = torch.cat([_of_tokens(state, inputs) for state, inputs in zip(seen, parts, strict=True)])
         except REFUSALS:
@@ -435,7 +442,7 @@ class Backbone:
         other: Padding = "left" if self.padding == "right" else "right"
         ways: list[Padding] = [self.padding, other, "none"]
         name = type(self.network).__name__
-        together, singly = probe(self.tokenizer, SHORT, max_positions(self.network.config), self._pad_id)
+        together, singly = probe(self.tokenizer, SHORT, max_positions(self.network.config), self.pad_id)
         together, singly = together.to(self.device), [batch.to(self.device) for batch in singly]
         was_training = self.network.training
         self.network.eval()
@@ -458,7 +465,8 @@ class Backbone:
             self.notes += (_padding_matters(name),)
 
     @property
-    def _pad_id(self) -> int:
+    def pad_id(self) -> int:
+        """The token that pads."""
         return int(self.network.config.pad_token_id or 0)
 
     def _no_cache(self) -> dict[str, bool]:

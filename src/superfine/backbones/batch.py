@@ -108,18 +108,3 @@ def _of_rows(
     found = targets.take(which)
     of_sequences = np.ones(len(which)) if weights is None else weights[encoded.owners[which]]
     return found.values, np.repeat(of_sequences, found.lengths) * (found.values != IGNORED)
-
-
-def length_sorted_batches(encoded: Encoded, max_tokens: int, max_sequences: int) -> list[IntArray]:
-    """Indices of all sequences, longest first, cut into batches of at most `max_tokens` tokens and `max_sequences` sequences."""
-    order = np.argsort(-encoded.lengths, kind="stable")
-    batches: list[IntArray] = []
-    start, tokens = 0, 0
-    for i, length in enumerate(encoded.lengths[order].tolist()):
-        if i > start and (tokens + length > max_tokens or i - start >= max_sequences):
-            batches.append(order[start:i])
-            start, tokens = i, 0
-        tokens += length
-    if start < len(order):
-        batches.append(order[start:])
-    return batches

@@ -36,7 +36,21 @@ STAGES = {
     "measuring": "Timing a step of each model that is here",
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
+    "exporting": "Writing the network as a graph",
+    "predicting": "Asking the model itself",
+    "quantising": "Quantising",
+    "comparing": "Holding the export against the model",
+    "timing variants": "Timing what can be computed here",
 }
+SAMPLES = {
+    "validation": "validation texts",
+    "test": "test texts",
+    "unlabelled": "texts without labels",
+    "hard": "hard texts, together",
+    "alone": "hard texts, alone",
+}
+ROUNDED = 1e-4
+"""Probabilities that differ by less are the same but for rounding."""
 STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 PLAIN_SECONDS = 10.0
 """Without a terminal, a line of progress at most this often."""
@@ -188,6 +202,26 @@ class ConsoleReporter(Reporter):
             value = f"{self._in_language(title_of(main).short)} {written(main, without[main]['value'])}"
             self.note(f"Without the {n_leaked} leaked test texts: {value}")
 
+    def exported(self, receipt: dict[str, Any], folder: str | None) -> None:
+        """The answer of `superfine export`. folder: None where nothing passed."""
+        self.console.print(receipt_table(receipt, self.language))
+        alone = receipt["alone_and_together"]
+        if alone["largest"] > ROUNDED:
+            self.note(f"Alone and in company a text's probabilities differ by up to {alone['largest']:.2g}")
+        for attempt in [*receipt["tried"], receipt]:
+            if attempt["why_not"]:
+                self.note(f"Not kept: {attempt['way']}: {attempt['why_not']}")
+        if (gate := receipt.get("gate")) is not None and gate["passes"]:
+            self.note(
+                f"Less than {100 * gate['upper']:.2f} points are lost (95 % sure) on {gate['labelled']} labelled rows, "
+                f"{gate['changed']} of {gate['compared']} answers change"
+            )
+        if folder is None:
+            self.console.print(self._in_language("Nothing is written: no export passed."), style="bold", markup=False)
+            return
+        self.console.print(self._in_language(f"Written to {folder}"), style="bold", markup=False)
+        self.note(f"superfine predict {folder} texts.csv --out predictions.csv")
+
     def result(self, metrics: dict[str, Any], folder: str) -> None:
         self.console.print(score_table(metrics, self.language))
         main = metrics["main"]
@@ -231,6 +265,18 @@ def score_table(metrics: dict[str, Any], language: str = "en", title: str = "thi
     for name, scores in rows:
         cells = [_cell(scores.get(key)) for key in headline]
         table.add_row(translate(name, language), *cells, style="bold" if name == title else "")
+    return table
+
+
+def receipt_table(receipt: dict[str, Any], language: str = "en") -> Table:
+    """How far an export lies from its model, by the texts that both answered."""
+    table = Table(title=translate(f"{receipt['runtime']}, {receipt['way']}", language), title_justify="left")
+    for column in ("", "texts", "largest difference", "mean difference", "answers changed"):
+        table.add_column(translate(column, language), justify="left" if not column else "right")
+    for name, found in receipt["texts"].items():
+        changed = "—" if found["changed"] is None else str(found["changed"])
+        texts = str(found["texts"]), f"{found['largest']:.2g}", f"{found['mean']:.2g}", changed
+        table.add_row(translate(SAMPLES[name], language), *texts)
     return table
 
 

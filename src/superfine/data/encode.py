@@ -71,6 +71,11 @@ class Encoder:
                 part.enable_truncation(max_length, stride=0 if windows is None else windows.stride)
         self.unknown_id = unknown_id(self.tokenizer)
 
+    @property
+    def as_json(self) -> str:
+        """The saved tokenizer, from which the same encoder can be made again."""
+        return self._whole.to_str()
+
     def fingerprint(self) -> str:
         """Equal for encoders that make the same tokens of the same texts."""
         made_of = f"{self._whole.to_str()} {self.cleans} {self.max_length} {self.empty_id} {self.with_offsets} {self.steps}"

@@ -31,11 +31,12 @@ class LearnedTexts:
 
     @classmethod
     def of_run(cls, folder: Path) -> Self:
-        """Of the run in this folder, or of the one whose `model/` it is; none where nothing is kept.
+        """Of the run in this folder, or of the one whose `model/`, baseline or export it is; none where nothing is kept.
 
         Raises ModelError for a file that cannot be read.
         """
-        path = next((home / LEARNED for home in (folder, folder.resolve().parent) if (home / LEARNED).is_file()), None)
+        parent = folder.resolve().parent
+        path = next((home / LEARNED for home in (folder, parent, parent.parent) if (home / LEARNED).is_file()), None)
         if path is None:
             return cls(np.zeros(0, dtype=np.uint64))
         try:

@@ -64,6 +64,27 @@ def non_inferiority(
     return NonInferiority(margin, loss, upper)
 
 
+def fewest_rows(margin: float) -> int:
+    """Of how many rows, none of them answered differently, a share is shown to lose less than the margin."""
+    few, many = 1, 1
+    while upper_loss(0, 0, many) >= margin:
+        few, many = many, 2 * many
+    while few + 1 < many:
+        middle = (few + many) // 2
+        few, many = (few, middle) if upper_loss(0, 0, middle) < margin else (middle, many)
+    return many
+
+
+def most_changes(n: int, margin: float) -> int:
+    """How many of n rows may be answered differently, half of them for the worse, so that less than the margin is shown to be
+    lost."""
+    few, many = 0, n + 1
+    while few + 1 < many:
+        middle = (few + many) // 2
+        few, many = (middle, many) if upper_loss((middle + 1) // 2, middle // 2, n) < margin else (few, middle)
+    return few
+
+
 def upper_loss(lost: int, won: int, n: int, quantile: float = ONE_SIDED) -> float:
     """The upper end of the loss as a share of n rows. lost: rows that the second has right and the first has wrong; won: those
     the other way round."""

@@ -2,13 +2,19 @@
 
 from superfine.names import NameTable
 
-NEEDS: dict[str, tuple[str, ...]] = {"torch": ("train", "torch", "transformers")}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "torch": ("train", "torch", "transformers"),
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("openvino", "openvino"),
+}
 """Predictors that need an extra: its name, and the modules that it brings."""
 
 PREDICTORS = NameTable(
     "predictor",
     {
         "torch": "superfine.model:Model",
+        "onnx": "superfine.predictors.onnx:OnnxModel",
+        "openvino": "superfine.predictors.openvino:OpenVinoModel",
         "majority": "superfine.baselines.majority:Majority",
         "tfidf": "superfine.baselines.tfidf:Tfidf",
         "most_frequent_tag": "superfine.baselines.most_frequent_tag:MostFrequentTag",

@@ -19,11 +19,11 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from superfine.atomic import sync_files, write_text
-from superfine.config import Precision
+from superfine.config import BundlePrecision, Precision
 from superfine.data.columns import ColumnChoice
 from superfine.data.preparation import Step, redacts_in
 from superfine.data.read import checksum
-from superfine.errors import ModelError, first_line
+from superfine.errors import ConfigError, ModelError, first_line
 from superfine.extras import require_installed
 from superfine.names import did_you_mean
 from superfine.paths import expanded
@@ -60,6 +60,19 @@ class TaskFacts(BaseModel):
     name: str
 
 
+class GraphFacts(BaseModel):
+    """What is known of an exported graph. file: its name in the bundle. inputs: their names. padding: on which side of a text, or
+    none where texts of one length alone are computed together. empty_id: the token that stands for a text without any."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Name
+    inputs: tuple[Literal["input_ids", "attention_mask", "token_type_ids"], ...]
+    padding: Literal["right", "left", "none"]
+    pad_id: int
+    empty_id: int
+
+
 class Manifest(BaseModel):
     """What `superfine.json` holds.
 
@@ -73,7 +86,8 @@ class Manifest(BaseModel):
     predictor: str = "torch"
     task: TaskFacts
     max_length: int | None = Field(None, gt=0, le=LONGEST)
-    precision: Precision = "float32"
+    precision: BundlePrecision = "float32"
+    graph: GraphFacts | None = None
     cleaning: list[str]
     preparation: list[Step] = []
     text: list[Column] = Field(min_length=1)
@@ -228,6 +242,10 @@ def open_predictor(
     """
     bundle = open_bundle(folder, baseline)
     bundle.verify()
+    if precision is not None and bundle.manifest.graph is not None:
+        raise ConfigError(
+            f"The precision of an exported model is settled: {bundle.manifest.precision}.", "Leave --precision out."
+        )
     if precision is not None:
         bundle = Bundle(bundle.folder, bundle.manifest.model_copy(update={"precision": precision}))
     if bundle.manifest.predictor in NEEDS:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from superfine.data.batches import length_sorted_batches
 from superfine.data.encode import Encoder
 from superfine.data.encoded import Encoded
 from superfine.data.frames import as_texts
 from superfine.data.personal import redacted_examples
 from superfine.errors import ModelError
-from superfine.records import Answers, Choices, Evaluation, Examples, FloatArray, Sets
+from superfine.records import Answers, Choices, Evaluation, Examples, FloatArray, IntArray, Sets
 from superfine.tasks.task import Task
 
 CHUNK_TEXTS = 50_000
@@ -118,8 +120,18 @@ class TextPredictor(ABC):
         return evaluate(self.task.statistics(self.task.spelled(examples), answers), self.task.scores)
 
 
+class Computed(NamedTuple):
+    """What a network says of m sequences. indices: (m,) which they are, in the order of the rows. outputs: (m, n_outputs), or
+    those of all their tokens, one sequence after the other. scores: (m,) how much each window counts in its text, before softmax;
+    None where all count alike."""
+
+    indices: IntArray
+    outputs: FloatArray
+    scores: FloatArray | None = None
+
+
 class TextModel(TextPredictor):
-    """A predictor with a tokenizer and a task: texts are encoded, a subclass computes `outputs`, and the task decodes them."""
+    """A predictor with a tokenizer and a task: texts are encoded, a subclass computes batches, and the task decodes them."""
 
     def __init__(self, task: Task, encoder: Encoder, *, takes_pairs: bool = False) -> None:
         self.task = task
@@ -127,14 +139,42 @@ class TextModel(TextPredictor):
         self.takes_pairs = takes_pairs
 
     @abstractmethod
+    def computed(self, sequences: Encoded, indices: IntArray) -> Computed:
+        """What the network says of a batch. sequences: each as if it were a text. indices: (m,) those of the batch."""
+
+    @contextmanager
+    def computing(self, n_batches: int) -> Iterator[None]:
+        """Around the computation of so many batches."""
+        yield
+
     def outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
         """(s, n_outputs) what the network says of encoded sequences, in their order, or (tokens, n_outputs) where tokens
         answer. `on_batch` is called with how many more texts are done."""
+        return self._outputs_and_scores(encoded, on_batch)[0]
 
     def pooled_outputs(self, encoded: Encoded, on_batch: OnBatch | None = None) -> FloatArray:
         """(n, n_outputs) what the network says of encoded texts, in their order, or (tokens, n_outputs) where tokens answer."""
-        outputs = self.outputs(encoded, on_batch)
-        return outputs if self.task.head.by_token else pooled(outputs, encoded)
+        outputs, scores = self._outputs_and_scores(encoded, on_batch)
+        return outputs if self.task.head.by_token else pooled(outputs, encoded, scores)
+
+    def _outputs_and_scores(self, encoded: Encoded, on_batch: OnBatch | None) -> tuple[FloatArray, FloatArray | None]:
+        """What `outputs` gives, and (s,) how much each window counts in its text, before softmax; None where all count alike."""
+        by_token = self.task.head.by_token
+        sequences, read = encoded.as_sequences(), 0
+        out = np.zeros((len(encoded.ids) if by_token else len(sequences), len(self.task.head)))
+        scores: FloatArray | None = None
+        batches = length_sorted_batches(sequences)
+        with self.computing(len(batches)):
+            for indices in batches:
+                found = self.computed(sequences, indices)
+                out[encoded.tokens_of(found.indices) if by_token else found.indices] = found.outputs
+                if found.scores is not None:
+                    scores = np.zeros(len(sequences)) if scores is None else scores
+                    scores[found.indices] = found.scores
+                read += len(indices)
+                if on_batch is not None:  # a text counts by its windows that are read
+                    on_batch(read * len(encoded) // len(sequences) - (read - len(indices)) * len(encoded) // len(sequences))
+        return out, scores
 
     @property
     def max_length(self) -> int:

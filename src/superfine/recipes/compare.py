@@ -213,7 +213,7 @@ def _comparable(task: Task, with_probabilities: bool) -> Mapping[str, Score]:
 def _changed(task: Task, examples: Examples, one: Answers, other: Answers) -> tuple[IntArray, IntArray | None, IntArray | None]:
     """Positions of the rows that are answered differently; and of those of them that only the first, or only the second, has
     right."""
-    said = [answers.to_columns()["prediction"] for answers in (one, other)]
+    said = [answers.label for answers in (one, other)]  # without their probabilities, which differ in the last digits
     changed = np.flatnonzero([a != b for a, b in zip(*said, strict=True)])
     if not (isinstance(one, Choices) and isinstance(other, Choices) and task.reads_classes):
         return changed, None, None

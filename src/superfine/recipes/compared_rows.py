@@ -104,7 +104,7 @@ def rows_to_compare(
         if len(rows.examples) < n_rows:
             of = f"{len(rows.examples)} of {n_rows} rows of {of}, those that neither has learned from"
         return ComparedRows(rows, columns), of, task
-    tests = [read_scored_rows(one, _test_rows(path)) for path, one in models]
+    tests = [read_scored_rows(one, test_rows_of(path)) for path, one in models]
     if len(tests) == 1:
         return ComparedRows(tests[0], columns), f"the test rows of {models[0][0]}", task
     rows = _common_rows([path for path, _ in models], tests, task)
@@ -151,7 +151,7 @@ def _run_around(path: Path) -> Manifest | None:
     return open_bundle(path.parent).manifest
 
 
-def _test_rows(folder: Path) -> Path:
+def test_rows_of(folder: Path) -> Path:
     """The file with the test part of a run, which may be the one whose `model/` or baseline it is.
 
     Raises DataError where there is none, or where the model has learned from these rows.

@@ -89,7 +89,7 @@ def test_a_tokenizer_that_keeps_the_types_of_tokens_to_itself_has_them_seen_by_n
     (is_packed, packed), (_, padded) = both_ways(folder)
     padded.backbone.use_padding()
     assert is_packed
-    assert not packed.backbone._takes_types
+    assert not packed.backbone.takes_types
     batch = collate(packed.encoder.encode(PAIRS), np.arange(len(PAIRS)))
     assert batch.token_type_ids.any()
     with torch.no_grad():

@@ -10,6 +10,7 @@ COMMANDS = NameTable(
         "predict": "superfine.cli.commands.predict:predict",
         "evaluate": "superfine.cli.commands.evaluate:evaluate",
         "compare": "superfine.cli.commands.compare:compare",
+        "export": "superfine.cli.commands.export:export",
         "runs": "superfine.cli.commands.runs:runs",
         "models": "superfine.cli.commands.models:models",
         "doctor": "superfine.cli.commands.doctor:doctor",

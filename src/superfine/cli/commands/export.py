@@ -1,0 +1,73 @@
+"""`superfine export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from superfine.cli.help import TranslatedCommand, speaking
+from superfine.cli.options import complete_files, json_option, reading_options, source_of
+from superfine.cli.output import print_json
+
+
+@click.command(cls=TranslatedCommand)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--to", "to", required=True, type=click.Choice(["onnx", "openvino", "int8"]),
+    help="onnx, openvino: in float32, with the same answers. int8: in eight bits, kept if it is shown not to be worse.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: FOLDER/exports/NAME]")
+@click.option("--force", is_flag=True, help="Replace the export that is there.")
+@click.option(
+    "--runtime", type=click.Choice(["onnx", "openvino"]), help="What is to compute an export in eight bits.  [default: onnx]"
+)
+@click.option(
+    "--margin", type=float, metavar="POINTS", help="Loss of the main score that is accepted (95 % sure).  [default: 1]"
+)
+@click.option("--max-changed", type=float, metavar="PERCENT", help="Share of answers that may change.  [default: 2]")
+@click.option(
+    "--data", multiple=True, metavar="FILE", shell_complete=complete_files,
+    help="More labelled rows for the proof, which the model has not learned from.",
+)  # fmt: skip
+@click.option(
+    "--unlabelled", multiple=True, metavar="FILE", shell_complete=complete_files,
+    help="Texts without labels, whose answers are to stay too.",
+)  # fmt: skip
+@reading_options
+@json_option
+def export(
+    folder: Path, to: str, out: Path | None, force: bool, runtime: str | None, margin: float | None, max_changed: float | None,
+    data: tuple[str, ...], unlabelled: tuple[str, ...], as_json: bool, **reading: str | None,
+) -> int:  # fmt: skip
+    """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
+
+    What it writes predicts without torch and transformers: `superfine predict`, `evaluate` and `compare` take it as they take a
+    run. The receipt is `parity.json` in its folder.
+
+    \b
+    superfine export runs/reviews --to onnx
+    superfine export runs/reviews --to int8 --margin 1 --data more.csv
+    superfine predict runs/reviews/exports/int8 texts.csv --out predictions.csv
+    """
+    from superfine.cli.console import ConsoleReporter
+    from superfine.data.table import read_options
+    from superfine.errors import ConfigError
+    from superfine.recipes.export import ExportRequest
+    from superfine.recipes.export import export as run_recipe
+
+    if to != "int8":
+        for name, value in (("--runtime", runtime), ("--margin", margin), ("--max-changed", max_changed)):
+            if value is not None:
+                raise ConfigError(f"{name} is of --to int8: an export in float32 has the same answers.", "Leave it out.")
+    reporter = ConsoleReporter(speaking.get())
+    request = ExportRequest(
+        folder, to, out, force, runtime or "onnx", 1.0 if margin is None else margin, 2.0 if max_changed is None else max_changed,
+        source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, read_options(reading),
+    )  # fmt: skip
+    exported = run_recipe(request, reporter)
+    if as_json:
+        print_json({"folder": None if exported.folder is None else str(exported.folder), **exported.receipt})
+    else:
+        reporter.exported(exported.receipt, None if exported.folder is None else str(exported.folder))
+    return 0 if exported.folder is not None else 1

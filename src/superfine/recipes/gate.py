@@ -1,0 +1,124 @@
+"""The gate for whatever does not compute what the model computes, bit for bit: it must be shown not to be worse.
+
+Two doors. The main score on labelled rows that chose nothing: the upper end of the one-sided 95 % interval of what is lost is
+below a margin. And the answers themselves: an equal score can hide many of them that changed in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from superfine.errors import ConfigError, DataError
+from superfine.evaluation.agreement import Agreement
+from superfine.evaluation.compare import discordant_rows
+from superfine.evaluation.non_inferiority import NonInferiority, fewest_rows, most_changes, non_inferiority
+from superfine.evaluation.units import Units
+from superfine.metrics import title_of
+from superfine.records import Answers, Examples
+from superfine.tasks.task import Task
+
+FEWEST = 30
+"""Rows, where the score is no share of them: of fewer, resampling tells nothing."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """margin: of the main score, as a share. most_changed: of the answers, as a share."""
+
+    margin: float
+    most_changed: float
+
+    @classmethod
+    def of(cls, margin: float, most_changed: float) -> Gate:
+        """margin: in points. most_changed: in per cent. Raises ConfigError for what is none."""
+        if not 0 < margin < 100:
+            raise ConfigError(f"--margin {margin:g} is no loss that could be accepted.", "It is a number of points above 0.")
+        if not 0 < most_changed <= 100:
+            raise ConfigError(f"--max-changed {most_changed:g} is no share of answers.", "It is in per cent, above 0.")
+        return cls(margin / 100, most_changed / 100)
+
+    def plan(self, task: Task, examples: Examples, answers: Answers) -> str:
+        """What these labelled rows can show, in words. answers: the model's own. Raises DataError where they can show nothing."""
+        n_labelled, score = len(examples), task.scores[task.main]
+        own = Units.of(task.statistics(examples, answers), examples.group)
+        counted = discordant_rows(score, own, own) is not None
+        needed = fewest_rows(self.margin) if counted else FEWEST
+        title = title_of(task.main).long
+        if n_labelled < needed:
+            raise DataError(
+                f"The gate needs {needed} labelled rows that the model has not learned from, and there are {n_labelled}: fewer "
+                f"cannot show that less than {100 * self.margin:g} points of {title} are lost.",
+                "Give more with --data FILE, or accept a larger loss with --margin.",
+            )
+        if not counted:
+            lost = f"less than {100 * self.margin:g} points of {title} are lost"
+            return f"The gate: {n_labelled} labelled rows are to show that {lost}"
+        allowed = most_changes(n_labelled, self.margin)
+        return (
+            f"The gate: {n_labelled} labelled rows are to show that less than {100 * self.margin:g} points of {title} are lost; "
+            f"they can where at most {allowed} of them are answered differently, half of these for the worse"
+        )
+
+    def changes_too_much(self, found: Sequence[Agreement]) -> str:
+        """Why the second door is shut, in words; "" where it is open."""
+        of = [one for one in found if one.changed is not None]
+        n_changed, n = sum(len(one.changed or ()) for one in of), sum(one.n for one in of)
+        if n_changed <= self.most_changed * n:
+            return ""
+        return f"{n_changed} of {n} answers change, more than {100 * self.most_changed:g} %"
+
+    def verdict(
+        self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Sequence[Agreement]
+    ) -> Verdict:
+        """ours: what the model answers for the labelled examples. theirs: what an export does. found: on all texts that chose
+        nothing."""
+        shown = non_inferiority(
+            task.statistics(examples, theirs),
+            task.statistics(examples, ours),
+            task.scores,
+            examples.group,
+            main=task.main,
+            margin=self.margin,
+        )
+        if shown is None:
+            why = f"the {title_of(task.main).long} of these rows is not defined"
+        elif not shown.holds:
+            why = (
+                f"up to {100 * shown.upper:.2f} points of {title_of(task.main).long} may be lost (95 % sure), "
+                f"and {100 * self.margin:g} are accepted"
+            )
+        else:
+            why = self.changes_too_much(found)
+        return Verdict(self, len(examples), shown, sum(len(one.changed or ()) for one in found), sum(one.n for one in found), why)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """n: labelled rows. shown: of the main score. n_changed, n_compared: answers. why_not: what shuts it; "" where it is open."""
+
+    gate: Gate
+    n: int
+    shown: NonInferiority | None
+    n_changed: int
+    n_compared: int
+    why_not: str
+
+    @property
+    def passes(self) -> bool:
+        return not self.why_not
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "passes": self.passes,
+            "why_not": self.why_not,
+            "margin": self.gate.margin,
+            "most_changed": self.gate.most_changed,
+            "labelled": self.n,
+            "loss": None if self.shown is None else self.shown.loss,
+            "upper": None if self.shown is None else self.shown.upper,
+            "changed": self.n_changed,
+            "compared": self.n_compared,
+        }
+
