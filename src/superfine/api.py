@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
 if TYPE_CHECKING:
-    from superfine.config import Precision
     from superfine.data.read import DataSource
     from superfine.recipes.reporter import Reporter
-    from superfine.records import Evaluation, Predictor
+    from superfine.records import Evaluation, Precision, Predictor
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,6 +3,7 @@ there."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -81,3 +82,9 @@ def usual_mode(folder: Path) -> int:
         mode = probe.stat().st_mode & 0o777
     probe.unlink()
     return mode
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal: whether it is still what was written."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

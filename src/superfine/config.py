@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from superfine.errors import ConfigError, first_line
 from superfine.names import did_you_mean
+from superfine.records import WindowPooling
 
 RECORD_KEYS = ("request", "choices")
 AUTO = "auto"
@@ -76,14 +77,9 @@ def _as_list(value: object) -> object:
 
 
 DEVICES = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
-Precision = Literal["float32", "bfloat16"]
-"""In which number format a model computes."""
-BundlePrecision = Literal["float32", "bfloat16", "int8"]
-"""Exported models compute in the last one too."""
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 SavedWeights = Literal["auto", "float32", "float16"]
 LongTexts = Literal["auto", "cut", "head_tail", "windows"]
-WindowPooling = Literal["mean", "attention"]
 Freeze = Literal["embeddings", "all"] | Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 

@@ -151,7 +151,7 @@ def test_links_and_devices_are_refused(copied, tmp_path):
 def test_a_head_that_is_no_number_is_an_error_and_never_nan_in_json(copied, capsys, tmp_path):
     from safetensors.numpy import load_file, save_file
 
-    from superfine.data.read import checksum
+    from superfine.atomic import checksum
     from tests.conftest import make_rows, write_csv
     from tests.recipes.test_predict import superfine_command
 

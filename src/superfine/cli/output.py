@@ -20,6 +20,9 @@ from superfine.language import printable, translate
 if TYPE_CHECKING:
     from superfine.data.table import BadRow
 
+EXIT_NO = 1
+"""Exit status of what is done, and the answer is no."""
+
 
 def tell(message: str) -> None:
     """One line or more on standard error, in the user's language."""

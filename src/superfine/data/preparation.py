@@ -7,14 +7,16 @@ and the card tells it: plain transformers knows of no such step, so what it give
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from superfine.config import ModelConfig, WindowPooling
 from superfine.errors import ConfigError
-from superfine.records import Head, IntArray
+from superfine.records import Head, IntArray, WindowPooling
+
+if TYPE_CHECKING:
+    from superfine.config import ModelConfig
 
 SEPARATOR = " "
 

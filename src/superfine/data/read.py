@@ -5,7 +5,6 @@ read_table → by what it is: a frame, several files, a hub name, standard input
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,9 +179,3 @@ def _checked(table: Table) -> Table:
             f"{table.source} has a header but no rows{left_out}.", "Export it again; of a workbook, name the sheet with --sheet."
         )
     return table
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

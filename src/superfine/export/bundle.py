@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from superfine.config import BundlePrecision
 from superfine.data.encode import Encoder
 from superfine.predictors.bundle import MANIFEST, OTHERS, Bundle, GraphFacts, write_manifest
 from superfine.predictors.graph import TOKENIZER
+from superfine.records import BundlePrecision
 
 KEPT = ("config.json", "tokenizer_config.json", "reference.npz")
 """What is taken over: the first two are for others who open the folder, the last is what rows at prediction are compared with."""

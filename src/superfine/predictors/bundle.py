@@ -14,23 +14,23 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from superfine.atomic import sync_files, write_text
-from superfine.config import BundlePrecision, Precision
-from superfine.data.columns import ColumnChoice
+from superfine.atomic import checksum, sync_files, write_text
 from superfine.data.preparation import Step, redacts_in
-from superfine.data.read import checksum
 from superfine.errors import ConfigError, ModelError, first_line
 from superfine.extras import require_installed
 from superfine.names import did_you_mean
 from superfine.paths import expanded
 from superfine.predictors import NEEDS, PREDICTORS
-from superfine.records import Predictor
+from superfine.records import BundlePrecision, Precision, Predictor
 from superfine.tasks import TASKS
 from superfine.tasks.task import Task
+
+if TYPE_CHECKING:
+    from superfine.data.columns import ColumnChoice
 
 MANIFEST = "superfine.json"
 UNFINISHED = "unfinished"

@@ -90,11 +90,11 @@ class Reference:
 
     def drift_of(self, features: FloatArray) -> Drift | None:
         """How the rows of these features (n, f) differ; None for too few."""
-        from scipy.stats import mannwhitneyu
-        from sklearn.linear_model import LogisticRegression
-
         if min(len(features), len(self.features)) < FEWEST_ROWS or features.shape[1] != self.features.shape[1]:
             return None
+        from scipy.stats import mannwhitneyu  # these two take seconds to load, and few texts need neither
+        from sklearn.linear_model import LogisticRegression
+
         rows = np.concatenate([self.features, features])
         rows = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-9)
         rows = np.column_stack([rows, np.square(rows).clip(0, 25)])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from superfine.predictors.graph import LOGITS, WINDOW_SCORES, Graph, n_threads
@@ -16,8 +17,6 @@ class OnnxModel(Graph):
     """A graph in the Open Neural Network Exchange format."""
 
     def open(self, path: Path) -> None:
-        import onnxruntime
-
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads()
         options.log_severity_level = 3  # errors alone: warnings are of how the graph was optimised

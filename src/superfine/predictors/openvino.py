@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import openvino
 from numpy.typing import NDArray
 
 from superfine.predictors.graph import LOGITS, WINDOW_SCORES, Graph, n_threads
@@ -16,8 +17,6 @@ class OpenVinoModel(Graph):
     """A graph in OpenVINO's intermediate representation."""
 
     def open(self, path: Path) -> None:
-        import openvino
-
         settings = {
             "INFERENCE_NUM_THREADS": n_threads(),
             "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, with all threads

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, Dropped, choose_columns, has_columns, to_examples
 from superfine.data.learned import LearnedTexts
 from superfine.data.personal import redacted_examples
@@ -21,7 +20,7 @@ from superfine.evaluation.evaluate import evaluate
 from superfine.names import did_you_mean
 from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.recipes.prepare import scored_positions
-from superfine.records import Evaluation, Examples
+from superfine.records import Evaluation, Examples, Precision
 from superfine.tasks.task import Task
 
 

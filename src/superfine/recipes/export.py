@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from superfine.atomic import remove, temporary_beside, write_text
-from superfine.config import BundlePrecision
 from superfine.data.encoded import Encoded
 from superfine.data.read import DataSource
 from superfine.data.table import ReadOptions
@@ -34,6 +33,7 @@ from superfine.recipes.hard_texts import hard_texts
 from superfine.recipes.receipt import BOUND, RECEIPT, Found, Sample, compare_with, environment, files_of
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.rows_for_export import RowsForExport, rows_for_export
+from superfine.records import BundlePrecision
 
 if TYPE_CHECKING:
     from superfine.model import Model
@@ -334,5 +334,3 @@ def finish(folder: Path, place: Path, receipt: dict[str, Any], *, force: bool) -
     if place.exists():
         shutil.rmtree(place)
     folder.replace(place)
-
-

@@ -69,9 +69,7 @@ class Gate:
             return ""
         return f"{n_changed} of {n} answers change, more than {100 * self.most_changed:g} %"
 
-    def verdict(
-        self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Sequence[Agreement]
-    ) -> Verdict:
+    def verdict(self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Sequence[Agreement]) -> Verdict:
         """ours: what the model answers for the labelled examples. theirs: what an export does. found: on all texts that chose
         nothing."""
         shown = non_inferiority(
@@ -121,4 +119,3 @@ class Verdict:
             "changed": self.n_changed,
             "compared": self.n_compared,
         }
-

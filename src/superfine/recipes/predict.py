@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from superfine.config import Precision
 from superfine.data.columns import ColumnChoice, to_examples
 from superfine.data.encodings import codec_of
 from superfine.data.files import File
@@ -28,7 +27,7 @@ from superfine.predictors.bundle import Manifest, open_bundle, open_predictor
 from superfine.predictors.drift import Drift, Reference, chosen_rows, features_of
 from superfine.recipes.evaluate import columns_for
 from superfine.recipes.reporter import Counter, Reporter
-from superfine.records import Answers, Examples, FloatArray, IntArray
+from superfine.records import Answers, Examples, FloatArray, IntArray, Precision
 
 PIECE = 20_000
 """Rows that are held in memory at a time."""

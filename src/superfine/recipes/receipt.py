@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from superfine.atomic import checksum
 from superfine.backbones.processor import processor_flags
 from superfine.data.encoded import Encoded
 from superfine.data.personal import redacted_examples
-from superfine.data.read import checksum
 from superfine.evaluation.agreement import Agreement, agreement
 from superfine.metrics import activated
 from superfine.predictors.bundle import MANIFEST
@@ -75,9 +75,7 @@ def said_by(
 
 def said_alone(model: TextModel, examples: Examples, encoded: Encoded) -> tuple[FloatArray, Answers]:
     """The same, each text computed without any other."""
-    each = [
-        said_by(model, examples.take([i]), encoded.take(np.array([i], dtype=np.int64))) for i in range(len(examples))
-    ]
+    each = [said_by(model, examples.take([i]), encoded.take(np.array([i], dtype=np.int64))) for i in range(len(examples))]
     answers = [answer for _, answer in each]
     return np.concatenate([found for found, _ in each]), type(answers[0]).joined(answers)
 

@@ -5,6 +5,7 @@ examples → answers → statistics → evaluations; findings; what the rooms ex
 
 from superfine.records.answers import NONE, Answers, Choices, Sets, Spans, Values
 from superfine.records.arrays import FloatArray, IntArray
+from superfine.records.computation import BundlePrecision, Precision, WindowPooling
 from superfine.records.examples import Examples
 from superfine.records.extractive import Extracted
 from superfine.records.findings import Finding, Severity
@@ -31,9 +32,8 @@ from superfine.records.statistics import (
 )
 
 __all__ = [
-    "IGNORED", "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "Choices", "Count", "Evaluation", "Examples",
-    "Extracted", "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean", "Predictor", "ProblemType",
-    "Ragged", "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans", "Statistics", "Terms", "Totals", "Values",
-    "bounds_of",
-    "weighted_sum",
+    "IGNORED", "NONE", "SHARE", "UNBOUNDED", "Activation", "Answers", "Bounds", "BundlePrecision", "Choices", "Count",
+    "Evaluation", "Examples", "Extracted", "Finding", "FloatArray", "Function", "Head", "IntArray", "Interval", "Mean",
+    "Precision", "Predictor", "ProblemType", "Ragged", "Ranking", "Ratio", "Read", "Score", "Sets", "Severity", "Spans",
+    "Statistics", "Terms", "Totals", "Values", "WindowPooling", "bounds_of", "weighted_sum",
 ]  # fmt: skip

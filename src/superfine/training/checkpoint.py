@@ -14,8 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from superfine.atomic import remove, sync_files, write_text
-from superfine.data.read import checksum
+from superfine.atomic import checksum, remove, sync_files, write_text
 from superfine.errors import ModelError, OutputError
 from superfine.training.kept import Kept
 from superfine.training.loop import Progress, TrainingState

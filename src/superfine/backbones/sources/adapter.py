@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from superfine.data.read import checksum
+from superfine.atomic import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require
 

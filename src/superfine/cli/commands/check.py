@@ -10,10 +10,8 @@ import click
 
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import complete_files, json_option, reading_options, source_of
-from superfine.cli.output import print_json
+from superfine.cli.output import EXIT_NO, print_json
 from superfine.tasks import TASKS
-
-EXIT_NO = 1
 
 
 @click.command(cls=TranslatedCommand)

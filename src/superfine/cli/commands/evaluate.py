@@ -24,7 +24,7 @@ from superfine.cli.options import (
 from superfine.cli.output import print_json, tell_reading
 
 if TYPE_CHECKING:
-    from superfine.config import Precision
+    from superfine.records import Precision
 
 
 @click.command(cls=TranslatedCommand)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import complete_files, json_option, reading_options, source_of
-from superfine.cli.output import print_json
+from superfine.cli.output import EXIT_NO, print_json
 
 
 @click.command(cls=TranslatedCommand)
@@ -22,9 +23,7 @@ from superfine.cli.output import print_json
 @click.option(
     "--runtime", type=click.Choice(["onnx", "openvino"]), help="What is to compute an export in eight bits.  [default: onnx]"
 )
-@click.option(
-    "--margin", type=float, metavar="POINTS", help="Loss of the main score that is accepted (95 % sure).  [default: 1]"
-)
+@click.option("--margin", type=float, metavar="POINTS", help="Loss of the main score that is accepted (95 % sure).  [default: 1]")
 @click.option("--max-changed", type=float, metavar="PERCENT", help="Share of answers that may change.  [default: 2]")
 @click.option(
     "--data", multiple=True, metavar="FILE", shell_complete=complete_files,
@@ -39,7 +38,7 @@ from superfine.cli.output import print_json
 def export(
     folder: Path, to: str, out: Path | None, force: bool, runtime: str | None, margin: float | None, max_changed: float | None,
     data: tuple[str, ...], unlabelled: tuple[str, ...], as_json: bool, **reading: str | None,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
 
     What it writes predicts without torch and transformers: `superfine predict`, `evaluate` and `compare` take it as they take a
@@ -70,4 +69,5 @@ def export(
         print_json({"folder": None if exported.folder is None else str(exported.folder), **exported.receipt})
     else:
         reporter.exported(exported.receipt, None if exported.folder is None else str(exported.folder))
-    return 0 if exported.folder is not None else 1
+    if exported.folder is None:
+        sys.exit(EXIT_NO)

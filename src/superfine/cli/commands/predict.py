@@ -25,9 +25,9 @@ from superfine.cli.output import PrintableStream, print_json, tell, tell_reading
 from superfine.errors import OutputError
 
 if TYPE_CHECKING:
-    from superfine.config import Precision
     from superfine.predictors.drift import Drift
     from superfine.recipes.predict import PredictJob
+    from superfine.records import Precision
 
 
 @click.command(cls=TranslatedCommand)

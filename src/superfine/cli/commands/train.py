@@ -12,10 +12,9 @@ from click.shell_completion import CompletionItem
 from superfine.cli import STARTED
 from superfine.cli.help import TranslatedCommand, speaking
 from superfine.cli.options import complete_files, device_option, json_option, reading_options, source_of
-from superfine.cli.output import print_json
+from superfine.cli.output import EXIT_NO, print_json
 from superfine.tasks import TASKS
 
-EXIT_NO = 1
 EXIT_INTERRUPTED = 130
 
 
