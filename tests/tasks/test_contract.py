@@ -18,11 +18,11 @@ from superfine.recipes.dry_run import dry_run
 from superfine.recipes.figures import BLINDED
 from superfine.recipes.reporter import Reporter
 from superfine.recipes.request import make_request
-from superfine.records import Choices, Head, Ratio, Statistics
+from superfine.records import Choices, Head, Ratio, Statistics, Values
 from superfine.tasks import TASKS
 from superfine.tasks.choose import choose_task
 from superfine.tasks.task import Shown, Task, labels_of
-from tests.conftest import BAD, FAST, GOOD, THINGS, make_rows, write_csv
+from tests.conftest import BAD, FAST, GOOD, THINGS, make_rows, superfine_command, write_csv
 
 SOURCE = Path(superfine.__file__).parent
 LONGER = FAST | {
@@ -294,6 +294,23 @@ def test_facts_are_plain_values_and_nonsense_in_them_is_refused(run):
         if name in {"labels", "thresholds", "mean", "deviation", "factor"}:
             with pytest.raises(ValueError, match=name):
                 type(task).from_facts(facts | {name: None})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_an_export_has_a_receipt_and_answers_as_the_test_did(run, runtime, test_rows, tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="the packages of the extra `export` are not installed")
+    pytest.importorskip(runtime if runtime == "openvino" else "onnxruntime", reason="the runtime is not installed")
+    out = tmp_path / runtime
+    assert superfine_command("export", run.folder, "--to", runtime, "--out", out, "--json") == 0
+    receipt = json.loads(capsys.readouterr().out)
+    assert receipt["texts"].keys() == {"validation", "test", "hard", "alone"}
+    assert max(found["largest"] for found in receipt["texts"].values()) < 1e-4
+    texts, pairs = texts_of(run, test_rows)
+    ours, theirs = (superfine.load(folder).predict(texts, pairs) for folder in (run.folder, out))
+    assert ours.label == theirs.label or isinstance(ours, Values)
+    for name, interval in superfine.evaluate(out, again(run, test_rows, tmp_path)).scores.items():
+        assert interval.value == pytest.approx(run.metrics["test"][name]["value"], abs=1e-5)
 
 
 def test_no_file_outside_the_room_names_a_task():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,18 +18,20 @@ from superfine.backbones.backbone import Backbone
 from superfine.backbones.heads import logits_of
 from superfine.backbones.padding import Padding
 from superfine.errors import ModelError, first_line
-from superfine.predictors.bundle import GraphFacts
-from superfine.predictors.graph import LOGITS, WINDOW_SCORES
+from superfine.predictors.bundle import GraphFacts, InputName
+from superfine.predictors.graph import LOGITS, WINDOW_SCORES, Rectangle
+from superfine.records import Examples
 
 if TYPE_CHECKING:
     from superfine.model import Model
     from superfine.records import Read
 
 GRAPH = "model.onnx"
+INPUTS: tuple[InputName, ...] = ("input_ids", "attention_mask", "token_type_ids")
 MOST_IN_ONE_FILE = 1_900_000_000
 """Bytes of weights: a file of the format holds at most 2 GB, and what is more goes into one beside it."""
-EXAMPLE = (3, 7)
-"""Texts and tokens of the rectangle that the network is traced with: neither is 1, which would be taken for a constant."""
+EXAMPLE = ("one two three four", "five six", "seven")
+"""Texts that the network is traced with: more than one, of several tokens, for a 1 would be taken for a constant."""
 
 
 def write_onnx(model: Model, folder: Path, padding: Padding | None = None) -> GraphFacts:
@@ -41,77 +44,78 @@ def write_onnx(model: Model, folder: Path, padding: Padding | None = None) -> Gr
     backbone.use_padding()
     network = backbone.network.eval().float()
     backbone.compute_dtype = torch.float32
-    side: Padding = backbone.padding if padding is None else padding
     if hasattr(network.config, "use_cache"):
         network.config.use_cache = False
-    names = ["input_ids", "attention_mask", *(["token_type_ids"] if backbone.takes_types else [])]
-    weighs = backbone.weighs_windows and not model.task.head.by_token
-    traced = _Answering(backbone, side) if weighs else _Plain(network)
-    example = _example(backbone, side)[: len(names)]
-    size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    facts = GraphFacts(
+        file=GRAPH,
+        inputs=INPUTS if backbone.takes_types else INPUTS[:2],
+        padding=backbone.padding if padding is None else padding,
+        pad_id=backbone.pad_id,
+        empty_id=model.encoder.empty_id,
+    )
     with _quiet(), _plain_attention(network):
         try:
-            program = torch.onnx.export(
-                traced.eval(),
-                example,
-                input_names=names,
-                output_names=[LOGITS, WINDOW_SCORES] if weighs else [LOGITS],
-                dynamic_shapes=(tuple(size for _ in names),),
-                dynamo=True,
-                verbose=False,
-            )
-            assert program is not None
-            n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-            program.save(folder / GRAPH, external_data=n_bytes > MOST_IN_ONE_FILE)
-        except Exception as error:  # whatever the exporter raises, it is of this network
-            raise ModelError(
-                f"{type(network).__name__} cannot be written as ONNX: {first_line(error)}",
-                "Use it through Superfine itself, or fine-tune a model of another type.",
-            ) from None
-        finally:
-            if was_packed:
-                backbone.pack_if_sound()
-    inputs = tuple(_inputs_of(folder / GRAPH))
-    return GraphFacts(file=GRAPH, inputs=inputs, padding=side, pad_id=backbone.pad_id, empty_id=model.encoder.empty_id)
-
-
-def _inputs_of(path: Path) -> list[Any]:
-    """Those that the graph reads; the exporter may leave out what has no effect."""
+            _trace(model, facts, folder / GRAPH, torch.int64)
+        except Exception:
+            try:  # some networks compute with the mask as it is (XLNet)
+                _trace(model, facts, folder / GRAPH, torch.float32)
+            except Exception as error:  # whatever the exporter raises, it is of this network
+                raise ModelError(
+                    f"{type(network).__name__} cannot be written as ONNX: {first_line(error)}",
+                    "Use it through Superfine itself, or fine-tune a model of another type.",
+                ) from None
+    if was_packed:
+        backbone.pack_if_sound()
     import onnx
 
-    graph = onnx.load(str(path), load_external_data=False).graph
-    return [one.name for one in graph.input]
+    graph = onnx.load(str(folder / GRAPH), load_external_data=False).graph  # what has no effect may have been left out
+    return facts.model_copy(update={"inputs": tuple(one.name for one in graph.input)})
 
 
-def _example(backbone: Backbone, padding: Padding) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and types of a rectangle with some padding in it, where the network takes any."""
-    generator = torch.Generator().manual_seed(0)
-    size = int(backbone.word_embeddings.num_embeddings)
-    ids = torch.randint(size // 2, size, EXAMPLE, generator=generator)
-    mask = torch.ones_like(ids)
-    if padding != "none":
-        padded = slice(None, 3) if padding == "left" else slice(-3, None)
-        ids[1, padded], mask[1, padded] = backbone.pad_id, 0
-    return ids, mask, torch.zeros_like(ids)
+def _trace(model: Model, facts: GraphFacts, path: Path, mask_dtype: torch.dtype) -> None:
+    network = model.backbone.network
+    weighs = model.backbone.weighs_windows and not model.task.head.by_token
+    traced = _Answering(model.backbone, facts.padding, mask_dtype) if weighs else _Plain(network, mask_dtype)
+    size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    program = torch.onnx.export(
+        traced.eval(),
+        tuple(_example(model, facts)),
+        input_names=list(facts.inputs),
+        output_names=[LOGITS, WINDOW_SCORES] if weighs else [LOGITS],
+        dynamic_shapes=(tuple(size for _ in facts.inputs),),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    program.save(path, external_data=n_bytes > MOST_IN_ONE_FILE)
+
+
+def _example(model: Model, facts: GraphFacts) -> list[Tensor]:
+    """The inputs for some texts, with padding among them where the network takes any."""
+    texts = [EXAMPLE[0]] * len(EXAMPLE) if facts.padding == "none" else list(EXAMPLE)
+    encoded = model.encoder.encode(Examples.of_texts(texts, texts if model.takes_pairs else None)).as_sequences()
+    rectangle = Rectangle.of(encoded, np.arange(len(texts)), facts)
+    return [torch.from_numpy(getattr(rectangle, name)) for name in facts.inputs]
 
 
 class _Plain(nn.Module):
     """The network's own forward pass, from ids to logits."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, mask_dtype: torch.dtype) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.mask_dtype = network, mask_dtype
 
     def forward(self, *inputs: Tensor) -> Any:
-        return logits_of(self.network(**_named(inputs))).float()
+        return logits_of(self.network(**_named(inputs, self.mask_dtype))).float()
 
 
 class _Answering(nn.Module):
     """The same, and how much a window counts, by the states that `Backbone.logits_and_scores` reads."""
 
-    def __init__(self, backbone: Backbone, padding: Padding) -> None:
+    def __init__(self, backbone: Backbone, padding: Padding, mask_dtype: torch.dtype) -> None:
         super().__init__()
-        self.network, self.padding = backbone.network, padding
+        self.network, self.padding, self.mask_dtype = backbone.network, padding, mask_dtype
         self.reads: Read = backbone.window_reads
         attention = window_attention.of(backbone.network)
         assert attention is not None
@@ -121,7 +125,7 @@ class _Answering(nn.Module):
         seen: list[Tensor] = []
         hook = self.network.base_model.register_forward_hook(lambda *call: seen.append(call[2].last_hidden_state))
         try:
-            logits = logits_of(self.network(**_named(inputs))).float()
+            logits = logits_of(self.network(**_named(inputs, self.mask_dtype))).float()
         finally:
             hook.remove()
         return logits, self.attention(self._read(seen[0], inputs[1])).float()
@@ -141,8 +145,9 @@ class _Answering(nn.Module):
         return (states * shares[:, :, None]).sum(1) / shares.sum(1, keepdim=True)
 
 
-def _named(inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    return dict(zip(("input_ids", "attention_mask", "token_type_ids"), inputs, strict=False))
+def _named(inputs: tuple[Tensor, ...], mask_dtype: torch.dtype) -> dict[str, Tensor]:
+    named: dict[str, Tensor] = dict(zip(INPUTS, inputs, strict=False))
+    return {**named, "attention_mask": named["attention_mask"].to(mask_dtype)}
 
 
 @contextmanager

@@ -60,6 +60,9 @@ class TaskFacts(BaseModel):
     name: str
 
 
+InputName = Literal["input_ids", "attention_mask", "token_type_ids"]
+
+
 class GraphFacts(BaseModel):
     """What is known of an exported graph. file: its name in the bundle. inputs: their names. padding: on which side of a text, or
     none where texts of one length alone are computed together. empty_id: the token that stands for a text without any."""
@@ -67,7 +70,7 @@ class GraphFacts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Name
-    inputs: tuple[Literal["input_ids", "attention_mask", "token_type_ids"], ...]
+    inputs: tuple[InputName, ...]
     padding: Literal["right", "left", "none"]
     pad_id: int
     empty_id: int
