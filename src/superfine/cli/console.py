@@ -204,17 +204,21 @@ class ConsoleReporter(Reporter):
 
     def exported(self, receipt: dict[str, Any], folder: str | None) -> None:
         """The answer of `superfine export`. folder: None where nothing passed."""
-        self.console.print(receipt_table(receipt, self.language))
-        alone = receipt["alone_and_together"]
-        if alone["largest"] > ROUNDED:
+        if receipt["texts"]:
+            self.console.print(receipt_table(receipt, self.language))
+        if "variants" in receipt:
+            self.console.print(variants_table(receipt, self.language))
+        alone = receipt.get("alone_and_together")
+        if alone is not None and alone["largest"] > ROUNDED:
             self.note(f"Alone and in company a text's probabilities differ by up to {alone['largest']:.2g}")
         for attempt in [*receipt["tried"], receipt]:
             if attempt["why_not"]:
                 self.note(f"Not kept: {attempt['way']}: {attempt['why_not']}")
         if (gate := receipt.get("gate")) is not None and gate["passes"]:
+            lost = f"at most {100 * gate['upper']:.2f} points are lost" if gate["upper"] > 0 else "nothing is lost"
             self.note(
-                f"Less than {100 * gate['upper']:.2f} points are lost (95 % sure) on {gate['labelled']} labelled rows, "
-                f"{gate['changed']} of {gate['compared']} answers change"
+                f"Proved on {gate['labelled']} labelled rows: {lost} (95 % sure), "
+                f"and {gate['changed']} of {gate['compared']} answers change"
             )
         if folder is None:
             self.console.print(self._in_language("Nothing is written: no export passed."), style="bold", markup=False)
@@ -277,6 +281,18 @@ def receipt_table(receipt: dict[str, Any], language: str = "en") -> Table:
         changed = "—" if found["changed"] is None else str(found["changed"])
         texts = str(found["texts"]), f"{found['largest']:.2g}", f"{found['mean']:.2g}", changed
         table.add_row(translate(SAMPLES[name], language), *texts)
+    return table
+
+
+def variants_table(receipt: dict[str, Any], language: str = "en") -> Table:
+    """What was timed, and what became of it."""
+    table = Table(title=translate("On this machine", language), title_justify="left")
+    for column in ("", "texts/s", "one text, ms", ""):
+        table.add_column(translate(column, language), justify="right" if column else "left")
+    for one in receipt["variants"]:
+        said = translate("kept", language) if one["chosen"] else translate(one["why_not"], language)
+        speed = f"{one['texts_per_second']:.0f}", f"{one['milliseconds']:.1f}"
+        table.add_row(translate(one["name"], language), *speed, said, style="bold" if one["chosen"] else "")
     return table
 
 

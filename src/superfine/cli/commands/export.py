@@ -15,8 +15,9 @@ from superfine.cli.output import EXIT_NO, print_json
 @click.command(cls=TranslatedCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--to", "to", required=True, type=click.Choice(["onnx", "openvino", "int8"]),
-    help="onnx, openvino: in float32, with the same answers. int8: in eight bits, kept if it is shown not to be worse.",
+    "--to", "to", required=True, type=click.Choice(["onnx", "openvino", "int8", "fastest"]),
+    help="onnx, openvino: in float32, with the same answers. int8: in eight bits, kept if it is shown not to be worse. fastest: "
+    "all that runs here, timed on the run's own texts, and the fastest of these that passes.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: FOLDER/exports/NAME]")
 @click.option("--force", is_flag=True, help="Replace the export that is there.")
@@ -33,11 +34,15 @@ from superfine.cli.output import EXIT_NO, print_json
     "--unlabelled", multiple=True, metavar="FILE", shell_complete=complete_files,
     help="Texts without labels, whose answers are to stay too.",
 )  # fmt: skip
+@click.option(
+    "--prefer", type=click.Choice(["bulk", "single"]),
+    help="Which speed chooses the fastest: of many texts, or of a single one.  [default: bulk]",
+)  # fmt: skip
 @reading_options
 @json_option
 def export(
     folder: Path, to: str, out: Path | None, force: bool, runtime: str | None, margin: float | None, max_changed: float | None,
-    data: tuple[str, ...], unlabelled: tuple[str, ...], as_json: bool, **reading: str | None,
+    data: tuple[str, ...], unlabelled: tuple[str, ...], prefer: str | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
 
@@ -52,17 +57,22 @@ def export(
     from superfine.cli.console import ConsoleReporter
     from superfine.data.table import read_options
     from superfine.errors import ConfigError
-    from superfine.recipes.export import ExportRequest
     from superfine.recipes.export import export as run_recipe
+    from superfine.recipes.exports.request import ExportRequest
 
-    if to != "int8":
-        for name, value in (("--runtime", runtime), ("--margin", margin), ("--max-changed", max_changed)):
-            if value is not None:
-                raise ConfigError(f"{name} is of --to int8: an export in float32 has the same answers.", "Leave it out.")
+    for name, value, kinds in (
+        ("--runtime", runtime, ("int8",)),
+        ("--margin", margin, ("int8", "fastest")),
+        ("--max-changed", max_changed, ("int8", "fastest")),
+        ("--prefer", prefer, ("fastest",)),
+    ):
+        if value is not None and to not in kinds:
+            raise ConfigError(f"{name} has no effect on --to {to}: it is of --to {' and '.join(kinds)}.", "Leave it out.")
     reporter = ConsoleReporter(speaking.get())
     request = ExportRequest(
         folder, to, out, force, runtime or "onnx", 1.0 if margin is None else margin, 2.0 if max_changed is None else max_changed,
-        source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, read_options(reading),
+        source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, prefer or "bulk",
+        read_options(reading),
     )  # fmt: skip
     exported = run_recipe(request, reporter)
     if as_json:

@@ -1,0 +1,1 @@
+"""What `superfine export` is made of: rows, receipt, gate, and what becomes of one format or of all that a machine can run."""

@@ -1,0 +1,150 @@
+"""What is exported, and how an export is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from superfine.data.encoded import Encoded
+from superfine.export.bundle import write_export
+from superfine.export.runtime import Inputs, Runtime
+from superfine.predictors import PREDICTORS
+from superfine.predictors.bundle import Bundle, GraphFacts, open_predictor
+from superfine.predictors.graph import Graph, Rectangle
+from superfine.predictors.texts import TextModel
+from superfine.recipes.exports.gate import Gate, Verdict
+from superfine.recipes.exports.hard_texts import hard_texts
+from superfine.recipes.exports.receipt import BOUND, Found, Sample, compare_with, environment, files_of
+from superfine.recipes.exports.request import ExportRequest
+from superfine.recipes.exports.rows import RowsForExport
+from superfine.recipes.reporter import Counter, Reporter
+from superfine.records import BundlePrecision, Precision
+
+if TYPE_CHECKING:
+    from superfine.model import Model
+
+N_CALIBRATION = 128
+"""Sequences of training texts that settle the scales of a static quantisation."""
+
+
+@dataclass
+class Subject:
+    """What is exported: the bundle, its opened model, and the rows that are held against each other."""
+
+    bundle: Bundle
+    model: Model
+    rows: RowsForExport
+    samples: dict[str, Sample] = field(default_factory=dict)
+
+
+@dataclass
+class Tried:
+    """One way that was tried: what it says of texts (None where it is the model itself), and why it is not kept, "" where it
+    is."""
+
+    way: str
+    found: Found | None
+    why_not: str = ""
+    verdict: Verdict | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        verdict = {} if self.verdict is None else {"gate": self.verdict.to_json()}
+        found = {"texts": {}} if self.found is None else self.found.to_json()
+        return {"way": self.way, "why_not": self.why_not, **found, **verdict}
+
+
+def opened_model(bundle: Bundle, precision: Precision = "float32") -> Model:
+    """The trained model, on the processor."""
+    from superfine.model import Model
+
+    model = open_predictor(bundle.folder, precision, device="cpu")
+    assert isinstance(model, Model)
+    return model
+
+
+def answer_samples(subject: Subject, reporter: Reporter) -> None:
+    """What the model itself says of all texts that exports are held against."""
+    reporter.stage("predicting")
+    model, rows = subject.model, subject.rows
+    hard = hard_texts(model.max_length, pairs=model.takes_pairs)
+    parts = {"validation": rows.validation, "test": rows.labelled, "unlabelled": rows.unlabelled, "hard": hard}
+    given = {name: part for name, part in parts.items() if part is not None and len(part)}
+    on_batch = Counter(reporter, sum(map(len, given.values())))
+    for name, part in given.items():
+        subject.samples[name] = Sample.of(model, part, on_batch)
+    reporter.progress_ends()
+
+
+def opened(subject: Subject, predictor: str, facts: GraphFacts, folder: Path, runtime: Runtime) -> Graph:
+    """The graph that lies in a folder, as it will be opened there."""
+    graph_type: type[Graph] = PREDICTORS.load(predictor)
+    named = facts.model_copy(update={"file": runtime.graph})
+    model = subject.model
+    return graph_type(model.task, model.encoder, named, folder / runtime.graph, takes_pairs=model.takes_pairs)
+
+
+def compared(other: TextModel, subject: Subject, reporter: Reporter, without: str = "") -> Found:
+    """How far an export lies from the model on all samples but one."""
+    reporter.stage("comparing")
+    samples: Mapping[str, Sample] = {name: one for name, one in subject.samples.items() if name != without}
+    found = compare_with(other, samples, Counter(reporter, sum(map(len, samples.values()))))
+    reporter.progress_ends()
+    return found
+
+
+def proved(attempt: Tried, other: TextModel, gate: Gate, subject: Subject, reporter: Reporter) -> None:
+    """Put what was chosen through the gate on labelled rows that chose nothing, and tell it the attempt."""
+    test = subject.samples["test"]
+    found, answers = test.agreement_with(other, Counter(reporter, len(test)))
+    reporter.progress_ends()
+    assert attempt.found is not None
+    attempt.found.by_sample["test"] = found
+    more = [attempt.found.by_sample[name] for name in ("validation", "unlabelled") if name in attempt.found.by_sample]
+    attempt.verdict = gate.verdict(subject.model.task, test.examples, test.answers, answers, [found, *more])
+    attempt.why_not = attempt.verdict.why_not
+
+
+def calibration_of(subject: Subject, facts: GraphFacts) -> list[Inputs]:
+    """Sequences of training texts, drawn, each a rectangle of its own."""
+    learned = subject.rows.learned
+    if learned is None or not len(learned):
+        return []
+    chosen = np.sort(np.random.default_rng(0).permutation(len(learned))[:N_CALIBRATION])
+    encoded: Encoded = subject.model.encoder.encode(learned.take(chosen)).as_sequences()
+    return [
+        {name: getattr(rectangle, name) for name in facts.inputs}
+        for rectangle in (Rectangle.of(encoded, np.array([i]), facts) for i in range(min(len(encoded), N_CALIBRATION)))
+    ]
+
+
+def written_bundle(
+    subject: Subject, runtime: Runtime, predictor: str, facts: GraphFacts, folder: Path, precision: BundlePrecision
+) -> None:
+    """Make a bundle of a folder with a graph. predictor: the name of what reads it."""
+    named = facts.model_copy(update={"file": runtime.graph})
+    write_export(folder, subject.bundle, subject.model.encoder, named, predictor, precision)
+
+
+def receipt_of(
+    subject: Subject, request: ExportRequest, runtime: Runtime | None, folder: Path, precision: BundlePrecision,
+    tried: Sequence[Tried],
+) -> dict[str, Any]:  # fmt: skip
+    """What `parity.json` holds. runtime: None is torch. tried: the last one is what it is of."""
+    last, manifest = tried[-1], subject.bundle.manifest
+    return {
+        "passes": not last.why_not,
+        "format": request.to,
+        "runtime": "torch" if runtime is None else runtime.title,
+        "precision": precision,
+        "task": manifest.task.name,
+        "model": {"run": subject.bundle.folder.resolve().parent.name, "manifest": manifest.digest},
+        "bound": BOUND if precision == "float32" else None,
+        **last.to_json(),
+        "tried": [one.to_json() for one in tried[:-1]],
+        "environment": environment(),
+        "files": {} if last.why_not else files_of(folder),
+    }
