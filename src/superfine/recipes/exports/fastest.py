@@ -29,6 +29,7 @@ from superfine.recipes.exports.subject import (
     Subject,
     Tried,
     calibration_of,
+    choosing,
     compared,
     opened,
     opened_model,
@@ -161,8 +162,7 @@ def _shut(variant: Variant, gate: Gate) -> str:
     if variant.is_exact:
         largest = variant.found.largest
         return "" if largest <= BOUND else f"probabilities differ by up to {largest:.2g}, and {BOUND:g} are accepted"
-    choosing = [one for name, one in variant.found.by_sample.items() if name in ("validation", "unlabelled")]
-    return gate.changes_too_much(choosing)
+    return gate.changes_too_much(choosing(variant.found))
 
 
 def timed_texts(subject: Subject) -> Examples:
@@ -200,7 +200,10 @@ def chosen_among(
 ) -> tuple[Variant, Tried | None]:
     """The fastest that may be kept, and the proof where it needs one: the first that needs one is asked, and no other."""
     allowed = sorted((one for one in variants if not one.why_not), key=lambda one: one.slowness(prefer))
-    first = allowed[0]
+    sure = [one for one in allowed if one.is_exact or (one.found and gate.surely_holds(choosing(one.found)))]
+    first = sure[0]  # an exact one is always among them
+    for other in allowed[: allowed.index(first)]:
+        other.why_not = gate.unsure
     if first.is_exact:
         return first, None
     assert first.found is not None
@@ -209,10 +212,10 @@ def chosen_among(
     if not attempt.why_not:
         return first, attempt
     first.why_not = attempt.why_not
-    for other in allowed[1:]:
-        if not other.is_exact:
-            other.why_not = "another way failed on the test rows, which are asked once"
-    return next(one for one in allowed if one.is_exact), None
+    exact = next(one for one in allowed if one.is_exact)
+    for other in allowed[: allowed.index(exact)]:
+        other.why_not = other.why_not or "another way failed on the test rows, which are asked once"
+    return exact, None
 
 
 def written(variant: Variant, subject: Subject, facts: GraphFacts, folder: Path) -> None:

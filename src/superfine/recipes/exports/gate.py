@@ -15,7 +15,7 @@ from superfine.evaluation.agreement import Agreement
 from superfine.evaluation.compare import discordant_rows
 from superfine.evaluation.non_inferiority import NonInferiority, fewest_rows, most_changes, non_inferiority
 from superfine.evaluation.units import Units
-from superfine.metrics import title_of
+from superfine.metrics import title_of, wilson_low
 from superfine.records import Answers, Examples
 from superfine.tasks.task import Task
 
@@ -68,6 +68,17 @@ class Gate:
         if n_changed <= self.most_changed * n:
             return ""
         return f"{n_changed} of {n} answers change, more than {100 * self.most_changed:g} %"
+
+    @property
+    def unsure(self) -> str:
+        """Why a way is not put through the gate of which `surely_holds` is not true."""
+        return f"so few texts do not tell whether at most {100 * self.most_changed:g} % of the answers change"
+
+    def surely_holds(self, found: Sequence[Agreement]) -> bool:
+        """Whether the second door will most likely be open on other texts too: with the upper end of Wilson's interval."""
+        of = [one for one in found if one.changed is not None]
+        n_changed, n = sum(len(one.changed or ()) for one in of), sum(one.n for one in of)
+        return not n or 1 - wilson_low(n - n_changed, n) <= self.most_changed
 
     def verdict(self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Sequence[Agreement]) -> Verdict:
         """ours: what the model answers for the labelled examples. theirs: what an export does. found: on all texts that chose

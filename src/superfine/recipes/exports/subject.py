@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from superfine.data.encoded import Encoded
+from superfine.evaluation.agreement import Agreement
 from superfine.export.bundle import write_export
 from superfine.export.runtime import Inputs, Runtime
 from superfine.predictors import PREDICTORS
@@ -96,6 +97,11 @@ def compared(other: TextModel, subject: Subject, reporter: Reporter, without: st
     return found
 
 
+def choosing(found: Found) -> list[Agreement]:
+    """On the texts by which one way is chosen among several."""
+    return [found.by_sample[name] for name in ("validation", "unlabelled") if name in found.by_sample]
+
+
 def proved(attempt: Tried, other: TextModel, gate: Gate, subject: Subject, reporter: Reporter) -> None:
     """Put what was chosen through the gate on labelled rows that chose nothing, and tell it the attempt."""
     test = subject.samples["test"]
@@ -103,8 +109,8 @@ def proved(attempt: Tried, other: TextModel, gate: Gate, subject: Subject, repor
     reporter.progress_ends()
     assert attempt.found is not None
     attempt.found.by_sample["test"] = found
-    more = [attempt.found.by_sample[name] for name in ("validation", "unlabelled") if name in attempt.found.by_sample]
-    attempt.verdict = gate.verdict(subject.model.task, test.examples, test.answers, answers, [found, *more])
+    every = [found, *choosing(attempt.found)]
+    attempt.verdict = gate.verdict(subject.model.task, test.examples, test.answers, answers, every)
     attempt.why_not = attempt.verdict.why_not
 
 
