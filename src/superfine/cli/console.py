@@ -40,6 +40,8 @@ STAGES = {
     "predicting": "Asking the model itself",
     "quantising": "Quantising",
     "comparing": "Holding the export against the model",
+    "asking the teacher": "Asking the model for what the student is to learn",
+    "distilling": "Teaching the student",
     "timing variants": "Timing what can be computed here",
 }
 SAMPLES = {

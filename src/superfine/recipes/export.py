@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ from superfine.recipes.exports.one_format import exported_exactly, exported_in_i
 from superfine.recipes.exports.receipt import RECEIPT
 from superfine.recipes.exports.request import ExportRequest
 from superfine.recipes.exports.rows import rows_for_export
-from superfine.recipes.exports.subject import Subject, answer_samples, opened_model
+from superfine.recipes.exports.student import MARGIN, MOST_CHANGED, Distillation, refuse_if_impossible, save_student, taught
+from superfine.recipes.exports.subject import Subject, answer_samples, opened_model, receipt_of
 from superfine.recipes.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 EXPORTS_FOLDER = "exports"
 """In the folder of a run: one bundle for each export."""
 FASTEST = "fastest"
+STUDENT = "student"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,46 @@ class Exported:
 
 def export(request: ExportRequest, reporter: Reporter) -> Exported:
     """Write the export, or say why none passed. Raises a SuperfineError for anything the user can correct."""
+    if request.distil is None:
+        return _exported(request, reporter)
+    student = _distilled(request, request.distil, reporter)
+    if student.folder is None or request.to is None:
+        return student
+    reporter.note(f"The student is written to {student.folder}")
+    return _exported(replace(request, folder=student.folder, distil=None), reporter)
+
+
+def _distilled(request: ExportRequest, n_layers: int, reporter: Reporter) -> Exported:
+    """A student beside the run, if it passes its gate."""
+    asked = Distillation(
+        n_layers,
+        MARGIN if request.distil_margin is None else request.distil_margin,
+        MOST_CHANGED if request.distil_most_changed is None else request.distil_most_changed,
+    )
+    name = f"{STUDENT}-{n_layers}"
+    own = replace(request, to=name, out=request.out if request.to is None else None)
+    bundle = open_bundle(expanded(request.folder))
+    refuse_unsuited(bundle)
+    place = place_of(own, bundle)
+    reporter.stage("reading")
+    rows = rows_for_export(bundle, request.data, request.unlabelled, request.options)
+    for note in rows.notes:
+        reporter.note(note)
+    reporter.stage("loading")
+    subject = Subject(bundle, opened_model(bundle), rows)
+    refuse_if_impossible(subject)
+    with fresh_folder(place) as folder:
+        answer_samples(subject, reporter)
+        student, attempt = taught(subject, asked, reporter)
+        if not attempt.why_not:
+            save_student(student, subject, folder)
+        receipt = receipt_of(subject, own, None, folder, "float32", [attempt])
+        if receipt["passes"]:
+            finish(folder, place, receipt)
+    return Exported(place if receipt["passes"] else None, receipt)
+
+
+def _exported(request: ExportRequest, reporter: Reporter) -> Exported:
     if request.to != FASTEST:
         RUNTIMES.load(request.runtime_name)().check()
     else:
@@ -76,7 +118,7 @@ def export(request: ExportRequest, reporter: Reporter) -> Exported:
             receipt = _made(subject, gate, facts, source, folder, request, reporter)
         passed = receipt["passes"]
         if passed:
-            finish(folder, place, receipt, force=request.force)
+            finish(folder, place, receipt)
     return Exported(place if passed else None, receipt)
 
 
@@ -103,10 +145,13 @@ def refuse_unsuited(bundle: Bundle) -> None:
 
 def place_of(request: ExportRequest, bundle: Bundle) -> Path:
     """Where the export goes. Raises OutputError for a place that is taken."""
-    home = bundle.folder.parent if bundle.folder.name == "model" else None
-    if request.out is None and home is None:
-        raise OutputError(f"{bundle.folder} is no folder of a run to put an export into.", "Name a folder with --out.")
-    place = expanded(request.out) if request.out is not None else Path(home or "") / EXPORTS_FOLDER / request.name
+    folder, place = bundle.folder, expanded(request.out) if request.out is not None else None
+    if place is None and folder.name == "model":
+        place = folder.parent / EXPORTS_FOLDER / request.name
+    elif place is None and folder.parent.name == EXPORTS_FOLDER:  # a student
+        place = folder.parent / f"{folder.name}-{request.name}"
+    if place is None:
+        raise OutputError(f"{folder} is no folder of a run to put an export into.", "Name a folder with --out.")
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise OutputError(f"{place} is a file; an export needs a folder.", "Choose another one with --out.")
     if place.is_dir() and any(place.iterdir()):
@@ -147,7 +192,7 @@ def written_graph(model: Model, folder: Path) -> GraphFacts:
     return write_onnx(model, folder)
 
 
-def finish(folder: Path, place: Path, receipt: dict[str, Any], *, force: bool) -> None:
+def finish(folder: Path, place: Path, receipt: dict[str, Any]) -> None:
     """Write the receipt, put it under the manifest's protection too, and move the folder to its place."""
     write_text(folder / RECEIPT, json.dumps(receipt, indent=2, ensure_ascii=False) + "\n")
     write_manifest(folder, open_bundle(folder).manifest)

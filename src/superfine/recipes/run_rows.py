@@ -34,8 +34,8 @@ class RunRows:
 
 
 def home_of(bundle: Bundle) -> Path | None:
-    """The folder of the run that a bundle is the model of, or None."""
-    return next((home for home in (bundle.folder, *bundle.folder.resolve().parents[:1]) if (home / MARKER).is_file()), None)
+    """The folder of the run that a bundle is the model of, or an export of it; None where it lies in none."""
+    return next((home for home in (bundle.folder, *bundle.folder.resolve().parents[:2]) if (home / MARKER).is_file()), None)
 
 
 def rows_of_run(bundle: Bundle, home: Path) -> RunRows:

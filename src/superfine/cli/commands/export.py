@@ -15,7 +15,7 @@ from superfine.cli.output import EXIT_NO, print_json
 @click.command(cls=TranslatedCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--to", "to", required=True, type=click.Choice(["onnx", "openvino", "int8", "fastest"]),
+    "--to", "to", type=click.Choice(["onnx", "openvino", "int8", "fastest"]),
     help="onnx, openvino: in float32, with the same answers. int8: in eight bits, kept if it is shown not to be worse. fastest: "
     "all that runs here, timed on the run's own texts, and the fastest of these that passes.",
 )  # fmt: skip
@@ -35,14 +35,24 @@ from superfine.cli.output import EXIT_NO, print_json
     help="Texts without labels, whose answers are to stay too.",
 )  # fmt: skip
 @click.option(
+    "--distil", type=click.IntRange(1), metavar="LAYERS",
+    help="Export a student of so many layers, taught by the model on the run's training texts and --unlabelled; without --to the "
+    "student alone.",
+)  # fmt: skip
+@click.option(
+    "--distil-margin", type=float, metavar="POINTS", help="Loss that is accepted of the student (95 % sure).  [default: 2]"
+)
+@click.option("--distil-max-changed", type=float, metavar="PERCENT", help="Share of answers that may change.  [default: 10]")
+@click.option(
     "--prefer", type=click.Choice(["bulk", "single"]),
     help="Which speed chooses the fastest: of many texts, or of a single one.  [default: bulk]",
 )  # fmt: skip
 @reading_options
 @json_option
 def export(
-    folder: Path, to: str, out: Path | None, force: bool, runtime: str | None, margin: float | None, max_changed: float | None,
-    data: tuple[str, ...], unlabelled: tuple[str, ...], prefer: str | None, as_json: bool, **reading: str | None,
+    folder: Path, to: str | None, out: Path | None, force: bool, runtime: str | None, margin: float | None,
+    max_changed: float | None, data: tuple[str, ...], unlabelled: tuple[str, ...], distil: int | None, distil_margin: float | None,
+    distil_max_changed: float | None, prefer: str | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
 
@@ -67,12 +77,16 @@ def export(
         ("--prefer", prefer, ("fastest",)),
     ):
         if value is not None and to not in kinds:
-            raise ConfigError(f"{name} has no effect on --to {to}: it is of --to {' and '.join(kinds)}.", "Leave it out.")
+            raise ConfigError(f"{name} is of --to {' and '.join(kinds)}.", "Leave it out.")
+    if to is None and distil is None:
+        raise ConfigError("Neither --to nor --distil says what is to be written.", "Name a format: --to onnx.")
+    if distil is None and not (distil_margin is None and distil_max_changed is None):
+        raise ConfigError("--distil-margin and --distil-max-changed are of --distil.", "Leave them out.")
     reporter = ConsoleReporter(speaking.get())
     request = ExportRequest(
         folder, to, out, force, runtime or "onnx", 1.0 if margin is None else margin, 2.0 if max_changed is None else max_changed,
         source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, prefer or "bulk",
-        read_options(reading),
+        read_options(reading), distil, distil_margin, distil_max_changed,
     )  # fmt: skip
     exported = run_recipe(request, reporter)
     if as_json:

@@ -15,11 +15,12 @@ class ExportRequest:
 
     to: a runtime, "int8" or "fastest". runtime: of a quantised model. margin: in points, most_changed in per cent: what the gate
     accepts. data: more labelled rows for it. unlabelled: more texts for its second door. prefer: the speed that chooses the
-    fastest, of many texts or of a single one.
+    fastest, of many texts or of a single one. distil: layers of a student that is exported in the model's place, with what its
+    gate accepts; `to` None is the student alone.
     """
 
     folder: Path
-    to: str
+    to: str | None
     out: Path | None = None
     force: bool = False
     runtime: str = "onnx"
@@ -29,6 +30,9 @@ class ExportRequest:
     unlabelled: DataSource | None = None
     prefer: str = "bulk"
     options: ReadOptions | None = None
+    distil: int | None = None
+    distil_margin: float | None = None
+    distil_most_changed: float | None = None
 
     @property
     def is_quantised(self) -> bool:
@@ -36,9 +40,9 @@ class ExportRequest:
 
     @property
     def runtime_name(self) -> str:
-        return self.runtime if self.is_quantised else self.to
+        return self.runtime if self.is_quantised else self.to or ""
 
     @property
     def name(self) -> str:
         """Of the folder, where nobody names one."""
-        return f"int8-{self.runtime}" if self.is_quantised and self.runtime != "onnx" else self.to
+        return f"int8-{self.runtime}" if self.is_quantised and self.runtime != "onnx" else self.to or ""
