@@ -2,6 +2,7 @@
 
     python -m benchmarks.scoring_speed                 run, print the table, write benchmarks/results/MACHINE/scoring_speed.json
     python -m benchmarks.scoring_speed --table         print the tables of the last runs, one for each machine
+    python -m benchmarks.scoring_speed --exports       exports beside it too, in the same run: minutes more for each set
 
 Contestants: `pipeline("text-classification", batch_size=32, truncation=True)`; batches of plain transformers sorted by length;
 `superfine.load(...).predict(...)` in float32, and with `precision="bfloat16"`. The model is trained by the default recipe on 2,000
@@ -9,6 +10,9 @@ rows. All read raw texts and give labels; they are interleaved in one process. E
 pipeline says.
 Limit: how many times as fast as the pipeline one would be that did nothing but the necessary matrix products (no padding, in the last
 layer only the first token's) at the rate of a large product in that precision, measured in the same run.
+Exports (the extra `export`): ours in float32, in eight bits behind the gate with its usual margin, and of a student of half the
+layers, each as `superfine export` writes them; and ONNX Runtime's and OpenVINO's own eight bits at the settings that they propose for
+transformers (dynamic; static with smoothing, on 128 training texts), given the same tokens in the same batches sorted by length.
 Latency: one text at a time after loading (median of 30), and a whole process that predicts one row: the command line of Superfine
 against the usual lines of transformers. Needs the extras `offline` and `bench`.
 """
@@ -70,7 +74,87 @@ def necessary_flops(folder: str, lengths: np.ndarray) -> float:
     return float(((layers - 1) * whole + last).sum())
 
 
-def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
+def proposed_by_runtimes(folder: Path, exported: object, scratch: Path, calibration: list[str]) -> dict[str, object]:
+    """Eight bits as the runtimes' own guides propose them, read by our predictors: the same tokens and batches."""
+    import nncf
+    import openvino
+    from onnxruntime.quantization import quantize_dynamic
+
+    from superfine.predictors.graph import Rectangle
+    from superfine.predictors.onnx import OnnxModel
+    from superfine.predictors.openvino import OpenVinoModel
+    from superfine.records import Examples
+
+    def opened(kind: type, path: Path) -> object:
+        facts = exported.facts.model_copy(update={"file": path.name})
+        return kind(exported.task, exported.encoder, facts, path, takes_pairs=exported.takes_pairs)
+
+    source = folder / "model.onnx"
+    quantize_dynamic(str(source), str(scratch / "dynamic.onnx"))
+    encoded = exported.encoder.encode(Examples.of_texts(calibration)).as_sequences()
+    rectangles = [Rectangle.of(encoded, np.array([i]), exported.facts) for i in range(min(128, len(encoded)))]
+    items = [{name: getattr(one, name) for name in exported.facts.inputs} for one in rectangles]
+    graph = openvino.Core().read_model(str(source))
+    static = nncf.quantize(graph, nncf.Dataset(items), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(items))
+    openvino.save_model(static, str(scratch / "static.xml"))
+    return {
+        "ort_dynamic": opened(OnnxModel, scratch / "dynamic.onnx"),
+        "openvino_static": opened(OpenVinoModel, scratch / "static.xml"),
+    }
+
+
+def exports_of(run: Path, texts: list[str], rounds: int, scratch: Path, ours: object) -> dict:
+    """Speeds of exports beside the model's own, interleaved; and how many labels each changes."""
+    import superfine
+    from superfine.recipes.export import export
+    from superfine.recipes.exports.request import ExportRequest
+    from superfine.recipes.reporter import Reporter
+
+    own = scratch / f"{run.name}-exports"
+    own.mkdir()
+    receipts, predictors = {}, {"superfine": ours}
+    asked = {
+        "onnx": ExportRequest(run, "onnx"),
+        "int8": ExportRequest(run, "int8"),
+        "student": ExportRequest(run, None, distil=3),
+        "student_int8": ExportRequest(run / "exports" / "student-3", "int8"),
+    }
+    for name, request in asked.items():
+        if name == "student_int8" and "student" not in predictors:
+            continue
+        exported = export(request, Reporter())
+        receipts[name] = {key: exported.receipt.get(key) for key in ("way", "why_not", "gate")}
+        if exported.folder is not None:
+            predictors[name] = superfine.load(exported.folder)
+    train = datasets.read(scratch / "train.csv").texts[:128]
+    predictors |= proposed_by_runtimes(run / "exports" / "onnx", predictors["onnx"], own, train)
+    expected = list(ours.predict(texts).label)
+    changed = {
+        name: sum(a != b for a, b in zip(expected, one.predict(texts).label, strict=True)) for name, one in predictors.items()
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in predictors}
+    for _ in range(rounds):
+        for name, one in predictors.items():
+            seconds[name].append(timed(lambda one=one: one.predict(texts)))
+    single = {
+        name: statistics.median(timed(lambda text=text, one=one: one.predict([text])) for text in texts[:30])
+        for name, one in predictors.items()
+    }
+    cold = "import superfine, sys; superfine.load(sys.argv[1]).predict([sys.argv[2]])"
+    started = [timed(lambda: quietly([sys.executable, "-c", cold, str(run / "exports" / "onnx"), texts[0]])) for _ in range(5)]
+    return {
+        "exports": {
+            "seconds": seconds,
+            "changed": changed,
+            "one_text": single,
+            "receipts": receipts,
+            "cold": min(started),
+            "megabytes": {p.name: sum(f.stat().st_size for f in p.iterdir()) / 1e6 for p in (run / "exports").iterdir()},
+        }
+    }
+
+
+def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) -> dict:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     import superfine
@@ -115,8 +199,10 @@ def measure(name: str, rows: int, rounds: int, scratch: Path) -> dict:
         cold["superfine"].append(
             timed(lambda: quietly([sys.executable, "-m", "superfine", "predict", str(run.folder), str(row)]))
         )
+    found = exports_of(run.folder, texts, rounds, scratch, ours) if exports else {}
     return {
         "rows": len(texts),
+        **found,
         "seconds": seconds,
         "equal": equal,
         "necessary_flops": necessary_flops(folder, lengths),
@@ -170,18 +256,62 @@ def table(result: dict) -> str:
         f"With nothing but the necessary products: {gmean(limits['superfine']):.2f} × and {gmean(limits['superfine_bfloat16']):.2f} ×. "
         f"Machine: {result['machine']}."
     )
+    if any("exports" in m for m in result["sets"].values()):
+        lines += ["", exports_table(result)]
+    return "\n".join(lines)
+
+
+EXPORTS = {
+    "superfine": "Superfine, float32",
+    "onnx": "ONNX export",
+    "int8": "int8 export, behind the gate",
+    "student": "student of 3 layers",
+    "student_int8": "student, int8",
+    "ort_dynamic": "ONNX Runtime's int8",
+    "openvino_static": "OpenVINO's int8",
+}
+
+
+def exports_table(result: dict) -> str:
+    """Ratios to the pipeline of the same run, labels changed, and a single text."""
+    lines = ["| | " + " | ".join(EXPORTS.values()) + " |", "|---|" + "---|" * len(EXPORTS)]
+    ratios: dict[str, list[float]] = {name: [] for name in EXPORTS}
+    for set_name, m in result["sets"].items():
+        if "exports" not in m:
+            continue
+        found, pipeline = m["exports"], gmean(m["seconds"]["pipeline"])
+        cells: dict[str, list[str]] = {"× pipeline": [], "labels changed": [], "one text, ms": []}
+        for name in EXPORTS:
+            if name not in found["seconds"]:
+                refused = found["receipts"].get(name, {}).get("why_not", "")
+                cells["× pipeline"].append(f"refused: {refused}")
+                cells["labels changed"].append("—")
+                cells["one text, ms"].append("—")
+                continue
+            ratio = pipeline / gmean(found["seconds"][name])
+            ratios[name].append(ratio)
+            cells["× pipeline"].append(f"{ratio:.2f}")
+            cells["labels changed"].append(f"{found['changed'][name]} of {m['rows']}")
+            cells["one text, ms"].append(f"{1000 * found['one_text'][name]:.1f}")
+        lines += [f"| {set_name}, {what} | " + " | ".join(said) + " |" for what, said in cells.items()]
+    means = [f"{gmean(found):.2f}" if found else "—" for found in ratios.values()]
+    lines.append("| geometric mean, × pipeline | " + " | ".join(means) + " |")
+    cold = min(m["exports"]["cold"] for m in result["sets"].values() if "exports" in m)
+    lines.append(f"\nFrom the start of a process to the first answer of the ONNX export: {cold:.2f} s.")
     return "\n".join(lines)
 
 
 def main() -> None:
-    a = speed_arguments(__doc__, SETS).parse_args()
+    arguments = speed_arguments(__doc__, SETS)
+    arguments.add_argument("--exports", action="store_true", help="exports beside it too")
+    a = arguments.parse_args()
     if a.table:
         print_tables("scoring_speed", table)
         return
     result, path = new_result(), result_path("scoring_speed")
     with tempfile.TemporaryDirectory() as scratch:
         for name in a.sets:
-            result["sets"][name] = measure(name, SETS[name], a.rounds, Path(scratch))
+            result["sets"][name] = measure(name, SETS[name], a.rounds, Path(scratch), exports=a.exports)
             path.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(table(result))
 

@@ -5,17 +5,12 @@ import pytest
 
 pytest.importorskip("onnxscript", reason="the packages of the extra `export` are not installed")
 
-from superfine.backbones import window_attention
+from superfine.recipes.hard_texts import hard_texts
+
 from superfine.backbones.load import open_pretrained
-from superfine.data.encode import Encoder
-from superfine.data.preparation import Windows
 from superfine.export.onnx import write_onnx
-from superfine.model import Model
 from superfine.predictors.onnx import OnnxModel
 from superfine.records import Head
-from superfine.recipes.hard_texts import hard_texts
-from superfine.tasks.classification import Classification
-from superfine.tasks.tokens import Tokens
 from tests.conftest import FAMILIES, SENSITIVE_FAMILIES, make_rows, model_of
 
 TEXTS = [text for text, _ in make_rows(30)] + hard_texts(32, pairs=False).text

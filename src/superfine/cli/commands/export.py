@@ -51,8 +51,8 @@ from superfine.cli.output import EXIT_NO, print_json
 @json_option
 def export(
     folder: Path, to: str | None, out: Path | None, force: bool, runtime: str | None, margin: float | None,
-    max_changed: float | None, data: tuple[str, ...], unlabelled: tuple[str, ...], distil: int | None, distil_margin: float | None,
-    distil_max_changed: float | None, prefer: str | None, as_json: bool, **reading: str | None,
+    max_changed: float | None, data: tuple[str, ...], unlabelled: tuple[str, ...], distil: int | None,
+    distil_margin: float | None, distil_max_changed: float | None, prefer: str | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
 
