@@ -5,11 +5,10 @@ import pytest
 
 pytest.importorskip("onnxscript", reason="the packages of the extra `export` are not installed")
 
-from superfine.recipes.hard_texts import hard_texts
-
 from superfine.backbones.load import open_pretrained
 from superfine.export.onnx import write_onnx
 from superfine.predictors.onnx import OnnxModel
+from superfine.recipes.exports.hard_texts import hard_texts
 from superfine.records import Head
 from tests.conftest import FAMILIES, SENSITIVE_FAMILIES, make_rows, model_of
 

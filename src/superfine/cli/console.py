@@ -16,6 +16,7 @@ from superfine.language import duration, printable, translate
 from superfine.metrics import Title, title_of
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
+from superfine.report.export import SAMPLES, proved
 
 if TYPE_CHECKING:
     from superfine.recipes.doctor import Diagnosis
@@ -43,13 +44,6 @@ STAGES = {
     "asking the teacher": "Asking the model for what the student is to learn",
     "distilling": "Teaching the student",
     "timing variants": "Timing what can be computed here",
-}
-SAMPLES = {
-    "validation": "validation texts",
-    "test": "test texts",
-    "unlabelled": "texts without labels",
-    "hard": "hard texts, together",
-    "alone": "hard texts, alone",
 }
 ROUNDED = 1e-4
 """Probabilities that differ by less are the same but for rounding."""
@@ -216,12 +210,8 @@ class ConsoleReporter(Reporter):
         for attempt in [*receipt["tried"], receipt]:
             if attempt["why_not"]:
                 self.note(f"Not kept: {attempt['way']}: {attempt['why_not']}")
-        if (gate := receipt.get("gate")) is not None and gate["passes"]:
-            lost = f"at most {100 * gate['upper']:.2f} points are lost" if gate["upper"] > 0 else "nothing is lost"
-            self.note(
-                f"Proved on {gate['labelled']} labelled rows: {lost} (95 % sure), "
-                f"and {gate['changed']} of {gate['compared']} answers change"
-            )
+        if said := proved(receipt):
+            self.note(said)
         if folder is None:
             self.console.print(self._in_language("Nothing is written: no export passed."), style="bold", markup=False)
             return

@@ -40,6 +40,7 @@ EXPORTS_FOLDER = "exports"
 """In the folder of a run: one bundle for each export."""
 FASTEST = "fastest"
 STUDENT = "student"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _distilled(request: ExportRequest, n_layers: int, reporter: Reporter) -> Exp
             save_student(student, subject, folder)
         receipt = receipt_of(subject, own, None, folder, "float32", [attempt])
         if receipt["passes"]:
-            finish(folder, place, receipt)
+            finish(folder, place, receipt, request.language)
     return Exported(place if receipt["passes"] else None, receipt)
 
 
@@ -118,7 +119,7 @@ def _exported(request: ExportRequest, reporter: Reporter) -> Exported:
             receipt = _made(subject, gate, facts, source, folder, request, reporter)
         passed = receipt["passes"]
         if passed:
-            finish(folder, place, receipt)
+            finish(folder, place, receipt, request.language)
     return Exported(place if passed else None, receipt)
 
 
@@ -192,10 +193,16 @@ def written_graph(model: Model, folder: Path) -> GraphFacts:
     return write_onnx(model, folder)
 
 
-def finish(folder: Path, place: Path, receipt: dict[str, Any]) -> None:
+def finish(folder: Path, place: Path, receipt: dict[str, Any], language: str) -> None:
     """Write the receipt, put it under the manifest's protection too, and move the folder to its place."""
+    from superfine.report.export import render_export_card, render_receipt
+
+    manifest = open_bundle(folder).manifest
+    task = manifest.open_task()
     write_text(folder / RECEIPT, json.dumps(receipt, indent=2, ensure_ascii=False) + "\n")
-    write_manifest(folder, open_bundle(folder).manifest)
+    write_text(folder / REPORT, render_receipt(receipt, language))
+    write_text(folder / "README.md", render_export_card(receipt, task.shown.model_dump(mode="json"), list(task.labels)))
+    write_manifest(folder, manifest)
     if place.exists():
         shutil.rmtree(place)
     folder.replace(place)

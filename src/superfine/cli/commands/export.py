@@ -86,7 +86,7 @@ def export(
     request = ExportRequest(
         folder, to, out, force, runtime or "onnx", 1.0 if margin is None else margin, 2.0 if max_changed is None else max_changed,
         source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, prefer or "bulk",
-        read_options(reading), distil, distil_margin, distil_max_changed,
+        read_options(reading), speaking.get(), distil, distil_margin, distil_max_changed,
     )  # fmt: skip
     exported = run_recipe(request, reporter)
     if as_json:

@@ -30,6 +30,7 @@ class ExportRequest:
     unlabelled: DataSource | None = None
     prefer: str = "bulk"
     options: ReadOptions | None = None
+    language: str = "en"
     distil: int | None = None
     distil_margin: float | None = None
     distil_most_changed: float | None = None

@@ -1,0 +1,68 @@
+"""Eight bits: what is quantised, and that moving outliers changes no product."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxscript", reason="the packages of the extra `export` are not installed")
+
+import onnx
+
+from superfine.export.onnx import write_onnx
+from superfine.export.onnx_runtime import OnnxRuntime, smooth
+from superfine.predictors.graph import Rectangle
+from superfine.predictors.onnx import OnnxModel
+from superfine.records import Examples
+from tests.conftest import make_rows
+from tests.export.test_onnx import fresh_model
+
+TEXTS = [text for text, _ in make_rows(40)]
+
+
+@pytest.fixture(scope="module")
+def graph(tiny_model, tmp_path_factory):
+    """A model, its graph, and inputs for calibration."""
+    folder = tmp_path_factory.mktemp("graph")
+    model = fresh_model(tiny_model("bert"))
+    facts = write_onnx(model, folder)
+    encoded = model.encoder.encode(Examples.of_texts(TEXTS))
+    rectangles = [Rectangle.of(encoded, np.array([i]), facts) for i in range(20)]
+    return model, facts, folder / facts.file, [{name: getattr(one, name) for name in facts.inputs} for one in rectangles]
+
+
+def opened(graph, path):
+    model, facts, _, _ = graph
+    return OnnxModel(model.task, model.encoder, facts, path)
+
+
+def test_moving_outliers_into_weights_changes_no_answer(graph, tmp_path):
+    model, _, source, inputs = graph
+    smoothed = onnx.load(str(source))
+    before = {one.name: one.SerializeToString() for one in smoothed.graph.initializer}
+    smooth(smoothed, source, inputs)
+    changed = [
+        one.name for one in smoothed.graph.initializer if one.name in before and one.SerializeToString() != before[one.name]
+    ]
+    assert len(changed) >= 6 * 2, "the weights of both layers"
+    onnx.save(smoothed, str(tmp_path / "smoothed.onnx"))
+    found = opened(graph, tmp_path / "smoothed.onnx").predict_proba(TEXTS)
+    assert np.abs(found - model.predict_proba(TEXTS)).max() < 1e-5
+
+
+@pytest.mark.parametrize("way", OnnxRuntime.ways, ids=lambda way: way.name)
+def test_each_way_stores_weights_in_eight_bits_and_answers_nearly_alike(graph, way, tmp_path):
+    model, _, source, inputs = graph
+    OnnxRuntime().quantise(source, tmp_path / "model.onnx", way, inputs if way.static else [])
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"], "nothing else is left"
+    made = onnx.load(str(tmp_path / "model.onnx"))
+    stored = {one.data_type for one in made.graph.initializer if len(one.dims) >= 2}
+    assert stored & {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    difference = np.abs(opened(graph, tmp_path / "model.onnx").predict_proba(TEXTS) - model.predict_proba(TEXTS))
+    assert 0 < difference.max() < 0.1
+
+
+def test_a_static_scale_gives_a_text_the_same_answer_in_all_company(graph, tmp_path):
+    _, _, source, inputs = graph
+    OnnxRuntime().quantise(source, tmp_path / "model.onnx", OnnxRuntime.ways[0], inputs)
+    made = opened(graph, tmp_path / "model.onnx")
+    alone = np.concatenate([made.predict_proba([text]) for text in TEXTS])
+    assert np.abs(alone - made.predict_proba(TEXTS)).max() < 1e-5
