@@ -14,6 +14,11 @@ SPEAKERS = {
 """Functions whose string arguments are shown."""
 FUNCTIONS = {
     "did_you_mean",
+    "plan",
+    "changes_too_much",
+    "why_not",
+    "unsure",
+    "proved",
     "_what_is_wrong",
     "_advice",
     "encoding_notes",
@@ -80,6 +85,10 @@ FUNCTIONS = {
 """Functions whose returned strings are shown as part of a message."""
 NAMES = {
     "STAGES",
+    "SAMPLES",
+    "ASKED_ONCE",
+    "lost",
+    "changed",
     "TITLES",
     "SCORE_NAMES",
     "CLOSE_QUOTES",

@@ -134,7 +134,7 @@ def test_what_is_worse_is_refused_with_by_how_much_and_nothing_is_written(run, t
     answered_no("--to", "int8", run.folder, "--out", tmp_path / "int8", "--max-changed", "100", "--json")
     receipt = json.loads(capsys.readouterr().out)
     assert receipt["folder"] is None
-    assert "points of Accuracy may be lost (95 % sure), and 1 are accepted" in receipt["why_not"]
+    assert "points of the main score may be lost (95 % sure), and 1 are accepted" in receipt["why_not"]
     assert not (tmp_path / "int8").exists()
     assert list(tmp_path.iterdir()) == []
 

@@ -41,9 +41,9 @@ STAGES = {
     "predicting": "Asking the model itself",
     "quantising": "Quantising",
     "comparing": "Holding the export against the model",
-    "asking the teacher": "Asking the model for what the student is to learn",
+    "consulting": "Asking the model for what the student is to learn",
     "distilling": "Teaching the student",
-    "timing variants": "Timing what can be computed here",
+    "racing": "Timing what can be computed here",
 }
 ROUNDED = 1e-4
 """Probabilities that differ by less are the same but for rounding."""

@@ -108,13 +108,16 @@ def _exported(request: ExportRequest, reporter: Reporter) -> Exported:
     if request.is_quantised and rows.labelled is None:
         raise DataError("The gate needs labelled rows that the model has not learned from.", "Give some with --data FILE.")
     reporter.stage("loading")
-    model = opened_model(bundle)
+    subject = Subject(bundle, opened_model(bundle), rows)
+    if request.is_quantised:  # what rows can show is known before the network is written
+        answer_samples(subject, reporter, ("test",))
+        test = subject.samples["test"]
+        reporter.note(gate.plan(subject.model.task, test.examples, test.answers))
     with fresh_folder(place) as folder:
         with tempfile.TemporaryDirectory(prefix="superfine-") as scratch:
             reporter.stage("exporting")
             source = Path(scratch)
-            facts = written_graph(model, source)
-            subject = Subject(bundle, model, rows)
+            facts = written_graph(subject.model, source)
             answer_samples(subject, reporter)
             receipt = _made(subject, gate, facts, source, folder, request, reporter)
         passed = receipt["passes"]

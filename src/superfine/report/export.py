@@ -28,7 +28,8 @@ def proved(receipt: dict[str, Any]) -> str:
     if gate is None or not gate["passes"]:
         return ""
     lost = f"at most {100 * gate['upper']:.2f} points are lost" if gate["upper"] > 0 else "nothing is lost"
-    return f"Proved on {gate['labelled']} labelled rows: {lost} (95 % sure), and {gate['changed']} of {gate['compared']} answers change"
+    changed = f"{gate['changed']} of {gate['compared']} answers change"
+    return f"Proved on {gate['labelled']} labelled rows: {lost} (95 % sure), and {changed}"
 
 
 def render_receipt(receipt: dict[str, Any], language: str = "en") -> str:

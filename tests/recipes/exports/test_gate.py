@@ -62,7 +62,7 @@ def test_a_planted_bad_quantisation_is_refused_in_twenty_of_twenty_tries():
         examples, true, said = rows(600, rng)
         found = verdict(Gate.of(1.0, 100.0), examples, said, losing(said, true, 0.04, 0.01, rng))
         assert not found.passes
-        assert "points of Accuracy may be lost" in found.why_not
+        assert "points of the main score may be lost" in found.why_not
 
 
 def test_answers_that_change_both_ways_at_an_equal_score_are_refused_by_the_second_door():

@@ -23,7 +23,6 @@ from superfine.export.runtime import Quantisation, Runtime
 from superfine.predictors.bundle import GraphFacts
 from superfine.predictors.texts import TextModel
 from superfine.recipes.exports.gate import Gate
-from superfine.recipes.exports.receipt import BOUND
 from superfine.recipes.exports.request import ExportRequest
 from superfine.recipes.exports.subject import (
     Subject,
@@ -156,12 +155,14 @@ def built(subject: Subject, facts: GraphFacts, source: Path, reporter: Reporter,
     return variants
 
 
+ASKED_ONCE = "another way failed on the test rows, which are asked once"
+
+
 def _shut(variant: Variant, gate: Gate) -> str:
     """Why a variant is not kept, by texts that choose; "" where it may be."""
     assert variant.found is not None
     if variant.is_exact:
-        largest = variant.found.largest
-        return "" if largest <= BOUND else f"probabilities differ by up to {largest:.2g}, and {BOUND:g} are accepted"
+        return variant.found.why_not
     return gate.changes_too_much(choosing(variant.found))
 
 
@@ -174,7 +175,7 @@ def timed_texts(subject: Subject) -> Examples:
 
 def in_turn(variants: Sequence[Variant], examples: Examples, reporter: Reporter) -> None:
     """Time all variants, one after the other, several times."""
-    reporter.stage("timing variants")
+    reporter.stage("racing")
     single = [examples.take([i]) for i in range(min(N_SINGLE, len(examples)))]
     for variant in variants:  # what is computed for the first time takes longer
         variant.predictor.answers(examples.take(range(min(8, len(examples)))))
@@ -214,7 +215,7 @@ def chosen_among(
     first.why_not = attempt.why_not
     exact = next(one for one in allowed if one.is_exact)
     for other in allowed[: allowed.index(exact)]:
-        other.why_not = other.why_not or "another way failed on the test rows, which are asked once"
+        other.why_not = other.why_not or ASKED_ONCE
     return exact, None
 
 

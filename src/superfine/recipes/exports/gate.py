@@ -15,7 +15,7 @@ from superfine.evaluation.agreement import Agreement
 from superfine.evaluation.compare import discordant_rows
 from superfine.evaluation.non_inferiority import NonInferiority, fewest_rows, most_changes, non_inferiority
 from superfine.evaluation.units import Units
-from superfine.metrics import title_of, wilson_low
+from superfine.metrics import wilson_low
 from superfine.records import Answers, Examples
 from superfine.tasks.task import Task
 
@@ -41,23 +41,21 @@ class Gate:
 
     def plan(self, task: Task, examples: Examples, answers: Answers) -> str:
         """What these labelled rows can show, in words. answers: the model's own. Raises DataError where they can show nothing."""
-        n_labelled, score = len(examples), task.scores[task.main]
+        n_labelled, margin = len(examples), f"{100 * self.margin:g}"
         own = Units.of(task.statistics(examples, answers), examples.group)
-        counted = discordant_rows(score, own, own) is not None
+        counted = discordant_rows(task.scores[task.main], own, own) is not None
         needed = fewest_rows(self.margin) if counted else FEWEST
-        title = title_of(task.main).long
         if n_labelled < needed:
             raise DataError(
                 f"The gate needs {needed} labelled rows that the model has not learned from, and there are {n_labelled}: fewer "
-                f"cannot show that less than {100 * self.margin:g} points of {title} are lost.",
+                f"cannot show that less than {margin} points of the main score are lost.",
                 "Give more with --data FILE, or accept a larger loss with --margin.",
             )
         if not counted:
-            lost = f"less than {100 * self.margin:g} points of {title} are lost"
-            return f"The gate: {n_labelled} labelled rows are to show that {lost}"
+            return f"The gate: {n_labelled} labelled rows are to show that less than {margin} points of the main score are lost"
         allowed = most_changes(n_labelled, self.margin)
         return (
-            f"The gate: {n_labelled} labelled rows are to show that less than {100 * self.margin:g} points of {title} are lost; "
+            f"The gate: {n_labelled} labelled rows are to show that less than {margin} points of the main score are lost; "
             f"they can where at most {allowed} of them are answered differently, half of these for the worse"
         )
 
@@ -68,6 +66,15 @@ class Gate:
         if n_changed <= self.most_changed * n:
             return ""
         return f"{n_changed} of {n} answers change, more than {100 * self.most_changed:g} %"
+
+    def why_not(self, shown: NonInferiority | None) -> str:
+        """Why the first door is shut, in words; "" where it is open."""
+        if shown is None:
+            return "the main score of these rows is not defined"
+        if shown.holds:
+            return ""
+        lost, margin = f"{100 * shown.upper:.2f}", f"{100 * self.margin:g}"
+        return f"up to {lost} points of the main score may be lost (95 % sure), and {margin} are accepted"
 
     @property
     def unsure(self) -> str:
@@ -91,15 +98,7 @@ class Gate:
             main=task.main,
             margin=self.margin,
         )
-        if shown is None:
-            why = f"the {title_of(task.main).long} of these rows is not defined"
-        elif not shown.holds:
-            why = (
-                f"up to {100 * shown.upper:.2f} points of {title_of(task.main).long} may be lost (95 % sure), "
-                f"and {100 * self.margin:g} are accepted"
-            )
-        else:
-            why = self.changes_too_much(found)
+        why = self.why_not(shown) or self.changes_too_much(found)
         return Verdict(self, len(examples), shown, sum(len(one.changed or ()) for one in found), sum(one.n for one in found), why)
 
 

@@ -11,7 +11,6 @@ from superfine.export.runtime import Runtime
 from superfine.predictors.bundle import GraphFacts
 from superfine.predictors.graph import Graph
 from superfine.recipes.exports.gate import Gate
-from superfine.recipes.exports.receipt import BOUND
 from superfine.recipes.exports.request import ExportRequest
 from superfine.recipes.exports.subject import (
     Subject,
@@ -35,8 +34,8 @@ def exported_exactly(
     runtime.convert(source / facts.file, folder / runtime.graph)
     found = compared(opened(subject, request.runtime_name, facts, folder, runtime), subject, reporter)
     tried = Tried("float32", found)
-    if not found.largest <= BOUND:
-        tried.why_not = f"probabilities differ by up to {found.largest:.2g}, and {BOUND:g} are accepted"
+    if found.why_not:
+        tried.why_not = found.why_not
     return completed(subject, request, runtime, facts, folder, "float32", [tried])
 
 
@@ -45,8 +44,6 @@ def exported_in_int8(
     reporter: Reporter,
 ) -> dict[str, Any]:  # fmt: skip
     """The first way that will do on texts that choose, if it passes the gate on those that do not."""
-    task, labelled = subject.model.task, subject.samples["test"]
-    reporter.note(gate.plan(task, labelled.examples, labelled.answers))
     calibration = calibration_of(subject, facts)
     tried: list[Tried] = []
     kept: tuple[Tried, Graph, Path] | None = None
@@ -61,7 +58,7 @@ def exported_in_int8(
         found = compared(graph, subject, reporter, without="test")
         attempt = Tried(f"int8 {way.name}", found)
         why_not = gate.changes_too_much(choosing(found))
-        attempt.why_not = why_not and f"on texts that choose, {why_not}"
+        attempt.why_not = why_not
         if attempt.why_not:
             tried.append(attempt)
             reporter.note(f"Tried {runtime.title}, {attempt.way}: {attempt.why_not}")

@@ -94,6 +94,13 @@ class Found:
     def largest(self) -> float:
         return max((found.largest for found in (*self.by_sample.values(), self.alone)), default=0.0)
 
+    @property
+    def why_not(self) -> str:
+        """Why it is not the same computation but for rounding, in words; "" where it is."""
+        if self.largest <= BOUND:
+            return ""
+        return f"probabilities differ by up to {self.largest:.2g}, and {BOUND:g} are accepted"
+
     def to_json(self) -> dict[str, Any]:
         samples = {name: found.to_json() for name, found in self.by_sample.items()}
         return {"texts": {**samples, "alone": self.alone.to_json()}, "alone_and_together": self.company.to_json()}

@@ -122,7 +122,7 @@ def _teach(student: Model, teacher: Model, texts: Examples, validation: Examples
     from superfine.training.loop import TrainingState, fit
     from superfine.training.stages import Part
 
-    reporter.stage("asking the teacher")
+    reporter.stage("consulting")
     encoded = teacher.encoder.encode(texts)
     wanted = centred(teacher.pooled_outputs(encoded, Counter(reporter, len(texts))), teacher)
     reporter.progress_ends()

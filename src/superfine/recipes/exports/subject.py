@@ -67,13 +67,20 @@ def opened_model(bundle: Bundle, precision: Precision = "float32") -> Model:
     return model
 
 
-def answer_samples(subject: Subject, reporter: Reporter) -> None:
-    """What the model itself says of all texts that exports are held against."""
-    reporter.stage("predicting")
+SAMPLES = ("test", "validation", "unlabelled", "hard")
+
+
+def answer_samples(subject: Subject, reporter: Reporter, names: Sequence[str] = SAMPLES) -> None:
+    """What the model itself says of the texts that exports are held against, but for those that it was asked before."""
     model, rows = subject.model, subject.rows
-    hard = hard_texts(model.max_length, pairs=model.takes_pairs)
-    parts = {"validation": rows.validation, "test": rows.labelled, "unlabelled": rows.unlabelled, "hard": hard}
-    given = {name: part for name, part in parts.items() if part is not None and len(part)}
+    parts = {"validation": rows.validation, "test": rows.labelled, "unlabelled": rows.unlabelled}
+    if "hard" in names:
+        parts["hard"] = hard_texts(model.max_length, pairs=model.takes_pairs)
+    wanted = [name for name in names if name not in subject.samples]
+    given = {name: part for name in wanted if (part := parts[name]) is not None and len(part)}
+    if not given:
+        return
+    reporter.stage("predicting")
     on_batch = Counter(reporter, sum(map(len, given.values())))
     for name, part in given.items():
         subject.samples[name] = Sample.of(model, part, on_batch)
