@@ -158,6 +158,7 @@ def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) 
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     import superfine
+    from superfine.backbones.processor import multiplies_bfloat16
     from superfine.records import Examples
 
     train, test = datasets.train_and_test(name)
@@ -166,15 +167,17 @@ def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) 
     run = superfine.train(data, out=scratch / name.replace("/", "_"), progress=False)
     texts = datasets.stratified_sample(datasets.read(test), rows, seed=1).texts
     folder = str(run.folder / "model")
-    ours, rounded = superfine.load(run.folder), superfine.load(run.folder, precision="bfloat16")
+    ours = superfine.load(run.folder)
+    rounded = superfine.load(run.folder, precision="bfloat16") if multiplies_bfloat16() else None
     classify = pipeline("text-classification", model=folder, truncation=True)
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder).eval()
     contestants = {
         "pipeline": lambda: [found["label"] for found in classify(texts, batch_size=32, truncation=True)],
         "sorted": lambda: sorted_batches(tokenizer, model, texts),
         "superfine": lambda: ours.predict(texts).label,
-        "superfine_bfloat16": lambda: rounded.predict(texts).label,
     }
+    if rounded is not None:  # elsewhere it is a hundred times slower
+        contestants["superfine_bfloat16"] = lambda: rounded.predict(texts).label
     labels = {contestant: list(run_it()) for contestant, run_it in contestants.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
@@ -185,6 +188,7 @@ def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) 
     equal = {
         contestant: sum(a == b for a, b in zip(labels[contestant], labels["pipeline"], strict=True))
         for contestant in ("superfine", "superfine_bfloat16")
+        if contestant in labels
     }
     single = {
         "pipeline": statistics.median(timed(lambda text=text: classify(text)) for text in texts[:30]),
@@ -206,7 +210,11 @@ def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) 
         "seconds": seconds,
         "equal": equal,
         "necessary_flops": necessary_flops(folder, lengths),
-        "ceilings": {"superfine": ceiling("float32"), "superfine_bfloat16": ceiling("bfloat16")},
+        "ceilings": {
+            name: ceiling(dtype)
+            for name, dtype in (("superfine", "float32"), ("superfine_bfloat16", "bfloat16"))
+            if name in contestants
+        },
         "one_text": single,
         "cold": {k: min(v) for k, v in cold.items()},
     }
@@ -233,29 +241,29 @@ def table(result: dict) -> str:
     rows, equal = 0, 0
     for name, m in result["sets"].items():
         seconds = {k: np.array(v) for k, v in m["seconds"].items()}
-        rate = {k: m["rows"] / gmean(v) for k, v in seconds.items()}
-        to_pipeline = {k: seconds["pipeline"] / seconds[k] for k in ratios}
+        rate = {k: f"{m['rows'] / gmean(v):.0f}" for k, v in seconds.items()}
+        to_pipeline = {k: seconds["pipeline"] / seconds[k] for k in ratios if k in seconds}
         for contestant, found in to_pipeline.items():
             ratios[contestant].append(gmean(found))
-        limit = {k: gmean(seconds["pipeline"]) * m["ceilings"][k] / m["necessary_flops"] for k in ratios}
+        limit = {k: gmean(seconds["pipeline"]) * m["ceilings"][k] / m["necessary_flops"] for k in to_pipeline}
         for contestant, found in limit.items():
             limits[contestant].append(found)
-        rows, equal = rows + m["rows"], equal + m["equal"]["superfine_bfloat16"]
+        rows, equal = rows + m["rows"], equal + m["equal"].get("superfine_bfloat16", 0)
         lines.append(
             f"| {name}, {m['rows']} rows | "
-            + " | ".join(f"{rate[k]:.0f}" for k in rate)
+            + " | ".join(rate.get(k, "—") for k in ("pipeline", "sorted", "superfine", "superfine_bfloat16"))
             + f" | {spread(to_pipeline['superfine'])} "
-            f"| {spread(to_pipeline['superfine_bfloat16'])} | {spread(seconds['sorted'] / seconds['superfine'])} "
-            f"| {limit['superfine']:.2f}, {limit['superfine_bfloat16']:.2f} | {m['equal']['superfine']}, {m['equal']['superfine_bfloat16']} of {m['rows']} "
+            f"| {spread(to_pipeline['superfine_bfloat16']) if 'superfine_bfloat16' in to_pipeline else '—'} "
+            f"| {spread(seconds['sorted'] / seconds['superfine'])} "
+            f"| {', '.join(f'{value:.2f}' for value in limit.values())} | {', '.join(map(str, m['equal'].values()))} of {m['rows']} "
             f"| {1000 * m['one_text']['pipeline']:.1f}, {1000 * m['one_text']['superfine']:.1f} "
             f"| {m['cold']['transformers']:.1f}, {m['cold']['superfine']:.1f} |"
         )
-    lines.append(
-        f"\nGeometric means over the sets: {gmean(ratios['superfine']):.2f} × the pipeline in float32, "
-        f"{gmean(ratios['superfine_bfloat16']):.2f} × in bfloat16, whose labels equal the pipeline's on {equal} of {rows} rows. "
-        f"With nothing but the necessary products: {gmean(limits['superfine']):.2f} × and {gmean(limits['superfine_bfloat16']):.2f} ×. "
-        f"Machine: {result['machine']}."
-    )
+    said = f"\nGeometric means over the sets: {gmean(ratios['superfine']):.2f} × the pipeline in float32"
+    if ratios["superfine_bfloat16"]:
+        said += f", {gmean(ratios['superfine_bfloat16']):.2f} × in bfloat16, whose labels equal the pipeline's on {equal} of {rows} rows"
+    products = " and ".join(f"{gmean(found):.2f} ×" for found in limits.values() if found)
+    lines.append(f"{said}. With nothing but the necessary products: {products}. Machine: {result['machine']}.")
     if any("exports" in m for m in result["sets"].values()):
         lines += ["", exports_table(result)]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ The map of the house, in the order in which the data travels (left makes, right 
 
     errors extras names language records metrics config    the base
     data → tasks → predictors → baselines                  no torch up to here
-    backbones → model → training                           torch
+    backbones → model → training, export                   torch
     evaluation, report                                     statistics and saved records only
     recipes → cli, api, estimator                          verbs, and the three ways to call them
 """
