@@ -10,7 +10,7 @@ TORCH_FREE = [
     "superfine", "superfine.data.read", "superfine.data.clean", "superfine.data.encode", "superfine.data.split",
     "superfine.data.checks.inspection", "superfine.tasks.classification", "superfine.predictors.bundle",
     "superfine.evaluation.evaluate", "superfine.evaluation.compare", "superfine.baselines.tfidf", "superfine.baselines.majority",
-    "superfine.predictors.texts", "superfine.data.write", "superfine.recipes.prepare", "superfine.recipes.predict",
+    "superfine.predictors.texts", "superfine.predictors.graph", "superfine.recipes.export", "superfine.data.write", "superfine.recipes.prepare", "superfine.recipes.predict",
     "superfine.recipes.evaluate", "superfine.recipes.dry_run", "superfine.recipes.doctor", "superfine.recipes.train",
     "superfine.cli.main", "superfine.cli.console", "superfine.cli.commands.train", "superfine.api", "superfine.estimator",
     "superfine.report.page", "superfine.report.card", "superfine.config", "superfine.metrics",
@@ -37,11 +37,12 @@ def test_every_entry_of_every_name_table_can_be_loaded():
     from superfine.cli.commands import COMMANDS
     from superfine.data.checks import CHECKS
     from superfine.data.read import FORMATS
+    from superfine.export import RUNTIMES
     from superfine.predictors import PREDICTORS
     from superfine.tasks import TASKS
     from superfine.training.regularisers import REGULARISERS
 
-    for table in (BASELINES, CHECKS, COMMANDS, FORMATS, PREDICTORS, REGULARISERS, TASKS):
+    for table in (BASELINES, CHECKS, COMMANDS, FORMATS, PREDICTORS, REGULARISERS, RUNTIMES, TASKS):
         for name in table:
             assert callable(table.load(name)), (table.kind, name)
 

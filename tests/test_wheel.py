@@ -13,7 +13,7 @@ MOST_MB = 400
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Path:
-    """The executables of a fresh environment that holds the wheel and what it depends on."""
+    """The executables of a fresh environment that holds the wheel and what it depends on, and ONNX Runtime."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY)], check=True)
@@ -21,7 +21,7 @@ def environment(tmp_path_factory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
     binaries = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
     install = [str(binaries / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-    subprocess.run([*install, "--constraint", str(REPOSITORY / "constraints.txt"), str(wheel)], check=True)
+    subprocess.run([*install, "--constraint", str(REPOSITORY / "constraints.txt"), f"{wheel}[onnx]"], check=True)
     return binaries
 
 
@@ -59,6 +59,21 @@ def test_the_wheel_predicts_without_torch_and_names_the_line_that_installs_train
         assert "pip install 'superfine[train]'" in ran.stderr
         assert "Traceback" not in ran.stderr
     assert not (tmp_path / "runs").exists(), "nothing is left behind"
+
+    from tests.conftest import superfine_command as here
+
+    assert here("export", trained.folder, "--to", "onnx", "--out", tmp_path / "onnx") == 0
+    ran = superfine(environment, "predict", tmp_path / "onnx", reviews, "--out", "exported.csv", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert here("predict", trained.folder, reviews, "--out", tmp_path / "run.csv") == 0
+    theirs, ours = ((tmp_path / name).read_text(encoding="utf-8").splitlines() for name in ("exported.csv", "run.csv"))
+    assert [line.split(",")[:3] for line in theirs] == [line.split(",")[:3] for line in ours]
+    ran = superfine(environment, "evaluate", tmp_path / "onnx", reviews, "--json", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert '"accuracy"' in ran.stdout
+    ran = superfine(environment, "export", trained.folder, "--to", "onnx", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "pip install 'superfine[" in ran.stderr
 
     ran = superfine(environment, "doctor", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr

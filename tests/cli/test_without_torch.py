@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import make_rows, write_csv
+from tests.conftest import make_rows, superfine_command, write_csv
 
 RUNNER = """
 import contextlib, importlib.abc, importlib.machinery, io, json, sys
@@ -35,6 +35,8 @@ for arguments in json.loads(sys.stdin.read()):
 def answers(trained, tiny_model, tmp_path_factory):
     """By a name for the case: exit status and standard error of the command, run where torch cannot be loaded."""
     folder = tmp_path_factory.mktemp("early")
+    exported = folder / "exported"
+    assert superfine_command("export", trained.folder, "--to", "onnx", "--out", exported) == 0
     good = str(write_csv(folder / "good.csv", make_rows(60)))
     one_class = str(write_csv(folder / "one.csv", [(text, "same") for text, _ in make_rows(20)]))
     (folder / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00")
@@ -72,6 +74,15 @@ def answers(trained, tiny_model, tmp_path_factory):
         "no such text column": (["predict", run, good, "--text", "review"], 2, "review"),
         "no such baseline": (["predict", run, good, "--with", "svm"], 2, "svm"),
         "a baseline answers": (["predict", run, good, "--with", "tfidf", "--out", str(folder / "p.csv")], 0, ""),
+        "an export answers": (["predict", str(exported), good, "--out", str(folder / "e.csv")], 0, ""),
+        "an export is scored": (["evaluate", str(exported), good], 0, ""),
+        "an export of an export": (
+            ["export", str(exported), "--to", "onnx", "--out", str(folder / "x")],
+            2,
+            "is an export already",
+        ),
+        "no such format": (["export", run, "--to", "tflite"], 2, "tflite"),
+        "no loss to accept": (["export", run, "--to", "int8", "--margin", "0"], 2, "could be accepted"),
         "no such data": (["evaluate", run, str(folder / "none.csv")], 2, "none.csv"),
         "no labels": (["evaluate", run, good, "--label", "sentiment"], 2, "sentiment"),
         "unknown labels": (["evaluate", run, one_class], 2, "never had"),

@@ -16,6 +16,9 @@ from superfine.extras import declared
 FOR_PEOPLE = {
     "train": "trains models and predicts with them (torch, transformers)",
     "files": "reads Excel, Parquet and .zst files",
+    "export": "writes models for ONNX Runtime and OpenVINO, also in eight bits",
+    "onnx": "predicts with exported models by ONNX Runtime, without torch",
+    "openvino": "predicts with exported models by OpenVINO, without torch",
     "tensorboard": "tells TensorBoard of runs",
     "mlflow": "tells MLflow of runs",
     "wandb": "tells Weights & Biases of runs",
