@@ -21,13 +21,20 @@ def test_differences_and_changed_answers_are_counted():
     assert found.to_json() == {"texts": 3, "largest": found.largest, "mean": found.mean, "changed": 1}
 
 
-def test_numbers_differ_by_what_they_vary_by_and_no_answer_of_theirs_is_changed():
-    ours, theirs = np.array([[0.0], [1000.0]]), np.array([[1.0], [1000.0]])
-    nothing = np.zeros(2)
-    answers = [Values(np.arange(2), values[:, 0], nothing, nothing) for values in (ours, theirs)]
+def test_numbers_differ_by_what_they_vary_by_and_change_where_they_move_by_a_tenth_of_it():
+    ours, theirs = np.array([[0.0], [1000.0], [500.0]]), np.array([[1.0], [1000.0], [550.0]])
+    nothing = np.zeros(3)
+    answers = [Values(np.arange(3), values[:, 0], nothing, nothing) for values in (ours, theirs)]
     found = agreement(ours, theirs, answers)
-    assert found.changed is None
-    assert found.largest == pytest.approx(1 / 500)
+    assert found.changed == (2,)
+    assert found.largest == pytest.approx(50 / ours.std())
+
+
+def test_what_is_no_number_is_no_agreement():
+    ours, theirs = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.9, 0.1], [np.nan, np.nan]])
+    found = agreement(ours, theirs, [choices(ours), choices(ours)])
+    assert not np.isfinite(found.largest)
+    assert found.to_json()["largest"] is None
 
 
 def test_no_text_is_no_difference():

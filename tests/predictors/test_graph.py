@@ -68,6 +68,19 @@ def test_an_export_answers_as_the_run_does_alone_and_in_a_pickle(exported, train
     assert np.array_equal(again.predict_proba(TEXTS), theirs.predict_proba(TEXTS))
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_threads_may_share_an_export(trained, runtime, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    assert superfine_command("export", trained.folder, "--to", runtime, "--out", tmp_path / runtime) == 0
+    model = superfine.load(tmp_path / runtime)
+    texts = [text for text, _ in make_rows(96, seed=3)]
+    expected = [model.predict_proba([text]) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: model.predict_proba([text]), texts))
+    assert np.abs(np.concatenate(found) - np.concatenate(expected)).max() < 1e-6
+
+
 def test_every_flipped_byte_and_every_missing_file_is_refused(exported, tmp_path):
     for name in sorted(path.name for path in exported.iterdir()):
         copy = tmp_path / name.replace(".", "_")

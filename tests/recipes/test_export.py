@@ -207,6 +207,45 @@ def test_bfloat16_is_not_tried_on_a_processor_without_it(run, tmp_path, monkeypa
     assert [one["name"] for one in exported.receipt["variants"]] == ["torch, float32"]
 
 
+def test_force_replaces_an_export_whole_and_no_file_of_the_users(copied, monkeypatch, capsys):
+    assert superfine_command("export", copied, "--to", "onnx") == 0
+    made = copied / "exports" / "onnx"
+    before = sorted(path.name for path in made.iterdir())
+    original = type(made).replace
+
+    def interrupted(self, target):
+        if target == made and self.name.startswith(".superfine-") and not made.exists():
+            monkeypatch.setattr(type(made), "replace", original)
+            raise KeyboardInterrupt
+        return original(self, target)
+
+    monkeypatch.setattr(type(made), "replace", interrupted)
+    assert superfine_command("export", copied, "--to", "onnx", "--force") == 130
+    assert sorted(path.name for path in made.iterdir()) == before
+    assert [path.name for path in made.parent.iterdir()] == ["onnx"]
+    (made / "notes.txt").write_text("mine", encoding="utf-8")
+    assert "is no part of the export" in refused(capsys, copied, "--to", "onnx", "--force")
+    assert (made / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_what_one_way_cannot_do_is_told_and_the_others_are_tried(run, tmp_path, monkeypatch):
+    from superfine.export.onnx_runtime import OnnxRuntime
+
+    quantise = OnnxRuntime.quantise
+
+    def failing(self, source, target, way, calibration):
+        if way.static:
+            raise ValueError("no such operator")
+        quantise(self, source, target, way, calibration)
+
+    monkeypatch.setattr(OnnxRuntime, "quantise", failing)
+    heard = Heard()
+    receipt = export(ExportRequest(run.folder, "int8", out=tmp_path / "int8", margin=2.0), heard).receipt
+    assert receipt["way"] == "int8 dynamic"
+    assert receipt["tried"][0]["why_not"] == "no such operator"
+    assert any("no such operator" in note for note in heard.notes)
+
+
 def refused(capsys, *arguments):
     """What the command says of arguments that cannot be used."""
     assert superfine_command("export", *arguments) == 2
@@ -226,6 +265,12 @@ def test_what_cannot_be_exported_is_refused_in_one_message(run, trained, tmp_pat
     foreign.mkdir()
     (foreign / "letter.txt").write_text("dear", encoding="utf-8")
     assert "holds no export" in refused(capsys, run.folder, "--to", "onnx", "--out", foreign, "--force")
+    assert "holds the model" in refused(capsys, run.folder, "--to", "onnx", "--out", run.folder, "--force")
+    assert "--distil-margin 0 is no loss" in refused(
+        capsys, run.folder, "--distil", "1", "--distil-margin", "0", "--out", nowhere
+    )
+    assert "has 2 layers itself" in refused(capsys, run.folder, "--distil", "2", "--out", nowhere)
+    assert "holds no export" in refused(capsys, run.folder, "--distil", "1", "--to", "onnx", "--out", foreign)
     assert (foreign / "letter.txt").read_text(encoding="utf-8") == "dear"
     assert "needs 268 labelled rows" in refused(capsys, trained.folder, "--to", "int8", "--out", nowhere)
     assert not nowhere.exists()
@@ -241,3 +286,16 @@ def test_a_run_whose_data_has_gone_or_changed_is_exported_without_it(tiny_model,
         receipt = export(ExportRequest(run.folder, "onnx", force=True), heard).receipt
         assert receipt["texts"].keys() == {"test", "hard", "alone"}
         assert any("cannot be read again" in note for note in heard.notes)
+
+
+def test_each_text_counts_once_for_the_proof_and_none_that_was_learned_from(run, tmp_path):
+    rows = make_rows(900) + make_rows(300, seed=21)
+    data = write_csv(tmp_path / "data.csv", [*rows, *rows[-50:], ("a lamp", "purple")])
+    heard = Heard()
+    request = ExportRequest(run.folder, "int8", out=tmp_path / "int8", data=str(data), margin=2.0, ignore_unknown_labels=True)
+    receipt = export(request, heard).receipt
+    assert receipt["gate"]["labelled"] == run.metrics["test"]["n"] + 300
+    said = " ".join(receipt["notes"])
+    assert "1 rows without a label that the model knows" in said
+    assert "540 rows that the model has learned from" in said
+    assert "410 rows whose text counts already" in said

@@ -213,7 +213,7 @@ class ConsoleReporter(Reporter):
         if said := proved(receipt):
             self.note(said)
         if folder is None:
-            self.console.print(self._in_language("Nothing is written: no export passed."), style="bold", markup=False)
+            self.console.print(self._in_language("No export is written: none passed."), style="bold", markup=False)
             return
         self.console.print(self._in_language(f"Written to {folder}"), style="bold", markup=False)
         self.note(f"superfine predict {folder} texts.csv --out predictions.csv")

@@ -10,33 +10,38 @@ import numpy as np
 
 from superfine.records import Answers, FloatArray, Values
 
+MOVED = 0.1
+"""Of the standard deviation of the model's numbers: a number that moves by more is another answer."""
+
 
 @dataclass(frozen=True)
 class Agreement:
-    """n: texts. changed: (n,) whose answer is another one, or None where answers are numbers. largest, mean: the absolute
-    difference of probabilities, or of numbers in units of what the first computation's vary by."""
+    """n: texts. changed: those whose answer is another one; of numbers those that move by more than `MOVED`. largest, mean: the
+    absolute difference of probabilities, or of numbers over their standard deviation where that is above 1; not finite where the
+    second computation gives no number."""
 
     n: int
-    changed: tuple[int, ...] | None
+    changed: tuple[int, ...]
     largest: float
     mean: float
 
     @property
     def share_changed(self) -> float:
-        return len(self.changed or ()) / max(1, self.n)
+        return len(self.changed) / max(1, self.n)
 
     def to_json(self) -> dict[str, Any]:
-        n_changed = None if self.changed is None else len(self.changed)
-        return {"texts": self.n, "largest": self.largest, "mean": self.mean, "changed": n_changed}
+        largest, mean = (value if np.isfinite(value) else None for value in (self.largest, self.mean))
+        return {"texts": self.n, "largest": largest, "mean": mean, "changed": len(self.changed)}
 
 
 def agreement(ours: FloatArray, theirs: FloatArray, answers: Sequence[Answers]) -> Agreement:
     """ours, theirs: (n, K) probabilities or numbers of both, or of all tokens, (tokens, K). answers: of both, for n texts."""
     first, second = answers
     gap = np.abs(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64))
-    if isinstance(first, Values):
-        gap = gap / max(1.0, float(np.std(ours)))
-    changed = None
-    if not isinstance(first, Values):
+    if isinstance(first, Values) and isinstance(second, Values):
+        gap = gap / max(1.0, float(np.std(ours)) if len(ours) else 1.0)
+        moved = ~(np.abs(first.values - second.values) <= MOVED * first.values.std()) if len(first) else np.zeros(0, dtype=bool)
+        changed = tuple(np.flatnonzero(moved).tolist())
+    else:
         changed = tuple(i for i, (a, b) in enumerate(zip(first.label, second.label, strict=True)) if a != b)
     return Agreement(len(first), changed, float(gap.max(initial=0.0)), float(gap.mean()) if gap.size else 0.0)

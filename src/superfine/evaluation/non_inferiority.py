@@ -1,7 +1,7 @@
 """Is one predictor at most so much worse than another? By the upper end of a one-sided 95 % interval of what it loses.
 
 Of shares of rows that stand alone the end is that of the score test for paired shares (Tango 1998); of other scores a percentile
-of paired resamples.
+of paired resamples, and at least what so many rows, or groups, can show that do not differ at all.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def non_inferiority(
     if draws is None:
         return None
     upper = loss + expansion(of_a) * (float(np.nanpercentile(-draws, 95)) - loss)
-    return NonInferiority(margin, loss, upper)
+    # Resamples of units that all agree agree too, however few they are: no less is shown than by a share of so many.
+    return NonInferiority(margin, loss, max(upper, loss + upper_loss(0, 0, len(of_a))))
 
 
 def fewest_rows(margin: float) -> int:

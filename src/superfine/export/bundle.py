@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from superfine.data.encode import Encoder
-from superfine.predictors.bundle import MANIFEST, OTHERS, Bundle, GraphFacts, write_manifest
+from superfine.predictors.bundle import OTHERS, Bundle, GraphFacts, write_manifest
 from superfine.predictors.graph import TOKENIZER
 from superfine.records import BundlePrecision
 
@@ -24,8 +24,3 @@ def write_export(
     (folder / TOKENIZER).write_text(encoder.as_json, encoding="utf-8")
     manifest = source.manifest.model_copy(update={"predictor": predictor, "precision": precision, "graph": facts})
     write_manifest(folder, manifest)
-
-
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds something that `superfine export` wrote, or nothing at all."""
-    return (folder / MANIFEST).is_file() or not any(folder.iterdir())

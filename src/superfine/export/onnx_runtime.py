@@ -35,7 +35,7 @@ class OnnxRuntime(Runtime):
     ways = (
         Quantisation("static, smoothed", static=True, smoothed=True),
         Quantisation("dynamic"),
-        Quantisation("static, smoothed, first and last layer spared", static=True, smoothed=True, spared=True),
+        Quantisation("static, smoothed, first and last sixth spared", static=True, smoothed=True, spared=True),
         Quantisation("weights only", weights_only=True),
     )
 
@@ -53,7 +53,7 @@ class OnnxRuntime(Runtime):
             _store_weights(source, target)
             return
         graph = onnx.load(str(source))
-        spared = _of_outer_layers(graph) if way.spared else []
+        spared = _of_both_ends(graph) if way.spared else []
         if way.smoothed:
             smooth(graph, source, calibration, spared)
             source = target.with_name(f"smoothed-{target.name}")
@@ -146,8 +146,8 @@ def _products(graph: Any) -> Iterator[tuple[Any, Any]]:
             yield node, weights[node.input[1]]
 
 
-def _of_outer_layers(graph: Any) -> list[str]:
-    """The names of the products of the first and the last layer, told by the count of products between."""
+def _of_both_ends(graph: Any) -> list[str]:
+    """The names of the first and the last sixth of the products: of twelve layers these are two and two."""
     names = [node.name for node, _ in _products(graph)]
     n_outer = max(1, len(names) // 6)
     return [*names[:n_outer], *names[-n_outer:]]
@@ -176,10 +176,20 @@ def smooth(graph: Any, path: Path, inputs: Sequence[Inputs], spared: list[str] |
         graph.graph.initializer.append(numpy_helper.from_array(1 / scale, factor))
         first = min(i for i, node in enumerate(graph.graph.node) if any(node is other for other, _ in members))
         graph.graph.node.insert(first, helper.make_node("Mul", [name, factor], [smoothed], name=smoothed))
-        for (node, weight), matrix in zip(members, matrices, strict=True):
-            node.input[0] = smoothed
-            weight.CopyFrom(numpy_helper.from_array(matrix * scale[:, None], weight.name))
+        for (node, _), matrix in zip(members, matrices, strict=True):
+            own_name = f"{node.name}_weight"  # layers may share one (ALBERT), and each has a scale of its own
+            graph.graph.initializer.append(numpy_helper.from_array(matrix * scale[:, None], own_name))
+            node.input[0], node.input[1] = smoothed, own_name
+    _drop_unused(graph)
     onnx.checker.check_model(graph)
+
+
+def _drop_unused(graph: Any) -> None:
+    """Leave out weights that no node reads any more."""
+    read = {name for node in graph.graph.node for name in node.input}
+    unused = [tensor for tensor in graph.graph.initializer if tensor.name not in read]
+    for tensor in unused:
+        graph.graph.initializer.remove(tensor)
 
 
 def _largest(path: Path, names: list[str], inputs: Sequence[Inputs]) -> dict[str, NDArray[np.float32]]:

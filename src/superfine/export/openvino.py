@@ -10,6 +10,7 @@ from pathlib import Path
 
 from superfine.export.runtime import Inputs, Quantisation, Runtime
 from superfine.extras import require_installed
+from superfine.predictors.openvino import import_openvino
 
 
 class OpenVino(Runtime):
@@ -26,13 +27,12 @@ class OpenVino(Runtime):
         require_installed("export", "onnx", "onnxscript", "openvino", "nncf")
 
     def convert(self, source: Path, target: Path) -> None:
-        import openvino
-
+        openvino = import_openvino()
         openvino.save_model(openvino.Core().read_model(str(source)), str(target), compress_to_fp16=False)
 
     def quantise(self, source: Path, target: Path, way: Quantisation, calibration: Sequence[Inputs]) -> None:
-        import nncf
-        import openvino
+        openvino = import_openvino()
+        import nncf  # after it, see there
 
         graph = openvino.Core().read_model(str(source))
         with _quiet():

@@ -18,7 +18,7 @@ Inputs = Mapping[str, NDArray[np.int64]]
 @dataclass(frozen=True)
 class Quantisation:
     """One way to quantise. static: the scale of states is settled by calibration texts; else it is found anew for each batch.
-    smoothed: outliers of states are moved into the weights before. spared: the products of the first and the last layer stay in
+    smoothed: outliers of states are moved into the weights before. spared: the first and the last sixth of the products stay in
     float32. weights_only: states are not quantised at all."""
 
     name: str

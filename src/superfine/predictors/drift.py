@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Reference:
         try:
             with np.load(path, allow_pickle=False) as content:
                 features = np.asarray(content["features"], dtype=np.float64)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(f"{path} cannot be read: {error}.", "Copy the bundle again, or train again.") from None
         return cls(features) if features.ndim == 2 and np.isfinite(features).all() else None
 

@@ -52,7 +52,7 @@ def rows_of_run(bundle: Bundle, home: Path) -> RunRows:
         parts = _parts_again(home)
     except (InputError, OSError, ValueError) as error:
         why = error.message if isinstance(error, InputError) else str(error)
-        notes.append(f"The rows that the model learned from cannot be read again: {why}")
+        notes.append(f"The rows that the model learned from cannot be read again, so nothing is settled or chosen by them: {why}")
     if parts is None:
         return RunRows(test, None, None, tuple(notes))
     return RunRows(test, parts.train, parts.validation, tuple(notes))
@@ -64,12 +64,12 @@ def _parts_again(home: Path) -> Parts:
     sources: dict[str, DataSource | None] = {name: asked.get(name) for name in ("data", "validation", "test")}
     data = sources["data"]
     if data is None or data == FROM_PYTHON:
-        raise ModelError("it was given from Python.", "Name rows with --data FILE.")
+        raise ModelError("The data was given from Python.", "Name rows with --data FILE.")
     config = build_config(read_config_file(home / MARKER), {}, [])
     has_folds = config.evaluation.folds is not None
     parts = prepare(data, sources["validation"], sources["test"], config, needs_test=not has_folds, needs_model=False)
     known = LearnedTexts.of_run(home)
     again = LearnedTexts.of_examples([parts.train, parts.validation])
     if not np.array_equal(known.hashes, again.hashes):
-        raise ModelError("its data has changed since.", "Name rows with --data FILE.")
+        raise ModelError("The data has changed since.", "Name rows with --data FILE.")
     return parts

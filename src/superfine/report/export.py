@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SAMPLES = {
     "validation": "validation texts",
-    "test": "test texts",
+    "test": "texts of the test part",
     "unlabelled": "texts without labels",
     "hard": "hard texts, together",
     "alone": "hard texts, alone",
@@ -64,7 +64,7 @@ def _environment() -> Environment:
 
 
 def _rows(receipt: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(SAMPLES[name], found) for name, found in receipt["texts"].items()]
+    return [(title, receipt["texts"][name]) for name, title in SAMPLES.items() if name in receipt["texts"]]
 
 
 def _size(receipt: dict[str, Any]) -> float:

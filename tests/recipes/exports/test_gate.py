@@ -26,7 +26,7 @@ def rows(n, rng):
 
 def verdict(gate, examples, said, other):
     ours, theirs = answers(said), answers(other)
-    return gate.verdict(TASK, examples, ours, theirs, [agreement(ours.probabilities, theirs.probabilities, [ours, theirs])])
+    return gate.verdict(TASK, examples, ours, theirs, agreement(ours.probabilities, theirs.probabilities, [ours, theirs]))
 
 
 def losing(said, true, loss, churn, rng):
@@ -101,8 +101,36 @@ def test_a_share_of_changes_is_sure_where_enough_texts_tell_it():
     assert gate.surely_holds([]), "nothing speaks against it"
 
 
+def test_the_second_door_has_to_be_open_on_the_labelled_rows_alone():
+    examples, _, said = rows(600, np.random.default_rng(5))
+    other = said.copy()
+    other[:20] = 1 - other[:20]
+    ours, theirs = answers(said), answers(other)
+    found = agreement(ours.probabilities, theirs.probabilities, [ours, theirs])
+    more = agreement(np.zeros((9000, 2)), np.zeros((9000, 2)), [answers([0] * 9000)] * 2)
+    assert (
+        Gate.of(20.0, 2.0).verdict(TASK, examples, ours, theirs, found, [more]).why_not
+        == "20 of 600 answers change, more than 2 %"
+    )
+    assert Gate.of(20.0, 4.0).verdict(TASK, examples, ours, theirs, found, [more]).passes
+    worse = agreement(np.zeros((9000, 2)), np.zeros((9000, 2)), [answers([0] * 9000), answers([1] * 1000 + [0] * 8000)])
+    assert not Gate.of(20.0, 4.0).verdict(TASK, examples, ours, theirs, found, [worse]).passes
+
+
+def test_few_groups_show_nothing_however_many_rows_they_have():
+    from dataclasses import replace
+
+    examples, _, said = rows(600, np.random.default_rng(6))
+    grouped = replace(examples, group=[str(i // 100) for i in range(600)])
+    with pytest.raises(DataError, match=r"268 labelled groups of rows .* there are 6"):
+        Gate.of(1.0, 2.0).plan(TASK, grouped, answers(said))
+    found = verdict(Gate.of(1.0, 2.0), grouped, said, said)
+    assert not found.passes
+    assert "points of the main score may be lost" in found.why_not
+
+
 @pytest.mark.parametrize(
-    ("margin", "changed"), [(0, 2), (-1, 2), (100, 2), (float("nan"), 2), (1, 0), (1, 101), (1, float("nan"))]
+    ("margin", "changed"), [(0, 2), (-1, 2), (1e-9, 2), (100, 2), (float("nan"), 2), (1, 0), (1, 101), (1, float("nan"))]
 )
 def test_a_gate_that_is_none_is_refused(margin, changed):
     with pytest.raises(ConfigError):

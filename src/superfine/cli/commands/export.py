@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from superfine.cli.help import TranslatedCommand, speaking
-from superfine.cli.options import complete_files, json_option, reading_options, source_of
+from superfine.cli.options import complete_files, json_option, pair_option, reading_options, source_of, text_option
 from superfine.cli.output import EXIT_NO, print_json
 
 
@@ -34,6 +34,10 @@ from superfine.cli.output import EXIT_NO, print_json
     "--unlabelled", multiple=True, metavar="FILE", shell_complete=complete_files,
     help="Texts without labels, whose answers are to stay too.",
 )  # fmt: skip
+@text_option
+@pair_option
+@click.option("--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
+@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
 @click.option(
     "--distil", type=click.IntRange(1), metavar="LAYERS",
     help="Export a student of so many layers, taught by the model on the run's training texts and --unlabelled; without --to the "
@@ -51,7 +55,8 @@ from superfine.cli.output import EXIT_NO, print_json
 @json_option
 def export(
     folder: Path, to: str | None, out: Path | None, force: bool, runtime: str | None, margin: float | None,
-    max_changed: float | None, data: tuple[str, ...], unlabelled: tuple[str, ...], distil: int | None,
+    max_changed: float | None, data: tuple[str, ...], unlabelled: tuple[str, ...], text: tuple[str, ...], text_pair: str | None,
+    label: tuple[str, ...], ignore_unknown_labels: bool, distil: int | None,
     distil_margin: float | None, distil_max_changed: float | None, prefer: str | None, as_json: bool, **reading: str | None,
 ) -> None:  # fmt: skip
     """Write the model in FOLDER for another runtime, with a receipt of how far its answers lie from the tested ones.
@@ -86,7 +91,8 @@ def export(
     request = ExportRequest(
         folder, to, out, force, runtime or "onnx", 1.0 if margin is None else margin, 2.0 if max_changed is None else max_changed,
         source_of(data) if data else None, source_of(unlabelled) if unlabelled else None, prefer or "bulk",
-        read_options(reading), speaking.get(), distil, distil_margin, distil_max_changed,
+        read_options(reading), text, text_pair, label, ignore_unknown_labels, speaking.get(), distil, distil_margin,
+        distil_max_changed,
     )  # fmt: skip
     exported = run_recipe(request, reporter)
     if as_json:

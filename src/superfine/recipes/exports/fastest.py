@@ -65,6 +65,11 @@ class Variant:
     single: list[float] = field(default_factory=list)
 
     @property
+    def way(self) -> str:
+        """The name without the runtime's."""
+        return self.name.partition(", ")[2]
+
+    @property
     def is_exact(self) -> bool:
         return self.precision == "float32"
 
@@ -100,7 +105,7 @@ def fastest(
     in_turn(variants, timed_texts(subject), reporter)
     chosen, verdict_of = chosen_among(variants, gate, subject, request.prefer, reporter)
     written(chosen, subject, facts, folder)
-    attempt = verdict_of or Tried(chosen.name, chosen.found)
+    attempt = verdict_of or Tried(chosen.way, chosen.found)
     return {
         **receipt_of(subject, request, chosen.runtime, folder, chosen.precision, [attempt]),
         "prefer": request.prefer,
@@ -201,20 +206,21 @@ def chosen_among(
 ) -> tuple[Variant, Tried | None]:
     """The fastest that may be kept, and the proof where it needs one: the first that needs one is asked, and no other."""
     allowed = sorted((one for one in variants if not one.why_not), key=lambda one: one.slowness(prefer))
-    sure = [one for one in allowed if one.is_exact or (one.found and gate.surely_holds(choosing(one.found)))]
-    first = sure[0]  # an exact one is always among them
-    for other in allowed[: allowed.index(first)]:
+    exact = next(one for one in allowed if one.is_exact)
+    faster = allowed[: allowed.index(exact)]  # all in fewer bits
+    if not faster:
+        return exact, None
+    sure = [one for one in faster if one.found is not None and gate.surely_holds(choosing(one.found))]
+    first = (sure or faster)[0]
+    for other in faster[: faster.index(first)]:
         other.why_not = gate.unsure
-    if first.is_exact:
-        return first, None
     assert first.found is not None
-    attempt = Tried(first.name, first.found)
-    proved(attempt, first.predictor, gate, subject, reporter)
+    attempt = Tried(first.way, first.found)
+    proved(attempt, first.predictor, gate, subject, reporter, choosing(first.found))
     if not attempt.why_not:
         return first, attempt
     first.why_not = attempt.why_not
-    exact = next(one for one in allowed if one.is_exact)
-    for other in allowed[: allowed.index(exact)]:
+    for other in faster:
         other.why_not = other.why_not or ASKED_ONCE
     return exact, None
 

@@ -19,50 +19,53 @@ from superfine.metrics import wilson_low
 from superfine.records import Answers, Examples
 from superfine.tasks.task import Task
 
-FEWEST = 30
-"""Rows, where the score is no share of them: of fewer, resampling tells nothing."""
+LEAST = 0.01
+"""Points: a smaller loss would take hundreds of thousands of rows."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """margin: of the main score, as a share. most_changed: of the answers, as a share."""
+    """margin: of the main score, as a share. most_changed: of the answers, as a share. option: what the user calls the margin."""
 
     margin: float
     most_changed: float
+    option: str = "--margin"
 
     @classmethod
-    def of(cls, margin: float, most_changed: float) -> Gate:
-        """margin: in points. most_changed: in per cent. Raises ConfigError for what is none."""
-        if not 0 < margin < 100:
-            raise ConfigError(f"--margin {margin:g} is no loss that could be accepted.", "It is a number of points above 0.")
+    def of(cls, margin: float, most_changed: float, options: tuple[str, str] = ("--margin", "--max-changed")) -> Gate:
+        """margin: in points. most_changed: in per cent. options: what the user calls them.
+
+        Raises ConfigError for what is none.
+        """
+        if not LEAST <= margin < 100:
+            raise ConfigError(
+                f"{options[0]} {margin:g} is no loss that could be accepted.", f"It is a number of points from {LEAST:g} on."
+            )
         if not 0 < most_changed <= 100:
-            raise ConfigError(f"--max-changed {most_changed:g} is no share of answers.", "It is in per cent, above 0.")
-        return cls(margin / 100, most_changed / 100)
+            raise ConfigError(f"{options[1]} {most_changed:g} is no share of answers.", "It is in per cent, above 0.")
+        return cls(margin / 100, most_changed / 100, options[0])
 
     def plan(self, task: Task, examples: Examples, answers: Answers) -> str:
         """What these labelled rows can show, in words. answers: the model's own. Raises DataError where they can show nothing."""
-        n_labelled, margin = len(examples), f"{100 * self.margin:g}"
-        own = Units.of(task.statistics(examples, answers), examples.group)
-        counted = discordant_rows(task.scores[task.main], own, own) is not None
-        needed = fewest_rows(self.margin) if counted else FEWEST
-        if n_labelled < needed:
+        own, margin = Units.of(task.statistics(examples, answers), examples.group), f"{100 * self.margin:g}"
+        n, needed = len(own), fewest_rows(self.margin)
+        units = "rows" if own.n_groups is None else "groups of rows"
+        if n < needed:
             raise DataError(
-                f"The gate needs {needed} labelled rows that the model has not learned from, and there are {n_labelled}: fewer "
+                f"The gate needs {needed} labelled {units} that the model has not learned from, and there are {n}: fewer "
                 f"cannot show that less than {margin} points of the main score are lost.",
-                "Give more with --data FILE, or accept a larger loss with --margin.",
+                f"Give more with --data FILE, or accept a larger loss with {self.option}.",
             )
-        if not counted:
-            return f"The gate: {n_labelled} labelled rows are to show that less than {margin} points of the main score are lost"
-        allowed = most_changes(n_labelled, self.margin)
+        if discordant_rows(task.scores[task.main], own, own) is None:
+            return f"The gate: {n} labelled {units} are to show that less than {margin} points of the main score are lost"
         return (
-            f"The gate: {n_labelled} labelled rows are to show that less than {margin} points of the main score are lost; "
-            f"they can where at most {allowed} of them are answered differently, half of these for the worse"
+            f"The gate: {n} labelled rows are to show that less than {margin} points of the main score are lost; "
+            f"they can where at most {most_changes(n, self.margin)} of them are answered differently, half of these for the worse"
         )
 
     def changes_too_much(self, found: Sequence[Agreement]) -> str:
         """Why the second door is shut, in words; "" where it is open."""
-        of = [one for one in found if one.changed is not None]
-        n_changed, n = sum(len(one.changed or ()) for one in of), sum(one.n for one in of)
+        n_changed, n = sum(len(one.changed) for one in found), sum(one.n for one in found)
         if n_changed <= self.most_changed * n:
             return ""
         return f"{n_changed} of {n} answers change, more than {100 * self.most_changed:g} %"
@@ -82,14 +85,18 @@ class Gate:
         return f"so few texts do not tell whether at most {100 * self.most_changed:g} % of the answers change"
 
     def surely_holds(self, found: Sequence[Agreement]) -> bool:
-        """Whether the second door will most likely be open on other texts too: with the upper end of Wilson's interval."""
-        of = [one for one in found if one.changed is not None]
-        n_changed, n = sum(len(one.changed or ()) for one in of), sum(one.n for one in of)
+        """Whether the second door will most likely be open on other texts too: with the upper end of Wilson's interval.
+
+        Where no text chooses, nothing speaks against it.
+        """
+        n_changed, n = sum(len(one.changed) for one in found), sum(one.n for one in found)
         return not n or 1 - wilson_low(n - n_changed, n) <= self.most_changed
 
-    def verdict(self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Sequence[Agreement]) -> Verdict:
-        """ours: what the model answers for the labelled examples. theirs: what an export does. found: on all texts that chose
-        nothing."""
+    def verdict(
+        self, task: Task, examples: Examples, ours: Answers, theirs: Answers, found: Agreement, more: Sequence[Agreement] = ()
+    ) -> Verdict:
+        """ours: what the model answers for the labelled examples, theirs: what an export does. found: of these answers. more: on
+        texts without labels, or that chose; the second door has to be open on the labelled ones alone, and on all together."""
         shown = non_inferiority(
             task.statistics(examples, theirs),
             task.statistics(examples, ours),
@@ -98,8 +105,8 @@ class Gate:
             main=task.main,
             margin=self.margin,
         )
-        why = self.why_not(shown) or self.changes_too_much(found)
-        return Verdict(self, len(examples), shown, sum(len(one.changed or ()) for one in found), sum(one.n for one in found), why)
+        why = self.why_not(shown) or self.changes_too_much([found]) or self.changes_too_much([found, *more])
+        return Verdict(self, len(examples), shown, len(found.changed), found.n, why)
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,7 @@ REPEATED = "A long story, told 一遍又一遍 and again. "
 """Says what is longer than any model reads at a time."""
 
 
-def hard_texts(max_length: int, *, pairs: bool, reads_empty: bool = True) -> Examples:
-    """These texts, and one longer than `max_length` tokens. pairs: each beside another one of them. reads_empty: whether those
-    without a letter or sign are among them."""
+def hard_texts(max_length: int, *, pairs: bool) -> Examples:
+    """These texts, and one longer than `max_length` tokens. pairs: each beside another one of them."""
     texts = [*SHORT, REPEATED * (max_length // 8 + 2)]
-    if not reads_empty:
-        texts = [text for text in texts if text.strip()]
     return Examples.of_texts(texts, texts[::-1] if pairs else None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from superfine.errors import ModelError, first_line
 from superfine.export.runtime import Runtime
 from superfine.predictors.bundle import GraphFacts
 from superfine.predictors.graph import Graph
@@ -31,12 +32,14 @@ def exported_exactly(
     subject: Subject, runtime: Runtime, facts: GraphFacts, source: Path, folder: Path, request: ExportRequest, reporter: Reporter
 ) -> dict[str, Any]:
     """In float32: the same answers but for rounding, or none."""
-    runtime.convert(source / facts.file, folder / runtime.graph)
+    try:
+        runtime.convert(source / facts.file, folder / runtime.graph)
+    except Exception as error:  # whatever a converter raises, it is of this graph
+        raise ModelError(
+            f"{runtime.title} cannot read the graph: {first_line(error)}", "Choose another format, or use Superfine itself."
+        ) from None
     found = compared(opened(subject, request.runtime_name, facts, folder, runtime), subject, reporter)
-    tried = Tried("float32", found)
-    if found.why_not:
-        tried.why_not = found.why_not
-    return completed(subject, request, runtime, facts, folder, "float32", [tried])
+    return completed(subject, request, runtime, facts, folder, "float32", [Tried("float32", found, found.why_not)])
 
 
 def exported_in_int8(
@@ -53,31 +56,32 @@ def exported_in_int8(
         reporter.stage("quantising")
         where = source / f"int8-{i}"
         where.mkdir()
-        runtime.quantise(source / facts.file, where / runtime.graph, way, calibration)
-        graph = opened(subject, request.runtime_name, facts, where, runtime)
-        found = compared(graph, subject, reporter, without="test")
-        attempt = Tried(f"int8 {way.name}", found)
-        why_not = gate.changes_too_much(choosing(found))
-        attempt.why_not = why_not
-        if attempt.why_not:
-            tried.append(attempt)
-            reporter.note(f"Tried {runtime.title}, {attempt.way}: {attempt.why_not}")
+        try:
+            runtime.quantise(source / facts.file, where / runtime.graph, way, calibration)
+            graph = opened(subject, request.runtime_name, facts, where, runtime)
+        except Exception as error:  # of one way of several: the others may do
+            tried.append(Tried(f"int8 {way.name}", None, first_line(error)))
+            reporter.note(f"Not tried: {runtime.title}, {tried[-1].way}: {tried[-1].why_not}")
             continue
-        if gate.surely_holds(choosing(found)):
-            if kept is not None:
-                kept[0].why_not = gate.unsure
-                tried.append(kept[0])
-            kept = attempt, graph, where
-            break
-        if kept is None:
-            kept = attempt, graph, where
-        else:
-            attempt.why_not = gate.unsure
+        found = compared(graph, subject, reporter, without="test")
+        attempt = Tried(f"int8 {way.name}", found, gate.changes_too_much(choosing(found)))
+        if attempt.why_not:
+            reporter.note(f"Tried {runtime.title}, {attempt.way}: {attempt.why_not}")
             tried.append(attempt)
+            continue
+        is_sure = gate.surely_holds(choosing(found))
+        if kept is not None:
+            (kept[0] if is_sure else attempt).why_not = gate.unsure
+            tried.append(kept[0] if is_sure else attempt)
+        if is_sure or kept is None:
+            kept = attempt, graph, where
+        if is_sure:
+            break
     if kept is not None:
         attempt, graph, where = kept
         tried.append(attempt)
-        proved(attempt, graph, gate, subject, reporter)  # the test rows are asked once
+        assert attempt.found is not None
+        proved(attempt, graph, gate, subject, reporter, choosing(attempt.found))  # the test rows are asked once
         for path in where.iterdir():
             shutil.copyfile(path, folder / path.name)
     return completed(subject, request, runtime, facts, folder, "int8", tried)

@@ -83,16 +83,16 @@ def said_alone(model: TextModel, examples: Examples, encoded: Encoded) -> tuple[
 @dataclass(frozen=True)
 class Found:
     """What an export says of samples, by their names. alone: texts one by one, against the model. company: the same texts alone
-    and together, both by the export. answers: by sample."""
+    and together, both by the export."""
 
     by_sample: dict[str, Agreement]
     alone: Agreement
     company: Agreement
-    answers: dict[str, Answers]
 
     @property
     def largest(self) -> float:
-        return max((found.largest for found in (*self.by_sample.values(), self.alone)), default=0.0)
+        """Not finite where any is not."""
+        return float(np.max([found.largest for found in (*self.by_sample.values(), self.alone)]))
 
     @property
     def why_not(self) -> str:
@@ -108,7 +108,7 @@ class Found:
 
 def compare_with(other: TextModel, samples: Mapping[str, Sample], on_batch: OnBatch | None = None) -> Found:
     """Hold a computation against the model's on all samples, of which one is called "hard"."""
-    found = {name: sample.agreement_with(other, on_batch) for name, sample in samples.items()}
+    found = {name: sample.agreement_with(other, on_batch)[0] for name, sample in samples.items()}
     hard = samples["hard"]
     places = list(range(min(MOST_ALONE, len(hard))))
     examples, encoded = hard.take(places)
@@ -116,10 +116,9 @@ def compare_with(other: TextModel, samples: Mapping[str, Sample], on_batch: OnBa
     together = said_by(other, examples, encoded)
     ours = said_alone_of(hard, places)
     return Found(
-        {name: one for name, (one, _) in found.items()},
+        found,
         agreement(ours[0], alone[0], [ours[1], alone[1]]),
         agreement(together[0], alone[0], [together[1], alone[1]]),
-        {name: answers for name, (_, answers) in found.items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,8 @@ class ExportRequest:
     to: a runtime, "int8" or "fastest". runtime: of a quantised model. margin: in points, most_changed in per cent: what the gate
     accepts. data: more labelled rows for it. unlabelled: more texts for its second door. prefer: the speed that chooses the
     fastest, of many texts or of a single one. distil: layers of a student that is exported in the model's place, with what its
-    gate accepts; `to` None is the student alone.
+    gate accepts; `to` None is the student alone. text, text_pair, label, ignore_unknown_labels: how the files are read, where
+    columns are called otherwise than in training.
     """
 
     folder: Path
@@ -30,6 +32,10 @@ class ExportRequest:
     unlabelled: DataSource | None = None
     prefer: str = "bulk"
     options: ReadOptions | None = None
+    text: Sequence[str] = ()
+    text_pair: str | None = None
+    label: Sequence[str] = ()
+    ignore_unknown_labels: bool = False
     language: str = "en"
     distil: int | None = None
     distil_margin: float | None = None

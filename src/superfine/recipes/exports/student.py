@@ -37,16 +37,25 @@ EPOCHS = 4
 
 @dataclass(frozen=True)
 class Distillation:
-    """n_layers: that are kept. margin: in points, most_changed: in per cent, of the gate that the student goes through."""
+    """n_layers: that are kept. gate: that the student goes through."""
 
     n_layers: int
-    margin: float = MARGIN
-    most_changed: float = MOST_CHANGED
+    gate: Gate
+
+    @classmethod
+    def of(cls, n_layers: int, margin: float | None, most_changed: float | None) -> Distillation:
+        """margin: in points, most_changed: in per cent; None is what the rule says. Raises ConfigError for what is no gate."""
+        margin, most_changed = MARGIN if margin is None else margin, MOST_CHANGED if most_changed is None else most_changed
+        return cls(n_layers, Gate.of(margin, most_changed, ("--distil-margin", "--distil-max-changed")))
 
 
-def refuse_if_impossible(subject: Subject) -> None:
-    """Raises an InputError for a model that no student can be taught by here."""
-    head = subject.model.task.head
+def refuse_if_impossible(subject: Subject, n_layers: int) -> None:
+    """Raises an InputError for a model that no student of so many layers can be taught by here."""
+    from superfine.backbones.structure import layers_of
+
+    head, found = subject.model.task.head, layers_of(subject.model.backbone.network)
+    if found is not None and n_layers >= len(found[2]):
+        raise ConfigError(f"--distil {n_layers}: the model has {len(found[2])} layers itself.", "Ask for fewer.")
     if head.by_token:
         raise ConfigError("--distil teaches answers for whole texts, and this model answers for tokens.", "Leave it out.")
     if subject.rows.learned is None or subject.rows.validation is None:
@@ -57,9 +66,8 @@ def refuse_if_impossible(subject: Subject) -> None:
 
 def taught(subject: Subject, asked: Distillation, reporter: Reporter) -> tuple[Model, Tried]:
     """The student, and whether the gate lets it through. Raises an InputError for what cannot be had."""
-    gate = Gate.of(asked.margin, asked.most_changed)
     test = subject.samples["test"]
-    reporter.note(gate.plan(subject.model.task, test.examples, test.answers))
+    reporter.note(asked.gate.plan(subject.model.task, test.examples, test.answers))
     config = _config(subject.bundle, asked.n_layers)
     student = _shallower(subject, config)
     learned, validation, more = subject.rows.learned, subject.rows.validation, subject.rows.unlabelled
@@ -67,7 +75,7 @@ def taught(subject: Subject, asked: Distillation, reporter: Reporter) -> tuple[M
     assert validation is not None
     _teach(student, subject.model, _texts(learned, more), validation, config, reporter)
     attempt = Tried(f"student of {asked.n_layers} layers", compared(student, subject, reporter, without="test"))
-    proved(attempt, student, gate, subject, reporter)
+    proved(attempt, student, asked.gate, subject, reporter)  # all other texts it was taught or chosen by
     return student, attempt
 
 

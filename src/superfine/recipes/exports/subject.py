@@ -23,6 +23,7 @@ from superfine.recipes.exports.receipt import BOUND, Found, Sample, compare_with
 from superfine.recipes.exports.request import ExportRequest
 from superfine.recipes.exports.rows import RowsForExport
 from superfine.recipes.reporter import Counter, Reporter
+from superfine.recipes.run_rows import home_of
 from superfine.records import BundlePrecision, Precision
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ N_CALIBRATION = 128
 
 @dataclass
 class Subject:
-    """What is exported: the bundle, its opened model, and the rows that are held against each other."""
+    """What is exported: the bundle, its opened model, its rows, and what the model itself says of them."""
 
     bundle: Bundle
     model: Model
@@ -109,15 +110,17 @@ def choosing(found: Found) -> list[Agreement]:
     return [found.by_sample[name] for name in ("validation", "unlabelled") if name in found.by_sample]
 
 
-def proved(attempt: Tried, other: TextModel, gate: Gate, subject: Subject, reporter: Reporter) -> None:
-    """Put what was chosen through the gate on labelled rows that chose nothing, and tell it the attempt."""
+def proved(
+    attempt: Tried, other: TextModel, gate: Gate, subject: Subject, reporter: Reporter, more: Sequence[Agreement] = ()
+) -> None:
+    """Put what was chosen through the gate on labelled rows that chose nothing, and tell it the attempt. more: texts that count
+    for the second door beside them."""
     test = subject.samples["test"]
     found, answers = test.agreement_with(other, Counter(reporter, len(test)))
     reporter.progress_ends()
     assert attempt.found is not None
     attempt.found.by_sample["test"] = found
-    every = [found, *choosing(attempt.found)]
-    attempt.verdict = gate.verdict(subject.model.task, test.examples, test.answers, answers, every)
+    attempt.verdict = gate.verdict(subject.model.task, test.examples, test.answers, answers, found, more)
     attempt.why_not = attempt.verdict.why_not
 
 
@@ -154,10 +157,20 @@ def receipt_of(
         "runtime": "torch" if runtime is None else runtime.title,
         "precision": precision,
         "task": manifest.task.name,
-        "model": {"run": subject.bundle.folder.resolve().parent.name, "manifest": manifest.digest},
+        "model": {"run": name_of(subject.bundle), "manifest": manifest.digest},
         "bound": BOUND if precision == "float32" else None,
         **last.to_json(),
         "tried": [one.to_json() for one in tried[:-1]],
         "environment": environment(),
         "files": {} if last.why_not else files_of(folder),
+        "notes": list(subject.rows.notes),
     }
+
+
+def name_of(bundle: Bundle) -> str:
+    """Of its run's folder, or of its own where it lies in none; of a student both."""
+    home, folder = home_of(bundle), bundle.folder.resolve()
+    if home is None:
+        return folder.name
+    name = home.resolve().name
+    return name if folder.name == "model" or folder == home.resolve() else f"{name} ({folder.name})"
