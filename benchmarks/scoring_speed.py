@@ -113,11 +113,12 @@ def exports_of(run: Path, texts: list[str], rounds: int, scratch: Path, ours: ob
     own = scratch / f"{run.name}-exports"
     own.mkdir()
     receipts, predictors = {}, {"superfine": ours}
+    rows = str(scratch / "more.csv")  # the gate gets all that the set has
     asked = {
         "onnx": ExportRequest(run, "onnx"),
-        "int8": ExportRequest(run, "int8"),
-        "student": ExportRequest(run, None, distil=3),
-        "student_int8": ExportRequest(run / "exports" / "student-3", "int8"),
+        "int8": ExportRequest(run, "int8", data=rows),
+        "student": ExportRequest(run, None, distil=3, data=rows),
+        "student_int8": ExportRequest(run / "exports" / "student-3", "int8", data=rows),
     }
     for name, request in asked.items():
         if name == "student_int8" and "student" not in predictors:
@@ -165,7 +166,9 @@ def measure(name: str, rows: int, rounds: int, scratch: Path, *, exports: bool) 
     data = scratch / "train.csv"
     datasets.write(datasets.stratified_sample(datasets.read(train), TRAINING_ROWS), data)
     run = superfine.train(data, out=scratch / name.replace("/", "_"), progress=False)
-    texts = datasets.stratified_sample(datasets.read(test), rows, seed=1).texts
+    tested = datasets.stratified_sample(datasets.read(test), rows, seed=1)
+    texts = tested.texts
+    datasets.write(tested, scratch / "more.csv")
     folder = str(run.folder / "model")
     ours = superfine.load(run.folder)
     rounded = superfine.load(run.folder, precision="bfloat16") if multiplies_bfloat16() else None
