@@ -27,7 +27,7 @@ from superfine.records import Answers, Examples, FloatArray
 RECEIPT = "parity.json"
 BOUND = 1e-4
 """By which probabilities of a float32 export may differ at most: runtimes add in other orders."""
-MOST_ALONE = 48
+MOST_ALONE = 64
 """Texts that are asked one by one."""
 PACKAGES = ("superfine", "torch", "transformers", "tokenizers", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino", "nncf")
 TELLING = (

@@ -24,11 +24,13 @@ from superfine.recipes.exports.request import ExportRequest
 from superfine.recipes.exports.rows import RowsForExport
 from superfine.recipes.reporter import Counter, Reporter
 from superfine.recipes.run_rows import home_of
-from superfine.records import BundlePrecision, Precision
+from superfine.records import BundlePrecision, Examples, Precision
 
 if TYPE_CHECKING:
     from superfine.model import Model
 
+N_LONGEST = 8
+"""Texts of the test and of the validation part that are asked alone too."""
 N_CALIBRATION = 128
 """Sequences of training texts that settle the scales of a static quantisation."""
 
@@ -76,7 +78,7 @@ def answer_samples(subject: Subject, reporter: Reporter, names: Sequence[str] = 
     model, rows = subject.model, subject.rows
     parts = {"validation": rows.validation, "test": rows.labelled, "unlabelled": rows.unlabelled}
     if "hard" in names:
-        parts["hard"] = hard_texts(model.max_length, pairs=model.takes_pairs)
+        parts["hard"] = _hard_texts(subject)
     wanted = [name for name in names if name not in subject.samples]
     given = {name: part for name in wanted if (part := parts[name]) is not None and len(part)}
     if not given:
@@ -86,6 +88,17 @@ def answer_samples(subject: Subject, reporter: Reporter, names: Sequence[str] = 
     for name, part in given.items():
         subject.samples[name] = Sample.of(model, part, on_batch)
     reporter.progress_ends()
+
+
+def _hard_texts(subject: Subject) -> Examples:
+    """Those that are hard for all, and the longest of the run's own."""
+    hard, rows = hard_texts(subject.model.max_length, pairs=subject.model.takes_pairs), subject.rows
+    for part in (rows.labelled, rows.validation):
+        if part is not None:
+            lengths = [len(text) for text in part.text]
+            longest = part.take(np.argsort(lengths, kind="stable")[-N_LONGEST:])
+            hard = hard.joined(Examples.of_texts(longest.text, longest.text_pair))
+    return hard
 
 
 def opened(subject: Subject, predictor: str, facts: GraphFacts, folder: Path, runtime: Runtime) -> Graph:
