@@ -16,8 +16,8 @@ TEXTS = [text for text, _ in make_rows(30)] + hard_texts(32, pairs=False).text
 BOUND = 1e-4
 
 
-def exported(model, folder, padding=None):
-    facts = write_onnx(model, folder, padding)
+def exported(model, folder):
+    facts = write_onnx(model, folder)
     return OnnxModel(model.task, model.encoder, facts, folder / facts.file, takes_pairs=model.takes_pairs)
 
 

@@ -14,6 +14,12 @@ json_option = click.option(
 text_option = click.option(
     "--text", multiple=True, metavar="COLUMN", help="Text column, where it is named otherwise than in training."
 )
+label_option = click.option(
+    "--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training."
+)
+ignore_unknown_option = click.option(
+    "--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had."
+)
 pair_option = click.option("--text-pair", metavar="COLUMN", help="Column of the second text, likewise.")
 precision_option = click.option(
     "--precision",

@@ -34,11 +34,8 @@ EXAMPLE = ("one two three four", "five six", "seven")
 """Texts that the network is traced with: more than one, of several tokens, for a 1 would be taken for a constant."""
 
 
-def write_onnx(model: Model, folder: Path, padding: Padding | None = None) -> GraphFacts:
-    """Write `model.onnx` into the folder. padding: other than the one that the network was found to take.
-
-    Raises ModelError for a network that cannot be written so.
-    """
+def write_onnx(model: Model, folder: Path) -> GraphFacts:
+    """Write `model.onnx` into the folder. Raises ModelError for a network that cannot be written so."""
     backbone = model.backbone
     was_packed = backbone.is_packed
     backbone.use_padding()
@@ -49,7 +46,7 @@ def write_onnx(model: Model, folder: Path, padding: Padding | None = None) -> Gr
     facts = GraphFacts(
         file=GRAPH,
         inputs=INPUTS if backbone.takes_types else INPUTS[:2],
-        padding=backbone.padding if padding is None else padding,
+        padding=backbone.padding,
         pad_id=backbone.pad_id,
         empty_id=model.encoder.empty_id,
     )

@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from superfine.cli.help import TranslatedCommand, speaking
-from superfine.cli.options import complete_files, json_option, pair_option, reading_options, source_of, text_option
+from superfine.cli.options import (
+    complete_files,
+    ignore_unknown_option,
+    json_option,
+    label_option,
+    pair_option,
+    reading_options,
+    source_of,
+    text_option,
+)
 from superfine.cli.output import print_json, tell_reading
 
 
@@ -21,8 +30,8 @@ from superfine.cli.output import print_json, tell_reading
 )  # fmt: skip
 @text_option
 @pair_option
-@click.option("--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
-@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
+@label_option
+@ignore_unknown_option
 @click.option("--group", metavar="COLUMN", help="Rows with the same value here are drawn together for the intervals.")
 @click.option(
     "--margin", type=float, metavar="POINTS", help="Also: is FIRST not worse than each other one by so many points (95 % sure)?"

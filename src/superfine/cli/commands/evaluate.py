@@ -14,7 +14,9 @@ from superfine.cli.options import (
     check_precision,
     complete_files,
     device_option,
+    ignore_unknown_option,
     json_option,
+    label_option,
     pair_option,
     precision_option,
     reading_options,
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 @click.argument("data", nargs=-1, required=True, shell_complete=complete_files)
 @text_option
 @pair_option
-@click.option("--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
-@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
+@label_option
+@ignore_unknown_option
 @click.option("--group", metavar="COLUMN", help="Rows with the same value here are drawn together for the intervals.")
 @baseline_option
 @precision_option

@@ -8,7 +8,16 @@ from pathlib import Path
 import click
 
 from superfine.cli.help import TranslatedCommand, speaking
-from superfine.cli.options import complete_files, json_option, pair_option, reading_options, source_of, text_option
+from superfine.cli.options import (
+    complete_files,
+    ignore_unknown_option,
+    json_option,
+    label_option,
+    pair_option,
+    reading_options,
+    source_of,
+    text_option,
+)
 from superfine.cli.output import EXIT_NO, print_json
 
 
@@ -36,8 +45,8 @@ from superfine.cli.output import EXIT_NO, print_json
 )  # fmt: skip
 @text_option
 @pair_option
-@click.option("--label", multiple=True, metavar="COLUMN", help="Label column, where it is named otherwise than in training.")
-@click.option("--ignore-unknown-labels", is_flag=True, help="Do not score rows whose label training never had.")
+@label_option
+@ignore_unknown_option
 @click.option(
     "--distil", type=click.IntRange(1), metavar="LAYERS",
     help="Export a student of so many layers, taught by the model on the run's training texts and --unlabelled; without --to the "

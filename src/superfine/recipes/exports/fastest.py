@@ -20,7 +20,7 @@ from superfine.backbones.processor import multiplies_bfloat16
 from superfine.errors import ConfigError, DataError, first_line
 from superfine.export import RUNTIMES
 from superfine.export.runtime import Quantisation, Runtime
-from superfine.predictors.bundle import GraphFacts
+from superfine.predictors.bundle import GraphFacts, write_manifest
 from superfine.predictors.texts import TextModel
 from superfine.recipes.exports.gate import Gate
 from superfine.recipes.exports.request import ExportRequest
@@ -232,10 +232,7 @@ def written(variant: Variant, subject: Subject, facts: GraphFacts, folder: Path)
             shutil.copyfile(path, folder / path.name)
         written_bundle(subject, variant.runtime, variant.runtime_name, facts, folder, variant.precision)
         return
-    from superfine.predictors.bundle import MANIFEST, write_manifest
-
     for name in subject.bundle.manifest.sha256:
         shutil.copyfile(subject.bundle.folder / name, folder / name)
     manifest = subject.bundle.manifest.model_copy(update={"precision": variant.precision})
-    shutil.copyfile(subject.bundle.folder / MANIFEST, folder / MANIFEST)
     write_manifest(folder, manifest)
