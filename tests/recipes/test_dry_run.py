@@ -145,6 +145,13 @@ def test_a_rehearsal_shows_the_rows_the_classes_the_lengths_and_what_training_co
     assert "Training takes about 1 min and 0.9 GB here" in said
 
 
+@pytest.fixture
+def steady(monkeypatch):
+    """A machine whose speed is known: what is measured while others use it tells little about work."""
+    monkeypatch.setattr("superfine.recipes.models.products_per_second", lambda: 5e10)
+
+
+@pytest.mark.usefixtures("steady")
 def test_more_rows_and_longer_texts_take_longer(tmp_path, capsys):
     found = []
     for factor, more in ((1, []), (4, []), (4, ["--epochs", "9"])):
@@ -153,10 +160,11 @@ def test_more_rows_and_longer_texts_take_longer(tmp_path, capsys):
         )
         assert dry_run(data, "--json", *(more or ["--epochs", "3"])) == 0
         found.append(json.loads(capsys.readouterr().out)["seconds"])
-    assert 2 < found[1] / found[0] < 8
-    assert 1.5 < found[2] / found[1] < 6
+    assert 3.5 < found[1] / found[0] < 4.5
+    assert 2.5 < found[2] / found[1] < 3.5
 
 
+@pytest.mark.usefixtures("steady")
 def test_several_trainings_take_longer_and_folds_hold_nothing_out(tmp_path, capsys):
     data = write_csv(tmp_path / "d.csv", make_rows(300))
     found = []
@@ -165,7 +173,7 @@ def test_several_trainings_take_longer_and_folds_hold_nothing_out(tmp_path, caps
         plan = json.loads(capsys.readouterr().out)
         found.append((plan["seconds"], plan["data"]["test"]))
     usual = found[0][0]
-    assert [round(seconds / usual, 2) for seconds, _ in found] == pytest.approx([1, 3, 4, 2.25], rel=0.3)
+    assert [round(seconds / usual, 2) for seconds, _ in found] == pytest.approx([1, 3, 3.5, 2.25], rel=0.1)
     assert found[2][1] == 0
     assert found[1][1] > 0
 

@@ -87,7 +87,9 @@ def _facts(parts: Parts, inspection: Inspection, fits: list[Fit]) -> dict[str, A
         facts["memory_gb"] = own.memory_gb
     seconds = None if encoded is None else usual_seconds(parts, float(encoded.tokens_per_text.mean()), own)
     if seconds is not None:
-        facts["seconds"] = seconds * parts.config.evaluation.n_trainings
+        evaluation = parts.config.evaluation
+        learned = 1 - 1 / evaluation.folds if evaluation.folds is not None else 1  # of the rows, by each training
+        facts["seconds"] = seconds * learned * evaluation.n_trainings
     return facts
 
 
