@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile  # a file to each core
 DATA := examples/data/reviews_en.csv
 DATA_ZH := examples/data/reviews_zh.csv
 
@@ -34,10 +35,10 @@ demo-zh: $(VENV)/.ready
 	$(BIN)/superfine train $(DATA_ZH) --out runs/demo-zh --force --lang zh
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 .venv-oldest/.ready: pyproject.toml tests/oldest.txt
 	$(PYTHON) -m venv .venv-oldest

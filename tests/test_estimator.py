@@ -78,6 +78,7 @@ def test_a_pickle_holds_the_bundle_and_predicts_the_same(fitted):
     assert b"model/model.safetensors" in pickle.dumps(fitted)
 
 
+@pytest.mark.slow
 def test_it_stands_in_cross_validation_pipelines_and_searches(unfitted):
     scores = cross_val_score(unfitted, TEXTS, LABELS, cv=2)
     assert scores.shape == (2,)

@@ -79,6 +79,7 @@ def test_the_confusion_is_a_list_of_the_cells_that_are_filled():
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60), st.randoms())
+@pytest.mark.slow
 def test_a_score_does_not_depend_on_the_order_of_rows(pairs, random):
     shuffled = list(pairs)
     random.shuffle(shuffled)

@@ -248,6 +248,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_a_revision_of_a_model_on_the_hub_is_the_one_that_is_read(tiny_model, tmp_path):
     """In a process of its own: where the hub's cache lies is read when its library is imported."""
     home = tmp_path / "hub" / "models--owner--tiny"

@@ -40,6 +40,7 @@ def test_a_process_forked_after_a_prediction_gives_the_same_answers(trained):
     np.testing.assert_allclose(answered, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_runs_in_threads_have_the_weights_that_they_have_alone(tiny_model):
     alone = [fitted(tiny_model("bert"), seed=seed) for seed in (0, 1)]
     with ThreadPoolExecutor(2) as pool:
@@ -70,6 +71,7 @@ def test_a_run_that_waits_for_another_thread_says_so():
     assert drawn == float(torch.rand(()))
 
 
+@pytest.mark.slow
 def test_loading_in_threads_is_silent_and_leaves_transformers_as_it_was(trained, capfd):
     from transformers.utils import logging
 

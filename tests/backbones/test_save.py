@@ -41,6 +41,7 @@ def test_a_saved_decoder_opens_with_the_rotary_settings_that_it_was_trained_with
     assert AutoConfig.from_pretrained(tmp_path / "saved").rope_parameters == backbone.network.config.rope_parameters
 
 
+@pytest.mark.slow
 def test_xlnet_answers_in_a_batched_pipeline(tiny_model, reviews, tmp_path):
     from transformers import pipeline
 

@@ -232,6 +232,7 @@ def test_a_tilde_is_the_users_home(trained, reviews, tmp_path, monkeypatch, caps
     assert f"{tmp_path}/none.csv does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_closed_streams_are_one_message(trained, reviews):
     line = Path(sys.executable).with_name("superfine")
     for command, message in (
@@ -245,6 +246,7 @@ def test_closed_streams_are_one_message(trained, reviews):
     assert subprocess.run(["sh", "-c", f"{line} evaluate none {reviews} 2>&-"], check=False).returncode == 2
 
 
+@pytest.mark.slow
 def test_names_that_are_no_utf8_are_read_and_written(trained, reviews, tmp_path, tiny_model, capsys):
     given, out = (os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9" + ending) for ending in (b".csv", b"_out.csv"))
     Path(given).write_bytes(reviews.read_bytes())

@@ -105,6 +105,7 @@ def test_what_the_hub_does_not_have_is_said_with_what_it_has(hub, tmp_path):
     assert "no data set owner/nothing" in read(hub, "hf://owner/nothing", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached_is_said_with_the_way_out(tmp_path):
     told = read("http://127.0.0.1:9", "hf://owner/reviews", tmp_path)
     assert "The hub cannot be reached for owner/reviews" in told

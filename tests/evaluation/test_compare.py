@@ -45,6 +45,7 @@ def test_the_test_of_accuracy_is_mcnemars_exact_one_and_its_mid_p_is_given():
         assert result.mid_p == pytest.approx(exact - observed if for_a != for_b else 1 - observed / 2)
 
 
+@pytest.mark.slow
 def test_swapping_at_random_gives_mcnemars_p_where_both_apply():
     true, a, b = discordant(200, 15, 4)
     exact = compared(true, a, b).p_values["accuracy"]

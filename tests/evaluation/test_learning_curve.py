@@ -21,6 +21,7 @@ def curve(rng, floor, height, exponent, spread, error=0.008, n=1000):
     return points, noisy(2.0) - points[-1].value
 
 
+@pytest.mark.slow
 def test_the_gain_lies_in_its_interval_about_as_often_as_promised():
     rng, inside = np.random.default_rng(0), []
     for _ in range(80):

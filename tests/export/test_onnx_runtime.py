@@ -47,6 +47,7 @@ def test_moving_outliers_into_weights_changes_no_answer(graph, tmp_path):
     assert np.abs(found - model.predict_proba(TEXTS)).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_layers_that_share_their_weights_are_smoothed_each_for_itself(tiny_model, tmp_path):
     model = fresh_model(tiny_model("albert"))
     facts = write_onnx(model, tmp_path)

@@ -22,6 +22,7 @@ print(sorted(path.name for path in Path.home().iterdir()))
 """
 
 
+@pytest.mark.slow
 def test_no_use_is_reported_and_nothing_is_left_in_the_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     ran = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)

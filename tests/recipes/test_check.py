@@ -152,6 +152,7 @@ def test_texts_with_named_places_are_not_changed(tmp_path, capsys):
     assert "before texts are labelled" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_very_long_text_takes_no_more_than_training_does(tmp_path):
     rows = [*make_rows(40), ("word " * 60_000, "good")]
     data = write_csv(tmp_path / "data.csv", rows)
@@ -311,6 +312,7 @@ def test_suspects_that_were_edited_into_nonsense_are_refused_with_their_row(mess
     assert "Name one with --fix" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_lists_contradictions_and_errors_that_it_is_sure_of(tiny_model, tmp_path):
     rows = make_rows(240)
     wrong = set(range(0, 240, 12))

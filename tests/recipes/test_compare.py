@@ -52,6 +52,7 @@ def test_rows_that_one_of_the_two_has_learned_from_are_left_out(runs, tmp_path):
         compare_runs(runs / "good", copy)
 
 
+@pytest.mark.slow
 def test_rows_of_a_file_that_one_of_the_two_has_learned_from_are_left_out_and_counted(runs, tmp_path):
     rows = read_table(runs / "reviews.csv")
     every = list(zip(rows.columns["text"], rows.columns["label"], strict=True))
@@ -66,6 +67,7 @@ def test_rows_of_a_file_that_one_of_the_two_has_learned_from_are_left_out_and_co
         compare_runs(runs / "good", runs / "poor", learned)
 
 
+@pytest.mark.slow
 def test_labels_that_are_written_otherwise_are_the_same_rows(runs, tmp_path):
     rows = read_table(runs / "poor" / "predictions.csv")
     copy = tmp_path / "copy"
@@ -161,6 +163,7 @@ def test_probabilities_of_another_tool_are_scored_as_such(runs, tmp_path):
     assert found["log_loss"].value == pytest.approx(-np.log(0.75), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_files_alone_are_compared_on_the_labels_that_the_first_holds_or_on_data(runs, tmp_path, capsys):
     file = runs / "good" / "predictions.csv"
     other = runs / "poor" / "predictions.csv"
@@ -198,6 +201,7 @@ def test_files_that_cannot_be_used_are_refused_with_the_row(runs, tmp_path, head
         compare_runs(runs / "good", predictions(tmp_path / "bad.csv", header, [row] * n))
 
 
+@pytest.mark.slow
 def test_of_several_each_is_compared_with_each_and_verdicts_allow_for_that(runs):
     baseline = runs / "good" / "baselines" / "tfidf"
     compared = compare_runs(runs / "good", runs / "poor", more=[baseline])
@@ -300,6 +304,7 @@ def test_columns_without_data_to_have_them_are_refused(runs, capsys):
     assert "--label is a column of --data, and none is named" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_sets_of_labels_and_numbers_are_read_from_files_too(tiny_model, tmp_path):
     rows = [(text, label if i % 3 else f"{label}|long" if i % 2 else "") for i, (text, label) in enumerate(make_rows(120))]
     run = superfine.train(

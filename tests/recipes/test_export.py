@@ -155,6 +155,7 @@ def test_a_float32_export_that_differs_is_refused(run, tmp_path, monkeypatch, ca
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_student_is_shallower_and_exported_in_the_models_place(copied, capsys):
     options = ("--distil", "1", "--distil-margin", "20", "--distil-max-changed", "50", "--to", "onnx", "--json")
     assert superfine_command("export", copied, *options) == 0

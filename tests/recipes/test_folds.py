@@ -99,6 +99,7 @@ def test_what_folds_leave_no_room_for_is_refused_before_anything_is_read(option,
         superfine.train("nothing.csv", out=tmp_path / "run", settings=settings, progress=False, **values)
 
 
+@pytest.mark.slow
 def test_an_interrupted_fold_ends_the_run_and_it_goes_on(tiny_model, reviews, tmp_path, monkeypatch):
     original, done = trials.run_trial, []
 

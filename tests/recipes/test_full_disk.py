@@ -8,6 +8,8 @@ import resource
 import subprocess
 import sys
 
+import pytest
+
 from superfine.cli.main import cli, run
 from tests.conftest import FAST
 
@@ -24,6 +26,7 @@ def command_on_a_full_disk(largest_file: int, *arguments) -> subprocess.Complete
     return subprocess.run(words, capture_output=True, text=True, preexec_fn=limit, check=False)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_written_is_told_and_the_run_can_be_repeated(tiny_model, reviews, tmp_path):
     train = ["train", reviews, "--model", tiny_model("bert"), "--out", tmp_path / "run"]
     train += [part for key, value in FAST.items() for part in ("--set", f"{key}={value}")]
@@ -36,6 +39,7 @@ def test_a_model_that_cannot_be_written_is_told_and_the_run_can_be_repeated(tiny
     assert command("predict", tmp_path / "run", reviews, "--out", tmp_path / "out.csv") == 0
 
 
+@pytest.mark.slow
 def test_predictions_that_cannot_be_written_are_told(trained, reviews, tmp_path):
     result = command_on_a_full_disk(500, "predict", trained.folder, reviews, "--out", tmp_path / "out.csv")
     assert result.returncode == 2, result.stderr

@@ -41,6 +41,7 @@ def test_the_model_is_that_of_a_run_without_the_curve(run, tiny_model, reviews, 
     assert alone.metrics["parity"] == run.metrics["parity"]
 
 
+@pytest.mark.slow
 def test_a_curve_that_is_interrupted_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, interrupted_after):
     interrupted_after(30)
     run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)

@@ -210,6 +210,7 @@ def test_an_output_that_cannot_be_written_is_said_before_predicting(trained, rev
     assert "Name a file in an existing folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_failure(trained, reviews):
     import subprocess
     import sys

@@ -61,6 +61,7 @@ def test_a_seed_alone_gives_what_it_gives_among_others(run, tiny_model, reviews,
     assert alone.metrics["test"]["accuracy"] == run.metrics["seeds"]["runs"][0]["test"]["accuracy"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_broken_off_goes_on_behind_the_seeds_that_are_done(run, tiny_model, reviews, tmp_path, monkeypatch):
     trained = []
     original = seeds.fine_tune
@@ -95,6 +96,7 @@ def _counting(steps):
     return counting
 
 
+@pytest.mark.slow
 def test_an_interrupted_seed_is_left_out_and_the_run_is_written(tiny_model, reviews, tmp_path, interrupted_after):
     interrupted_after(40)
     run = superfine.train(reviews, model=str(tiny_model("bert")), out=tmp_path / "run", settings=SETTINGS, progress=False)

@@ -183,6 +183,7 @@ def measured_in_all_ways(metrics, by):
 @pytest.mark.parametrize(
     ("by", "language", "width"), [("seeds", "en", 1100), ("folds", "zh", 390), ("seeds", "zh", 500), ("folds", "en", 390)]
 )
+@pytest.mark.slow
 def test_what_is_measured_beside_the_score_has_no_barrier_either(trained, tmp_path, by, language, width):
     nearest = [{"row": 9, "label": "good", "text": "a training text " * 20}]
     error = {"row": 2, "text": "a long text", "label": "good", "prediction": "bad", "confidence": 0.93, "nearest": nearest}

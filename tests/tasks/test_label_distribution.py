@@ -149,6 +149,7 @@ def test_unknown_classes_are_refused_unless_nobody_voted_for_them():
     assert task.is_known(of(['{"other": 1}', '{"good": 1, "other": 0}'])).tolist() == [False, True]
 
 
+@pytest.mark.slow
 def test_a_model_learns_from_the_probabilities_that_another_one_wrote(tiny_model, tmp_path):
     rows = make_rows(200)
     columns = {"text": [text for text, _ in rows]}

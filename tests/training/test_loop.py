@@ -576,6 +576,7 @@ def test_the_rate_of_each_stage_rises_and_falls_within_it(tiny_model):
     assert rates == pytest.approx(expected * 2)
 
 
+@pytest.mark.slow
 def test_a_run_of_two_stages_is_resumed_in_either_of_them_bit_for_bit(tiny_model, tmp_path):
     def weights(state, head):
         own = {f"its {name}": value.detach().clone() for name, value in head.named_parameters()}

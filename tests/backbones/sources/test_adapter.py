@@ -76,12 +76,14 @@ def test_all_of_it_learns_in_another_training(runs, reviews, tmp_path):
 @pytest.mark.parametrize(
     "family", ["roberta", "electra", "distilbert", "modernbert", "deberta-v2", "xlnet", "mpnet", "llama", "gpt2"]
 )
+@pytest.mark.slow
 def test_every_kind_of_head_is_proved_with_peft(tiny_model, reviews, tmp_path, family):
     settings = FAST | LORA | {"model.adapter_only": True, "training.epochs": 1}
     run = superfine.train(reviews, model=str(tiny_model(family)), settings=settings, out=tmp_path / "run", progress=False)
     assert run.metrics["parity"]["problems"] == []
 
 
+@pytest.mark.slow
 def test_a_head_for_answers_in_a_text_is_proved_with_peft_too(tiny_model, tmp_path):
     settings = FAST | LORA | {"model.adapter_only": True, "training.epochs": 1, "data.test_share": 0.25}
     data = Path(__file__).parents[3] / "examples" / "data" / "questions_en.json"

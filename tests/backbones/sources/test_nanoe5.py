@@ -98,6 +98,7 @@ def folder() -> Path:
 
 @needs_multilingual_model
 @needs_reference
+@pytest.mark.slow
 def test_every_tensor_is_that_of_the_reference_conversion(reference, folder):
     config, _, expected = reference.read(MULTILINGUAL.source)
     ours = load_file(folder / "model.safetensors")
@@ -110,6 +111,7 @@ def test_every_tensor_is_that_of_the_reference_conversion(reference, folder):
 
 @needs_multilingual_model
 @needs_reference
+@pytest.mark.slow
 def test_token_ids_are_those_of_the_reference_conversion(reference, folder):
     _, pieces, _ = reference.read(MULTILINGUAL.source)
     theirs, ours = reference.tokenizer_of(pieces), Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -32,6 +32,7 @@ def test_tensorboard_can_be_read_back(train):
     assert events.Scalars("test/accuracy")[0].value == pytest.approx(run.metrics["test"]["accuracy"]["value"])
 
 
+@pytest.mark.slow
 def test_mlflow_can_be_read_back(train, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
@@ -43,6 +44,7 @@ def test_mlflow_can_be_read_back(train, tmp_path, monkeypatch):
     assert found.data.metrics["test/accuracy"] == pytest.approx(run.metrics["test"]["accuracy"]["value"])
 
 
+@pytest.mark.slow
 def test_weights_and_biases_gets_everything_offline(train, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
