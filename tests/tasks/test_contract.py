@@ -297,15 +297,19 @@ def test_facts_are_plain_values_and_nonsense_in_them_is_refused(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
-def test_an_export_has_a_receipt_and_answers_as_the_test_did(run, runtime, test_rows, tmp_path, capsys):
+@pytest.mark.parametrize("runtime", ["onnx", "openvino", "tensorflow"])
+def test_an_export_has_a_receipt_and_answers_as_the_test_did(run, runtime, test_rows, tmp_path, capsys, request):
     pytest.importorskip("onnxscript", reason="the packages of the extra `export` are not installed")
-    pytest.importorskip(runtime if runtime == "openvino" else "onnxruntime", reason="the runtime is not installed")
+    module = {"onnx": "onnxruntime", "openvino": "openvino", "tensorflow": "ai_edge_litert"}[runtime]
+    pytest.importorskip(module, reason="the runtime is not installed")
+    if runtime == "tensorflow":
+        request.getfixturevalue("tensorflow_environment")
     out = tmp_path / runtime
     assert superfine_command("export", run.folder, "--to", runtime, "--out", out, "--json") == 0
     receipt = json.loads(capsys.readouterr().out)
-    assert receipt["texts"].keys() == {"validation", "test", "hard", "alone"}
-    assert max(found["largest"] for found in receipt["texts"].values()) < 1e-4
+    for answered in (receipt, *receipt.get("twins", {}).values()):
+        assert answered["texts"].keys() == {"validation", "test", "hard", "alone"}
+        assert max(found["largest"] for found in answered["texts"].values()) < 1e-4
     texts, pairs = texts_of(run, test_rows)
     ours, theirs = (superfine.load(folder).predict(texts, pairs) for folder in (run.folder, out))
     assert ours.label == theirs.label or isinstance(ours, Values)

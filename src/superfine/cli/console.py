@@ -16,7 +16,7 @@ from superfine.language import duration, printable, translate
 from superfine.metrics import Title, title_of
 from superfine.recipes.reporter import Reporter
 from superfine.records import Finding
-from superfine.report.export import SAMPLES, proved
+from superfine.report.export import proved, receipt_rows
 
 if TYPE_CHECKING:
     from superfine.recipes.doctor import Diagnosis
@@ -38,6 +38,7 @@ STAGES = {
     "baselines": "Fitting the baselines",
     "evaluating": "Evaluating on the test part",
     "exporting": "Writing the network as a graph",
+    "converting": "Converting the graph",
     "predicting": "Asking the model itself",
     "quantising": "Quantising",
     "comparing": "Holding the export against the model",
@@ -269,10 +270,10 @@ def receipt_table(receipt: dict[str, Any], language: str = "en") -> Table:
     table = Table(title=translate(f"{receipt['runtime']}, {receipt['way']}", language), title_justify="left")
     for column in ("", "texts", "largest difference", "mean difference", "answers changed"):
         table.add_column(translate(column, language), justify="left" if not column else "right")
-    for name, found in receipt["texts"].items():
+    for name, found in receipt_rows(receipt):
         changed = "—" if found["changed"] is None else str(found["changed"])
         texts = str(found["texts"]), f"{found['largest']:.2g}", f"{found['mean']:.2g}", changed
-        table.add_row(translate(SAMPLES[name], language), *texts)
+        table.add_row(translate(name, language), *texts)
     return table
 
 

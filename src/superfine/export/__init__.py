@@ -7,6 +7,7 @@ RUNTIMES = NameTable(
     {
         "onnx": "superfine.export.onnx_runtime:OnnxRuntime",
         "openvino": "superfine.export.openvino:OpenVino",
+        "tensorflow": "superfine.export.tensorflow.runtime:TensorFlow",
     },
 )
 """A runtime provides what `superfine.export.runtime.Runtime` says; its name is that of the predictor that reads its files."""

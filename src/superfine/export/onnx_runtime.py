@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from superfine.export.runtime import Inputs, Quantisation, Runtime
 from superfine.extras import require_installed
+from superfine.predictors.bundle import GraphFacts
 
 PRODUCTS = ("MatMul", "Gemm")
 SMOOTHING = 0.8
@@ -42,11 +43,11 @@ class OnnxRuntime(Runtime):
     def check(self) -> None:
         require_installed("export", "onnx", "onnxscript", "onnxruntime")
 
-    def convert(self, source: Path, target: Path) -> None:
+    def convert(self, source: Path, target: Path, facts: GraphFacts) -> None:
         for part in source.parent.glob(f"{source.name}*"):  # weights of more than 2 GB lie beside it
             shutil.copyfile(part, target.with_name(part.name))
 
-    def quantise(self, source: Path, target: Path, way: Quantisation, calibration: Sequence[Inputs]) -> None:
+    def quantise(self, source: Path, target: Path, facts: GraphFacts, way: Quantisation, calibration: Sequence[Inputs]) -> None:
         import onnx
 
         if way.weights_only:

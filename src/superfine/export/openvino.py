@@ -10,6 +10,7 @@ from pathlib import Path
 
 from superfine.export.runtime import Inputs, Quantisation, Runtime
 from superfine.extras import require_installed
+from superfine.predictors.bundle import GraphFacts
 from superfine.predictors.openvino import import_openvino
 
 
@@ -26,11 +27,11 @@ class OpenVino(Runtime):
     def check(self) -> None:
         require_installed("export", "onnx", "onnxscript", "openvino", "nncf")
 
-    def convert(self, source: Path, target: Path) -> None:
+    def convert(self, source: Path, target: Path, facts: GraphFacts) -> None:
         openvino = import_openvino()
         openvino.save_model(openvino.Core().read_model(str(source)), str(target), compress_to_fp16=False)
 
-    def quantise(self, source: Path, target: Path, way: Quantisation, calibration: Sequence[Inputs]) -> None:
+    def quantise(self, source: Path, target: Path, facts: GraphFacts, way: Quantisation, calibration: Sequence[Inputs]) -> None:
         openvino = import_openvino()
         import nncf  # after it, see there
 

@@ -6,6 +6,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "torch": ("train", "torch", "transformers"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino", "openvino"),
+    "tensorflow": ("tflite", "ai_edge_litert"),
 }
 """Predictors that need an extra: its name, and the modules that it brings."""
 
@@ -15,6 +16,7 @@ PREDICTORS = NameTable(
         "torch": "superfine.model:Model",
         "onnx": "superfine.predictors.onnx:OnnxModel",
         "openvino": "superfine.predictors.openvino:OpenVinoModel",
+        "tensorflow": "superfine.predictors.tflite:TfliteModel",
         "majority": "superfine.baselines.majority:Majority",
         "tfidf": "superfine.baselines.tfidf:Tfidf",
         "most_frequent_tag": "superfine.baselines.most_frequent_tag:MostFrequentTag",

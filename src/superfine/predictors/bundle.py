@@ -16,7 +16,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from superfine.atomic import checksum, sync_files, write_text
 from superfine.data.preparation import Step, redacts_in
@@ -45,6 +45,17 @@ LONGEST = 1 << 20
 OTHERS = {"README.md", "LICENSE", ".gitattributes", ".gitignore"}
 """Files that may stand in a bundle without being listed: nothing that opens a model reads them."""
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
+
+
+def _inside(path: str) -> str:
+    """Raises ValueError for a path that leads out of its folder."""
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise ValueError("is no path of a file below the folder")
+    return path
+
+
+Place = Annotated[str, Field(max_length=1024, pattern=r"^[^\\\x00-\x1f]+$"), AfterValidator(_inside)]
+"""Of a file in a bundle, with / between the names of folders."""
 Column = Annotated[str, Field(min_length=1)]
 
 
@@ -65,7 +76,8 @@ InputName = Literal["input_ids", "attention_mask", "token_type_ids"]
 
 class GraphFacts(BaseModel):
     """What is known of an exported graph. file: its name in the bundle. inputs: their names. padding: on which side of a text, or
-    none where texts of one length alone are computed together. empty_id: the token that stands for a text without any."""
+    none where texts of one length alone are computed together. empty_id: the token that stands for a text without any. lengths:
+    in tokens, ascending, where a graph has fixed ones and reads one text at a time; else none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,6 +86,7 @@ class GraphFacts(BaseModel):
     padding: Literal["right", "left", "none"]
     pad_id: int
     empty_id: int
+    lengths: tuple[int, ...] = ()
 
 
 class Manifest(BaseModel):
@@ -97,7 +110,7 @@ class Manifest(BaseModel):
     text_pair: Column | None = None
     label: list[Column] = []
     group: Column | None = None
-    sha256: dict[Name, str] = {}
+    sha256: dict[Place, str] = {}
     digest: str = ""
 
     @model_validator(mode="before")
@@ -171,9 +184,11 @@ class Bundle:
             if expected not in (_checksum(path), checksum(path)):  # earlier versions held all of an adapter's configuration
                 raise ModelError(f"{path} has changed since the model was saved.", again)
         listed = {*self.manifest.sha256, MANIFEST, *OTHERS}
-        added = sorted(path.name for path in self.folder.iterdir() if path.name not in listed and not path.is_dir())
+        folders = {self.folder, *(self.folder / name.rpartition("/")[0] for name in self.manifest.sha256)}
+        paths = (path for folder in folders for path in folder.iterdir() if not path.is_dir())
+        added = sorted(path for path in paths if path.relative_to(self.folder).as_posix() not in listed)
         if added:
-            raise ModelError(f"{self.folder / added[0]} was added since the model was saved.", f"Remove it. {again}")
+            raise ModelError(f"{added[0]} was added since the model was saved.", f"Remove it. {again}")
 
 
 def open_bundle(folder: Path | str, baseline: str | None = None) -> Bundle:
@@ -307,9 +322,10 @@ def _checksum(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `superfine.json` with the checksums of every other file in the folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    content = manifest.model_copy(update={"sha256": {path.name: _checksum(path) for path in files}}).model_dump(mode="json")
+    """Write `superfine.json` with the checksums of every other file in the folder and those below."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    sha256 = {path.relative_to(folder).as_posix(): _checksum(path) for path in files}
+    content = manifest.model_copy(update={"sha256": sha256}).model_dump(mode="json")
     content["digest"] = digest_of(content)
     write_text(folder / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     mode = (folder / MANIFEST).stat().st_mode & 0o777

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -53,6 +54,9 @@ class Graph(TextModel):
     def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> tuple[FloatArray, FloatArray | None]:
         """The logits of one rectangle (n, length), and its windows' scores where the graph has such an output."""
 
+    def close(self) -> None:
+        """End what runs outside this process."""
+
     def computed(self, sequences: Encoded, indices: IntArray) -> Computed:
         indices = indices[np.argsort(sequences.lengths[indices], kind="stable")]
         outputs, scores = [], []
@@ -64,7 +68,11 @@ class Graph(TextModel):
         return Computed(indices, np.concatenate(outputs), np.concatenate(scores) if scores else None)
 
     def _together(self, sequences: Encoded, indices: IntArray) -> Iterator[IntArray]:
-        """What is computed in one rectangle: all, or the sequences of one length where padding would change their answers."""
+        """What is computed in one rectangle: all, or the sequences of one length where padding would change their answers, or
+        each alone where the graph has fixed sizes."""
+        if self.facts.lengths:
+            yield from indices[:, None]
+            return
         if self.facts.padding != "none":
             yield indices
             return
@@ -118,9 +126,11 @@ class Rectangle:
 
     @classmethod
     def of(cls, sequences: Encoded, members: IntArray, facts: GraphFacts) -> Self:
-        """Of these sequences, padded on the side that the graph was exported for."""
+        """Of these sequences, padded on the side that the graph was exported for, to a length that it has."""
         lengths = sequences.lengths[members]
         width = int(lengths.max(initial=0))
+        if facts.lengths:
+            width = facts.lengths[bisect_left(facts.lengths, width)]
         places = np.arange(width)
         is_read = places >= (width - lengths)[:, None] if facts.padding == "left" else places < lengths[:, None]
         ids = np.full(is_read.shape, facts.pad_id, dtype=np.int64)

@@ -71,7 +71,7 @@ def _check(request: ExportRequest, bundle: Bundle) -> None:
     if request.to == FASTEST or request.to is None:
         require_installed("export", "onnx", "onnxscript")
     else:
-        RUNTIMES.load(request.runtime_name)().check()
+        _runtime_of(request).check()
     refuse_unsuited(bundle)
     if request.distil is None:
         place_of(request, bundle.folder)
@@ -118,7 +118,12 @@ def _subject(request: ExportRequest, bundle: Bundle, reporter: Reporter) -> Subj
 
 def _exported(request: ExportRequest, bundle: Bundle, reporter: Reporter) -> Exported:
     place, gate = place_of(request, bundle.folder), Gate.of(request.margin, request.most_changed)
+    runtime = None if request.to == FASTEST else _runtime_of(request)
+    if runtime is not None:
+        runtime.make_ready(reporter.note)
     subject = _subject(request, bundle, reporter)
+    if runtime is not None and (why_not := runtime.why_unsuited(subject.model.backbone.padding)):
+        raise ModelError(f"This model cannot be exported to {runtime.title}. {why_not}", "Choose another format.")
     if request.is_quantised:  # what rows can show is known before the network is written
         answer_samples(subject, reporter, ("test",))
         test = subject.samples["test"]
@@ -129,7 +134,7 @@ def _exported(request: ExportRequest, bundle: Bundle, reporter: Reporter) -> Exp
             source = Path(scratch)
             facts = written_graph(subject.model, source)
             answer_samples(subject, reporter)
-            receipt = _made(subject, gate, facts, source, folder, request, reporter)
+            receipt = _made(subject, gate, runtime, facts, source, folder, request, reporter)
         passed = receipt["passes"]
         if passed:
             refuse_other_answers(folder, subject)
@@ -149,15 +154,21 @@ def refuse_other_answers(folder: Path, subject: Subject) -> None:
 
 
 def _made(
-    subject: Subject, gate: Gate, facts: GraphFacts, source: Path, folder: Path, request: ExportRequest, reporter: Reporter
-) -> dict[str, Any]:
+    subject: Subject, gate: Gate, runtime: Runtime | None, facts: GraphFacts, source: Path, folder: Path, request: ExportRequest,
+    reporter: Reporter,
+) -> dict[str, Any]:  # fmt: skip
     """What the user asks for, in the folder, if it passes: the receipt."""
     if request.to == FASTEST:
         return fastest(subject, gate, facts, source, folder, request, reporter)
-    runtime: Runtime = RUNTIMES.load(request.runtime_name)()
+    assert runtime is not None
     if request.is_quantised:
         return exported_in_int8(subject, gate, runtime, facts, source, folder, request, reporter)
     return exported_exactly(subject, runtime, facts, source, folder, request, reporter)
+
+
+def _runtime_of(request: ExportRequest) -> Runtime:
+    runtime: Runtime = RUNTIMES.load(request.runtime_name)()
+    return runtime
 
 
 def refuse_unsuited(bundle: Bundle) -> None:
@@ -195,7 +206,7 @@ def _refuse_taken(place: Path, *, force: bool) -> None:
         raise OutputError(f"The folder {place} exists and holds no export.", "Choose another one with --out.")
     if not force:
         raise OutputError(f"{place} holds an export already.", "Replace it with --force, or choose another with --out.")
-    listed = {MANIFEST, *open_bundle(place).manifest.sha256}
+    listed = {MANIFEST, *(name.partition("/")[0] for name in open_bundle(place).manifest.sha256)}
     foreign = sorted(path.name for path in place.iterdir() if path.name not in listed)
     if foreign:
         raise OutputError(

@@ -39,7 +39,7 @@ def render_receipt(receipt: dict[str, Any], language: str = "en") -> str:
         .get_template("export.html.j2")
         .render(
             receipt=receipt,
-            rows=_rows(receipt),
+            rows=receipt_rows(receipt),
             proved=proved(receipt),
             size=_size(receipt),
             language=language,
@@ -53,7 +53,9 @@ def render_export_card(receipt: dict[str, Any], shown: dict[str, Any], labels: l
     return (
         _environment()
         .get_template("export_card.md.j2")
-        .render(receipt=receipt, rows=_rows(receipt), proved=proved(receipt), size=_size(receipt), shown=shown, labels=labels)
+        .render(
+            receipt=receipt, rows=receipt_rows(receipt), proved=proved(receipt), size=_size(receipt), shown=shown, labels=labels
+        )
     )
 
 
@@ -63,8 +65,12 @@ def _environment() -> Environment:
     return env
 
 
-def _rows(receipt: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return [(title, receipt["texts"][name]) for name, title in SAMPLES.items() if name in receipt["texts"]]
+def receipt_rows(receipt: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What was found of each sample under its title, and the same of other files beside the first one."""
+    rows = [(title, receipt["texts"][name]) for name, title in SAMPLES.items() if name in receipt["texts"]]
+    for file, twin in receipt.get("twins", {}).items():
+        rows += [(f"{title} ({file})", twin["texts"][name]) for name, title in SAMPLES.items() if name in twin["texts"]]
+    return rows
 
 
 def _size(receipt: dict[str, Any]) -> float:

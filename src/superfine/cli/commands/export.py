@@ -24,14 +24,17 @@ from superfine.cli.output import EXIT_NO, print_json
 @click.command(cls=TranslatedCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--to", "to", type=click.Choice(["onnx", "openvino", "int8", "fastest"]),
-    help="onnx, openvino: in float32, with the same answers. int8: in eight bits, kept if it is shown not to be worse. fastest: "
+    "--to", "to", type=click.Choice(["onnx", "openvino", "tensorflow", "int8", "fastest"]),
+    help="onnx, openvino: in float32, with the same answers. tensorflow: the same, as a SavedModel and a TFLite file, written in "
+    "an environment of TensorFlow's own, which is made once. int8: in eight bits, kept if it is shown not to be worse. fastest: "
     "all that runs here, timed on the run's own texts, and the fastest of these that passes.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: FOLDER/exports/NAME]")
 @click.option("--force", is_flag=True, help="Replace the export that is there.")
 @click.option(
-    "--runtime", type=click.Choice(["onnx", "openvino"]), help="What is to compute an export in eight bits.  [default: onnx]"
+    "--runtime",
+    type=click.Choice(["onnx", "openvino", "tensorflow"]),
+    help="What is to compute an export in eight bits.  [default: onnx]",
 )
 @click.option("--margin", type=float, metavar="POINTS", help="Loss of the main score that is accepted (95 % sure).  [default: 1]")
 @click.option("--max-changed", type=float, metavar="PERCENT", help="Share of answers that may change.  [default: 2]")

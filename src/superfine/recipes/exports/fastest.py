@@ -135,6 +135,8 @@ def built(subject: Subject, facts: GraphFacts, source: Path, reporter: Reporter,
     calibration = calibration_of(subject, facts) if quantised else []
     for name in RUNTIMES:
         runtime: Runtime = RUNTIMES.load(name)()
+        if not runtime.is_raced:
+            continue
         try:
             runtime.check()
         except ConfigError as error:
@@ -148,11 +150,12 @@ def built(subject: Subject, facts: GraphFacts, source: Path, reporter: Reporter,
             where.mkdir()
             title = f"{runtime.title}, {'float32' if way is None else f'int8 {way.name}'}"
             try:
+                of_it = runtime.facts_of(facts, subject.model.max_length)
                 if way is None:
-                    runtime.convert(source / facts.file, where / runtime.graph)
+                    runtime.convert(source / facts.file, where / of_it.file, of_it)
                 else:
-                    runtime.quantise(source / facts.file, where / runtime.graph, way, calibration)
-                graph = opened(subject, name, facts, where, runtime)
+                    runtime.quantise(source / facts.file, where / of_it.file, of_it, way, calibration)
+                graph = opened(subject, name, of_it, where)
             except Exception as error:  # of one way of several: the others may do
                 reporter.note(f"Not tried: {title}: {first_line(error)}")
                 continue
@@ -230,7 +233,8 @@ def written(variant: Variant, subject: Subject, facts: GraphFacts, folder: Path)
     if variant.runtime is not None:
         for path in variant.folder.iterdir():
             shutil.copyfile(path, folder / path.name)
-        written_bundle(subject, variant.runtime, variant.runtime_name, facts, folder, variant.precision)
+        of_it = variant.runtime.facts_of(facts, subject.model.max_length)
+        written_bundle(subject, variant.runtime_name, of_it, folder, variant.precision)
         return
     for name in subject.bundle.manifest.sha256:
         shutil.copyfile(subject.bundle.folder / name, folder / name)

@@ -20,6 +20,7 @@ from superfine.recipes.exports.subject import (
     choosing,
     compared,
     opened,
+    opened_by,
     proved,
     receipt_of,
     written_bundle,
@@ -32,14 +33,23 @@ def exported_exactly(
     subject: Subject, runtime: Runtime, facts: GraphFacts, source: Path, folder: Path, request: ExportRequest, reporter: Reporter
 ) -> dict[str, Any]:
     """In float32: the same answers but for rounding, or none."""
+    written, facts = facts, runtime.facts_of(facts, subject.model.max_length)
+    reporter.stage("converting")
     try:
-        runtime.convert(source / facts.file, folder / runtime.graph)
+        runtime.convert(source / written.file, folder / facts.file, facts)
     except Exception as error:  # whatever a converter raises, it is of this graph
         raise ModelError(
             f"{runtime.title} cannot read the graph: {first_line(error)}", "Choose another format, or use Superfine itself."
         ) from None
-    found = compared(opened(subject, request.runtime_name, facts, folder, runtime), subject, reporter)
-    return completed(subject, request, runtime, facts, folder, "float32", [Tried("float32", found, found.why_not)])
+    found = compared(opened(subject, request.runtime_name, facts, folder), subject, reporter)
+    attempt = Tried("float32", found, found.why_not)
+    for name, twin in runtime.twins(folder / facts.file).items():
+        graph = opened_by(twin, subject, facts, folder / name)
+        try:
+            attempt.add_twin(name, compared(graph, subject, reporter))
+        finally:
+            graph.close()
+    return completed(subject, request, runtime, facts, folder, "float32", [attempt])
 
 
 def exported_in_int8(
@@ -48,6 +58,7 @@ def exported_in_int8(
 ) -> dict[str, Any]:  # fmt: skip
     """The first way that will do on texts that choose, if it passes the gate on those that do not."""
     calibration = calibration_of(subject, facts)
+    written, facts = facts, runtime.facts_of(facts, subject.model.max_length)
     tried: list[Tried] = []
     kept: tuple[Tried, Graph, Path] | None = None
     for i, way in enumerate(runtime.ways):
@@ -57,8 +68,8 @@ def exported_in_int8(
         where = source / f"int8-{i}"
         where.mkdir()
         try:
-            runtime.quantise(source / facts.file, where / runtime.graph, way, calibration)
-            graph = opened(subject, request.runtime_name, facts, where, runtime)
+            runtime.quantise(source / written.file, where / facts.file, facts, way, calibration)
+            graph = opened(subject, request.runtime_name, facts, where)
         except Exception as error:  # of one way of several: the others may do
             tried.append(Tried(f"int8 {way.name}", None, first_line(error)))
             reporter.note(f"Not tried: {runtime.title}, {tried[-1].way}: {tried[-1].why_not}")
@@ -93,5 +104,5 @@ def completed(
 ) -> dict[str, Any]:  # fmt: skip
     """Make a bundle of the folder where the last way passed: the receipt."""
     if not tried[-1].why_not:
-        written_bundle(subject, runtime, request.runtime_name, facts, folder, precision)
+        written_bundle(subject, request.runtime_name, facts, folder, precision)
     return receipt_of(subject, request, runtime, folder, precision, tried)

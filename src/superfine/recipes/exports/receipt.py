@@ -29,7 +29,10 @@ BOUND = 1e-4
 """By which probabilities of a float32 export may differ at most: runtimes add in other orders."""
 MOST_ALONE = 64
 """Texts that are asked one by one."""
-PACKAGES = ("superfine", "torch", "transformers", "tokenizers", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino", "nncf")
+PACKAGES = (
+    "superfine", "torch", "transformers", "tokenizers", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino", "nncf",
+    "ai-edge-litert",
+)  # fmt: skip
 TELLING = (
     "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "asimddp", "i8mm", "bf16",
     "sve",
@@ -131,8 +134,8 @@ def said_alone_of(sample: Sample, places: list[int]) -> tuple[FloatArray, Answer
     return sample.probabilities[sample.encoded.tokens_of(sequences)], sample.answers.take(chosen)
 
 
-def environment() -> dict[str, Any]:
-    """Versions, and what the processor can do."""
+def environment(elsewhere: Mapping[str, str]) -> dict[str, Any]:
+    """Versions, and what the processor can do. elsewhere: versions of what took part in an environment of its own."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -140,13 +143,14 @@ def environment() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     flags = sorted(set(TELLING) & processor_flags())
-    return {"versions": versions, "python": platform.python_version(), "machine": platform.machine(), "flags": flags}
+    apart = {"versions_apart": dict(elsewhere)} if elsewhere else {}
+    return {"versions": versions, **apart, "python": platform.python_version(), "machine": platform.machine(), "flags": flags}
 
 
 def files_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Size and SHA-256 of each file that predicts, but for the manifest, which lists them too."""
     return {
-        path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)}
-        for path in sorted(folder.iterdir())
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": checksum(path)}
+        for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in (MANIFEST, RECEIPT, "README.md")
     }

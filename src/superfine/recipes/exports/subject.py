@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,17 +48,24 @@ class Subject:
 @dataclass
 class Tried:
     """One way that was tried: what it says of texts (None where it is the model itself), and why it is not kept, "" where it
-    is."""
+    is. twins: what files beside it say, by their names."""
 
     way: str
     found: Found | None
     why_not: str = ""
     verdict: Verdict | None = None
+    twins: dict[str, Found] = field(default_factory=dict)
+
+    def add_twin(self, name: str, found: Found) -> None:
+        """A file beside it has to answer alike too."""
+        self.twins[name] = found
+        self.why_not = self.why_not or (found.why_not and f"{name}: {found.why_not}")
 
     def to_json(self) -> dict[str, Any]:
         verdict = {} if self.verdict is None else {"gate": self.verdict.to_json()}
         found = {"texts": {}} if self.found is None else self.found.to_json()
-        return {"way": self.way, "why_not": self.why_not, **found, **verdict}
+        twins = {"twins": {name: twin.to_json() for name, twin in self.twins.items()}} if self.twins else {}
+        return {"way": self.way, "why_not": self.why_not, **found, **verdict, **twins}
 
 
 def opened_model(bundle: Bundle, precision: Precision = "float32") -> Model:
@@ -101,12 +108,16 @@ def _hard_texts(subject: Subject) -> Examples:
     return hard
 
 
-def opened(subject: Subject, predictor: str, facts: GraphFacts, folder: Path, runtime: Runtime) -> Graph:
+def opened(subject: Subject, predictor: str, facts: GraphFacts, folder: Path) -> Graph:
     """The graph that lies in a folder, as it will be opened there."""
     graph_type: type[Graph] = PREDICTORS.load(predictor)
-    named = facts.model_copy(update={"file": runtime.graph})
+    return opened_by(graph_type, subject, facts, folder / facts.file)
+
+
+def opened_by(graph_type: Callable[..., Graph], subject: Subject, facts: GraphFacts, path: Path) -> Graph:
+    """What lies there, read as the model reads texts."""
     model = subject.model
-    return graph_type(model.task, model.encoder, named, folder / runtime.graph, takes_pairs=model.takes_pairs)
+    return graph_type(model.task, model.encoder, facts, path, takes_pairs=model.takes_pairs)
 
 
 def compared(other: TextModel, subject: Subject, reporter: Reporter, without: str = "") -> Found:
@@ -150,12 +161,9 @@ def calibration_of(subject: Subject, facts: GraphFacts) -> list[Inputs]:
     ]
 
 
-def written_bundle(
-    subject: Subject, runtime: Runtime, predictor: str, facts: GraphFacts, folder: Path, precision: BundlePrecision
-) -> None:
+def written_bundle(subject: Subject, predictor: str, facts: GraphFacts, folder: Path, precision: BundlePrecision) -> None:
     """Make a bundle of a folder with a graph. predictor: the name of what reads it."""
-    named = facts.model_copy(update={"file": runtime.graph})
-    write_export(folder, subject.bundle, subject.model.encoder, named, predictor, precision)
+    write_export(folder, subject.bundle, subject.model.encoder, facts, predictor, precision)
 
 
 def receipt_of(
@@ -174,7 +182,7 @@ def receipt_of(
         "bound": BOUND if precision == "float32" else None,
         **last.to_json(),
         "tried": [one.to_json() for one in tried[:-1]],
-        "environment": environment(),
+        "environment": environment({} if runtime is None else runtime.versions()),
         "files": {} if last.why_not else files_of(folder),
         "notes": list(subject.rows.notes),
     }
