@@ -62,8 +62,8 @@ def test_layers_that_share_their_weights_are_smoothed_each_for_itself(tiny_model
 
 @pytest.mark.parametrize("way", OnnxRuntime.ways, ids=lambda way: way.name)
 def test_each_way_stores_weights_in_eight_bits_and_answers_nearly_alike(graph, way, tmp_path):
-    model, _, source, inputs = graph
-    OnnxRuntime().quantise(source, tmp_path / "model.onnx", way, inputs if way.static else [])
+    model, facts, source, inputs = graph
+    OnnxRuntime().quantise(source, tmp_path / "model.onnx", facts, way, inputs if way.static else [])
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"], "nothing else is left"
     made = onnx.load(str(tmp_path / "model.onnx"))
     stored = {one.data_type for one in made.graph.initializer if len(one.dims) >= 2}
@@ -73,8 +73,22 @@ def test_each_way_stores_weights_in_eight_bits_and_answers_nearly_alike(graph, w
 
 
 def test_a_static_scale_gives_a_text_the_same_answer_in_all_company(graph, tmp_path):
-    _, _, source, inputs = graph
-    OnnxRuntime().quantise(source, tmp_path / "model.onnx", OnnxRuntime.ways[0], inputs)
+    _, facts, source, inputs = graph
+    OnnxRuntime().quantise(source, tmp_path / "model.onnx", facts, OnnxRuntime.ways[0], inputs)
     made = opened(graph, tmp_path / "model.onnx")
     alone = np.concatenate([made.predict_proba([text]) for text in TEXTS])
     assert np.abs(alone - made.predict_proba(TEXTS)).max() < 1e-5
+
+
+def test_tables_of_embeddings_are_kept_in_half_their_room_and_computed_with_in_float32(graph, tmp_path, monkeypatch):
+    model, facts, source, inputs = graph
+    monkeypatch.setattr("superfine.export.onnx_runtime.FEWEST_ROWS", 32)
+    OnnxRuntime().quantise(source, tmp_path / "half.onnx", facts, OnnxRuntime.ways[0], inputs)
+    monkeypatch.setattr("superfine.export.onnx_runtime.FEWEST_ROWS", 10**9)
+    OnnxRuntime().quantise(source, tmp_path / "whole.onnx", facts, OnnxRuntime.ways[0], inputs)
+    half, whole = (onnx.load(str(tmp_path / name)) for name in ("half.onnx", "whole.onnx"))
+    tables = {one.name: one.dims[0] for one in half.graph.initializer if one.data_type == onnx.TensorProto.FLOAT16}
+    assert max(tables.values()) == model.backbone.network.get_input_embeddings().num_embeddings
+    assert not [one for one in whole.graph.initializer if one.data_type == onnx.TensorProto.FLOAT16]
+    answers = [opened(graph, tmp_path / name).predict_proba(TEXTS) for name in ("half.onnx", "whole.onnx")]
+    assert 0 < np.abs(answers[0] - answers[1]).max() < 5e-3

@@ -13,7 +13,7 @@ import superfine
 from superfine.errors import ConfigError, ModelError
 from superfine.export.onnx import write_onnx
 from superfine.export.tensorflow import environment
-from superfine.export.tensorflow.runtime import LENGTHS, TensorFlow, with_fixed_length
+from superfine.export.tensorflow.runtime import LENGTHS, TensorFlow, sizes_in, told_apart, with_fixed_length
 from superfine.predictors.bundle import MANIFEST, open_bundle
 from superfine.predictors.graph import Rectangle
 from superfine.records import Examples
@@ -40,8 +40,7 @@ def test_a_graph_of_one_length_has_the_logits_of_the_network(tiny_model, tmp_pat
     assert not kinds & {"Shape", "Range", "ConstantOfShape", "Expand"}, "no size is left to be worked out"
     session = onnxruntime.InferenceSession(str(tmp_path / "fixed.onnx"))
     encoded = model.encoder.encode(Examples.of_texts(TEXTS)).as_sequences()
-    fixed = TensorFlow().facts_of(facts, 64)
-    assert fixed.lengths == (32, 64)
+    fixed = TensorFlow().facts_of(facts, tmp_path / facts.file, 64, 64)
     for i, expected in enumerate(model.outputs(encoded)):
         rectangle = Rectangle.of(encoded, np.array([i]), fixed.model_copy(update={"lengths": (64,)}))
         assert rectangle.input_ids.shape == (1, 64)
@@ -52,10 +51,25 @@ def test_a_graph_of_one_length_has_the_logits_of_the_network(tiny_model, tmp_pat
 def test_a_text_is_padded_to_the_least_length_that_holds_it(tiny_model, tmp_path):
     model = fresh_model(tiny_model("bert"))
     encoded = model.encoder.encode(Examples.of_texts(["a", "lovely " * 6, "lovely " * 7])).as_sequences()
-    facts = TensorFlow().facts_of(write_onnx(model, tmp_path), 4000)
-    assert facts.lengths == (*LENGTHS, 4000)
+    facts = write_onnx(model, tmp_path)
     short = facts.model_copy(update={"lengths": (4, 8, 16)})
     assert [Rectangle.of(encoded, np.array([i]), short).input_ids.shape[1] for i in range(3)] == [4, 8, 16]
+
+
+def test_no_length_is_the_width_of_a_layer(tiny_model, tmp_path):
+    model = fresh_model(tiny_model("bert"))
+    facts = write_onnx(model, tmp_path)
+    sizes = sizes_in(tmp_path / facts.file)
+    config = model.backbone.network.config
+    assert {config.hidden_size, config.intermediate_size, config.hidden_size // config.num_attention_heads} <= sizes
+    lengths = TensorFlow().facts_of(facts, tmp_path / facts.file, 4000, None).lengths
+    assert len(lengths) == len(LENGTHS) + 1
+    assert not sizes & {*lengths}
+    assert lengths[-1] >= 4000
+    assert told_apart((32, 64), {32, 33, 64}, 66) == (34, 65)
+    with pytest.raises(ModelError, match="the length of 64 tokens") as error:  # no network reads more than it has positions
+        told_apart((32, 64), {32, 64}, 64)
+    assert "model.max_length=63" in error.value.advice
 
 
 def test_a_python_without_the_tools_is_named_with_what_installs_them(no_environment, monkeypatch, trained, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Graphs for ONNX Runtime: as they are, or with weights, and mostly products too, in eight bits.
 
-Only products with weights are quantised: attention, norms and the softmax stay in float32. Weights have a scale for each output
+Only products with weights are quantised: attention, norms and the softmax stay in float32, and tables of embeddings are kept in
+float16. Weights have a scale for each output
 and use seven of their eight bits, since processors without VNNI add two products of eight bits into sixteen and may overflow:
 the file gives the same numbers on every processor.
 """
@@ -26,6 +27,8 @@ SMOOTHING = 0.8
 """How much of the outliers of states is moved into the weights. Xiao et al. 2023 take 0.5 for weights with one scale for all;
 these have one for each output and bear more, see docs/experiments.md."""
 LEAST = 1e-5
+FEWEST_ROWS = 256
+"""Of a table that is kept in float16."""
 
 
 class OnnxRuntime(Runtime):
@@ -52,6 +55,7 @@ class OnnxRuntime(Runtime):
 
         if way.weights_only:
             _store_weights(source, target)
+            halve_tables(target)
             return
         graph = onnx.load(str(source))
         spared = _of_both_ends(graph) if way.spared else []
@@ -68,6 +72,7 @@ class OnnxRuntime(Runtime):
         finally:
             if way.smoothed:
                 source.unlink(missing_ok=True)
+        halve_tables(target)
 
 
 @contextmanager
@@ -145,6 +150,34 @@ def _products(graph: Any) -> Iterator[tuple[Any, Any]]:
     for node in graph.graph.node:
         if node.op_type in PRODUCTS and node.input[1] in weights and len(weights[node.input[1]].dims) == 2:
             yield node, weights[node.input[1]]
+
+
+def halve_tables(path: Path) -> None:
+    """Keep tables that rows are looked up in, above all the embeddings of words, in float16, in place: they are most of a small
+    model's file, and what is looked up is computed with in float32."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = onnx.load(str(path))
+    readers: dict[str, list[Any]] = {}
+    for node in graph.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for tensor in graph.graph.initializer:
+        found = readers.get(tensor.name, [])
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2 or tensor.dims[0] < FEWEST_ROWS:
+            continue
+        if not all(node.op_type == "Gather" and node.input[0] == tensor.name for node in found):
+            continue  # one that is multiplied with too
+        table = numpy_helper.to_array(tensor)
+        if np.abs(table).max() > np.finfo(np.float16).max:
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(table.astype(np.float16), tensor.name))
+        for node in found:
+            place = next(i for i, other in enumerate(graph.graph.node) if other is node)
+            wide, node.output[0] = node.output[0], f"{node.output[0]}_half"
+            graph.graph.node.insert(place + 1, helper.make_node("Cast", [node.output[0]], [wide], name=f"{wide}_wide", to=1))
+    onnx.save(graph, str(path))
 
 
 def _of_both_ends(graph: Any) -> list[str]:

@@ -54,8 +54,9 @@ class Runtime(ABC):
         """Why a network that is padded so cannot be exported to this, in words; "" where it can."""
         return ""
 
-    def facts_of(self, facts: GraphFacts, max_length: int) -> GraphFacts:
-        """What is known of the file that is made of an ONNX graph. max_length: in tokens, of what is read at once."""
+    def facts_of(self, facts: GraphFacts, source: Path, max_length: int, max_positions: int | None) -> GraphFacts:
+        """What is known of the file that is made of the ONNX graph in `source`. max_length: in tokens, of what is read at once.
+        max_positions: what the network can read at most, None for no limit."""
         return facts.model_copy(update={"file": self.graph})
 
     @abstractmethod

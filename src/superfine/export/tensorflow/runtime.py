@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from superfine.errors import ModelError
 from superfine.export.runtime import Inputs, Quantisation, Runtime
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 LENGTHS = (32, 128, 512, 2048)
 """In tokens: those below the longest that a model reads, which is the last. Each makes a file's graph longer, not its weights."""
 SAVED_MODEL = "saved_model"
+MOST_AXES = 8
+"""A constant with so many whole numbers may be the sizes of something."""
 
 
 class TensorFlow(Runtime):
@@ -47,9 +51,10 @@ class TensorFlow(Runtime):
     def make_ready(self, say: Callable[[str], None]) -> None:
         self._python = environment.python(say)
 
-    def facts_of(self, facts: GraphFacts, max_length: int) -> GraphFacts:
-        lengths = (*(length for length in LENGTHS if length < max_length), max_length)
-        return super().facts_of(facts, max_length).model_copy(update={"lengths": lengths})
+    def facts_of(self, facts: GraphFacts, source: Path, max_length: int, max_positions: int | None) -> GraphFacts:
+        wanted = (*(length for length in LENGTHS if length < max_length), max_length)
+        lengths = told_apart(wanted, sizes_in(source), max_positions)
+        return super().facts_of(facts, source, max_length, max_positions).model_copy(update={"lengths": lengths})
 
     def why_unsuited(self, padding: Padding) -> str:
         if padding == "none":
@@ -89,6 +94,35 @@ class TensorFlow(Runtime):
             if ran.returncode:
                 lines = [line for line in ran.stderr.splitlines() if line.strip()]
                 raise ModelError(lines[-1] if lines else f"the converter ended with {ran.returncode}", "Choose another format.")
+
+
+def told_apart(lengths: Sequence[int], sizes: Collection[int], most: int | None) -> tuple[int, ...]:
+    """The same lengths, or slightly larger ones: onnx2tf tells axes apart by their sizes, and takes one for another where a length
+    is the width of a layer. most: no length may be larger. Raises ModelError where there is none for the largest."""
+    found = set()
+    for length in lengths:
+        free = next((n for n in range(length, (most or length + len(sizes)) + 1) if n not in sizes), None)
+        if free is not None:
+            found.add(free)
+    if max(found, default=0) < max(lengths):
+        raise ModelError(
+            f"TensorFlow's converter confuses the length of {max(lengths)} tokens with the width of a layer.",
+            f"Train with less of a text: --set model.max_length={max(lengths) - 1}. Or choose another format.",
+        )
+    return tuple(sorted(found))
+
+
+def sizes_in(graph: Path) -> set[int]:
+    """All sizes of weights in an ONNX graph, and those that states are cut into."""
+    import onnx
+    from onnx import numpy_helper
+
+    weights = onnx.load(str(graph), load_external_data=False).graph.initializer
+    sizes = {int(size) for tensor in weights for size in tensor.dims}
+    for tensor in weights:
+        if tensor.data_type == onnx.TensorProto.INT64 and np.prod(tensor.dims) <= MOST_AXES:
+            sizes |= {int(size) for size in numpy_helper.to_array(tensor).ravel()}
+    return sizes
 
 
 def with_fixed_length(source: Path, target: Path, length: int) -> list[str]:

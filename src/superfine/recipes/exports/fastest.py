@@ -21,6 +21,7 @@ from superfine.errors import ConfigError, DataError, first_line
 from superfine.export import RUNTIMES
 from superfine.export.runtime import Quantisation, Runtime
 from superfine.predictors.bundle import GraphFacts, write_manifest
+from superfine.predictors.graph import Graph
 from superfine.predictors.texts import TextModel
 from superfine.recipes.exports.gate import Gate
 from superfine.recipes.exports.request import ExportRequest
@@ -30,6 +31,7 @@ from superfine.recipes.exports.subject import (
     calibration_of,
     choosing,
     compared,
+    facts_for,
     opened,
     opened_model,
     proved,
@@ -150,7 +152,7 @@ def built(subject: Subject, facts: GraphFacts, source: Path, reporter: Reporter,
             where.mkdir()
             title = f"{runtime.title}, {'float32' if way is None else f'int8 {way.name}'}"
             try:
-                of_it = runtime.facts_of(facts, subject.model.max_length)
+                of_it = facts_for(runtime, subject, facts, source)
                 if way is None:
                     runtime.convert(source / facts.file, where / of_it.file, of_it)
                 else:
@@ -233,8 +235,8 @@ def written(variant: Variant, subject: Subject, facts: GraphFacts, folder: Path)
     if variant.runtime is not None:
         for path in variant.folder.iterdir():
             shutil.copyfile(path, folder / path.name)
-        of_it = variant.runtime.facts_of(facts, subject.model.max_length)
-        written_bundle(subject, variant.runtime_name, of_it, folder, variant.precision)
+        assert isinstance(variant.predictor, Graph)
+        written_bundle(subject, variant.runtime_name, variant.predictor.facts, folder, variant.precision)
         return
     for name in subject.bundle.manifest.sha256:
         shutil.copyfile(subject.bundle.folder / name, folder / name)

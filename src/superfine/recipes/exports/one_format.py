@@ -19,6 +19,7 @@ from superfine.recipes.exports.subject import (
     calibration_of,
     choosing,
     compared,
+    facts_for,
     opened,
     opened_by,
     proved,
@@ -33,7 +34,7 @@ def exported_exactly(
     subject: Subject, runtime: Runtime, facts: GraphFacts, source: Path, folder: Path, request: ExportRequest, reporter: Reporter
 ) -> dict[str, Any]:
     """In float32: the same answers but for rounding, or none."""
-    written, facts = facts, runtime.facts_of(facts, subject.model.max_length)
+    written, facts = facts, facts_for(runtime, subject, facts, source)
     reporter.stage("converting")
     try:
         runtime.convert(source / written.file, folder / facts.file, facts)
@@ -58,7 +59,7 @@ def exported_in_int8(
 ) -> dict[str, Any]:  # fmt: skip
     """The first way that will do on texts that choose, if it passes the gate on those that do not."""
     calibration = calibration_of(subject, facts)
-    written, facts = facts, runtime.facts_of(facts, subject.model.max_length)
+    written, facts = facts, facts_for(runtime, subject, facts, source)
     tried: list[Tried] = []
     kept: tuple[Tried, Graph, Path] | None = None
     for i, way in enumerate(runtime.ways):

@@ -114,6 +114,14 @@ def opened(subject: Subject, predictor: str, facts: GraphFacts, folder: Path) ->
     return opened_by(graph_type, subject, facts, folder / facts.file)
 
 
+def facts_for(runtime: Runtime, subject: Subject, facts: GraphFacts, source: Path) -> GraphFacts:
+    """What is known of a runtime's file. facts: of the ONNX graph, which lies in the folder `source`."""
+    from superfine.backbones.families import max_positions
+
+    most = max_positions(subject.model.backbone.network.config)
+    return runtime.facts_of(facts, source / facts.file, subject.model.max_length, most)
+
+
 def opened_by(graph_type: Callable[..., Graph], subject: Subject, facts: GraphFacts, path: Path) -> Graph:
     """What lies there, read as the model reads texts."""
     model = subject.model
