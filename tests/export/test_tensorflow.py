@@ -40,9 +40,8 @@ def test_a_graph_of_one_length_has_the_logits_of_the_network(tiny_model, tmp_pat
     assert not kinds & {"Shape", "Range", "ConstantOfShape", "Expand"}, "no size is left to be worked out"
     session = onnxruntime.InferenceSession(str(tmp_path / "fixed.onnx"))
     encoded = model.encoder.encode(Examples.of_texts(TEXTS)).as_sequences()
-    fixed = TensorFlow().facts_of(facts, tmp_path / facts.file, 64, 64)
     for i, expected in enumerate(model.outputs(encoded)):
-        rectangle = Rectangle.of(encoded, np.array([i]), fixed.model_copy(update={"lengths": (64,)}))
+        rectangle = Rectangle.of(encoded, np.array([i]), facts.model_copy(update={"lengths": (64,)}))
         assert rectangle.input_ids.shape == (1, 64)
         found = session.run(None, {name: getattr(rectangle, name) for name in facts.inputs})[0]
         np.testing.assert_allclose(found[0], expected, atol=1e-5)

@@ -97,8 +97,8 @@ class TensorFlow(Runtime):
 
 
 def told_apart(lengths: Sequence[int], sizes: Collection[int], most: int | None) -> tuple[int, ...]:
-    """The same lengths, or slightly larger ones: onnx2tf tells axes apart by their sizes, and takes one for another where a length
-    is the width of a layer. most: no length may be larger. Raises ModelError where there is none for the largest."""
+    """The same lengths, or slightly larger ones: onnx2tf tells axes apart by their sizes, and takes one for another where a
+    length is the width of a layer. most: no length may be larger. Raises ModelError where there is none for the largest."""
     found = set()
     for length in lengths:
         free = next((n for n in range(length, (most or length + len(sizes)) + 1) if n not in sizes), None)
