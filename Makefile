@@ -21,11 +21,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,sentencepiece,h5,lora,export,tflite,files,tensorboard,mlflow,wandb,plots,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,sentencepiece,h5,lora,export,tflite,serve,files,tensorboard,mlflow,wandb,plots,docs,dev]'
 	touch $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,sentencepiece,h5,lora,export,tflite,files,tensorboard,mlflow,wandb,plots,docs,dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,offline,multilingual,sentencepiece,h5,lora,export,tflite,serve,files,tensorboard,mlflow,wandb,plots,docs,dev,bench]'
 	touch $@
 
 demo: $(VENV)/.ready

@@ -11,6 +11,7 @@ COMMANDS = NameTable(
         "evaluate": "superfine.cli.commands.evaluate:evaluate",
         "compare": "superfine.cli.commands.compare:compare",
         "export": "superfine.cli.commands.export:export",
+        "serve": "superfine.cli.commands.serve:serve",
         "runs": "superfine.cli.commands.runs:runs",
         "models": "superfine.cli.commands.models:models",
         "doctor": "superfine.cli.commands.doctor:doctor",

@@ -1,0 +1,136 @@
+"""The models of a server: opened once, each with a queue of its own, and opened again when their files change."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from superfine.errors import ConfigError, SuperfineError
+from superfine.predictors.bundle import MANIFEST, Bundle, open_bundle, open_predictor
+from superfine.predictors.texts import TextPredictor
+from superfine.serving.batcher import Batcher
+
+log = logging.getLogger("superfine.serving")
+RECEIPT = "parity.json"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One state of a model's folder. digest: of its manifest, which holds the checksums of all files."""
+
+    predictor: TextPredictor
+    bundle: Bundle
+
+    @property
+    def digest(self) -> str:
+        return self.bundle.manifest.digest[:16]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every answer says of the model."""
+        return {"version": self.digest, "precision": self.bundle.manifest.precision, "receipt": self.receipt}
+
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """How far an export's answers lie from the tested model's; None for a model that is no export."""
+        path = self.bundle.folder / RECEIPT
+        if self.bundle.manifest.graph is None or not path.is_file():
+            return None
+        found = json.loads(path.read_text(encoding="utf-8"))
+        texts = {name: {"largest": one["largest"], "changed": one["changed"]} for name, one in found["texts"].items()}
+        return {"way": found["way"], "run": found["model"]["run"], "texts": texts}
+
+
+class Served:
+    """A model by its name. on_batch: is told what a batch took."""
+
+    def __init__(self, name: str, folder: Path, most_waiting: int, on_batch: Callable[[str, int, float], None]) -> None:
+        self.name, self.folder = name, folder
+        self.version = _opened(folder)
+        self._state = _state(self.version.bundle.folder)
+        self.batcher = Batcher(lambda: self.version, most_waiting, lambda n, seconds: on_batch(name, n, seconds))
+
+    @property
+    def task(self) -> Any:
+        return self.version.predictor.task
+
+    def reload_if_changed(self) -> bool:
+        """Open the folder again where it was written anew: whether it was. What cannot be opened is logged, and the model that
+        is there goes on."""
+        state = _state(self.version.bundle.folder)
+        if state is None or state == self._state:
+            return False
+        self._state = state
+        try:
+            self.version = _opened(self.folder)
+        except (SuperfineError, OSError) as error:
+            log.error("model %s was written anew and cannot be opened: %s", self.name, str(error).replace("\n", " "))
+            return False
+        log.info("model %s is now version %s", self.name, self.version.digest)
+        return True
+
+    def describe(self) -> dict[str, Any]:
+        """What `GET /v1/models` says of it."""
+        manifest = self.version.bundle.manifest
+        task = self.task
+        return {
+            "id": self.name,
+            "object": "model",
+            "task": manifest.task.name,
+            "title": task.shown.title,
+            "labels": list(task.labels),
+            "reads": list(reads(self.version)),
+            "max_length": manifest.max_length,
+            "predictor": manifest.predictor,
+            **self.version.facts,
+        }
+
+
+def reads(version: Version) -> tuple[str, ...]:
+    """The names of what a text is made of in a request."""
+    if version.predictor.task.head.extractive:
+        return ("question", "context")
+    return ("text", "text_pair") if version.predictor.takes_pairs else ("text",)
+
+
+def open_models(folders: Sequence[Path], most_waiting: int, on_batch: Callable[[str, int, float], None]) -> dict[str, Served]:
+    """The models of some folders by their names: those of the runs, with a number behind where two are called alike.
+
+    Raises a SuperfineError for a folder that holds none.
+    """
+    if not folders:
+        raise ConfigError("No model is named.", "Name the folder of a run: superfine serve runs/reviews")
+    served: dict[str, Served] = {}
+    for folder in folders:
+        named = name = _name_of(folder)
+        count = 1
+        while name in served:
+            count += 1
+            name = f"{named}-{count}"
+        served[name] = Served(name, folder, most_waiting, on_batch)
+    return served
+
+
+def _opened(folder: Path) -> Version:
+    predictor = open_predictor(folder)
+    if not isinstance(predictor, TextPredictor):
+        raise ConfigError(f"{folder} holds a constant answer, which needs no server.", "Name the folder of a trained model.")
+    return Version(predictor, open_bundle(folder))
+
+
+def _name_of(folder: Path) -> str:
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def _state(folder: Path) -> tuple[int, int, int] | None:
+    """Changes when a manifest is written anew; None while there is none."""
+    try:
+        facts = (folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
