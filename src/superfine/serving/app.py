@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from superfine.errors import SuperfineError
 from superfine.serving.asked import PredictRequest, PredictResponse, RequestError, examples_of, in_pipeline_shape
@@ -42,8 +44,13 @@ HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
-OPEN = ("/health", "/ready")
-"""What is answered without a key."""
+OPEN = ("/health", "/ready", "/")
+"""What is answered without a key, and the page's own files."""
+PAGE = Path(__file__).with_name("page")
+OF_ALL = "default-src 'none'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+OF_PAGE = f"{OF_ALL}; script-src 'self'; style-src 'self'; connect-src 'self'"
+OF_REPORT = f"{OF_ALL}; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
+"""Reports hold their own styles and scripts, and may do nothing else."""
 
 
 class ProblemDetails(BaseModel):
@@ -157,6 +164,22 @@ def _add_routes(app: FastAPI, models: dict[str, Served], settings: Settings, cou
         """Counts and times, for Prometheus."""
         return Response(generate_latest(counted.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(PAGE / "index.html", headers={"content-security-policy": OF_PAGE})
+
+    app.mount("/page", StaticFiles(directory=PAGE))
+
+    @app.get("/v1/models/{name}/{page}", tags=["models"], response_class=Response, responses={404: {"model": Problem}})
+    async def model_page(name: str, page: Literal["card", "report"]) -> Response:
+        """The model's card as Markdown, or its report as a page."""
+        path = _served(models, name).page(page)
+        if path is None:
+            raise UnknownModelError(f"there is no {page} of this model")
+        if page == "card":
+            return FileResponse(path, media_type="text/plain; charset=utf-8")
+        return FileResponse(path, media_type="text/html; charset=utf-8", headers={"content-security-policy": OF_REPORT})
+
     @app.get("/v1/models", tags=["models"])
     async def list_models() -> dict[str, Any]:
         """The models that are served."""
@@ -233,6 +256,10 @@ def _add_errors(app: FastAPI) -> None:
         index = next((part for part in place if isinstance(part, int)), None)
         return problem(422, first["msg"], index=index, where=".".join(str(part) for part in place) or "body")
 
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, error.detail)
+
     @app.exception_handler(UnknownModelError)
     async def unknown(request: Request, error: UnknownModelError) -> JSONResponse:
         return problem(404, str(error), where="model")
@@ -286,8 +313,10 @@ class Door:
         async def sending(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 status[0] = message["status"]
+                own = {name for name, _ in message["headers"]}
                 more = {**HEADERS, "x-request-id": own_id}
-                message = {**message, "headers": [*message["headers"], *((k.encode(), v.encode()) for k, v in more.items())]}
+                added = [(name.encode(), value.encode()) for name, value in more.items() if name.encode() not in own]
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         try:
@@ -296,8 +325,6 @@ class Door:
                 await refused(scope, receive, sending)
             else:
                 await self._app(scope, _bounded(receive, self._settings.most_bytes), sending)
-        except BodyTooLargeError:
-            await self._too_large()(scope, receive, sending)
         except Exception as error:
             log.exception("request %s failed: %s", own_id, type(error).__name__, exc_info=False)
             status[0] = 500
@@ -309,12 +336,9 @@ class Door:
             self._counted.seconds.labels(route).observe(took)
             log.info("%s %s %s %d %.1f ms", own_id, scope["method"], route, status[0], 1000 * took)
 
-    def _too_large(self) -> JSONResponse:
-        return problem(413, f"the request is larger than {self._settings.most_bytes} bytes")
-
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> JSONResponse | None:
         """What is answered at once instead."""
-        if scope["path"] in OPEN:
+        if scope["path"] in OPEN or scope["path"].startswith("/page/"):
             return None
         client = (scope.get("client") or ("unknown",))[0]
         if self._settings.keys is not None:
@@ -329,12 +353,15 @@ class Door:
             return problem(429, "too many requests", retry_after=seconds)
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._settings.most_bytes:
-            return self._too_large()
+            return problem(413, BodyTooLargeError(self._settings.most_bytes).detail)
         return None
 
 
-class BodyTooLargeError(Exception):
+class BodyTooLargeError(HTTPException):
     """A body has more bytes than are read."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(413, f"the request is larger than {most} bytes")
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
@@ -347,7 +374,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             if read > most:
-                raise BodyTooLargeError
+                raise BodyTooLargeError(most)
         return message
 
     return bounded

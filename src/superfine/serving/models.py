@@ -16,6 +16,8 @@ from superfine.serving.batcher import Batcher
 
 log = logging.getLogger("superfine.serving")
 RECEIPT = "parity.json"
+PAGES = {"card": "README.md", "report": "report.html"}
+"""About a model: in its folder, or in that of its run."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,12 @@ class Served:
         log.info("model %s is now version %s", self.name, self.version.digest)
         return True
 
+    def page(self, name: str) -> Path | None:
+        """The file of a page about the model, where there is one."""
+        folder = self.version.bundle.folder
+        places = [folder / PAGES[name], folder.parent / PAGES[name]] if folder.name == "model" else [folder / PAGES[name]]
+        return next((path for path in places if path.is_file()), None)
+
     def describe(self) -> dict[str, Any]:
         """What `GET /v1/models` says of it."""
         manifest = self.version.bundle.manifest
@@ -86,6 +94,7 @@ class Served:
             "reads": list(reads(self.version)),
             "max_length": manifest.max_length,
             "predictor": manifest.predictor,
+            "pages": [name for name in PAGES if self.page(name) is not None],
             **self.version.facts,
         }
 

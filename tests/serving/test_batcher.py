@@ -1,0 +1,148 @@
+"""One queue: every request gets its own answers in its own order, whoever else asks, and nobody waits for a long list."""
+
+import threading
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from superfine.records import Examples
+from superfine.serving.batcher import Batcher, DeadlineError, QueueFullError
+
+
+class Echo:
+    """Answers with the text itself. seen: the batches. gate: closed while it is not to answer."""
+
+    def __init__(self):
+        self.seen, self.gate = [], threading.Event()
+        self.gate.set()
+
+    def predict_examples(self, examples):
+        assert self.gate.wait(10)
+        self.seen.append(list(examples.text))
+        if "bad" in examples.text:
+            raise ValueError("a text that cannot be computed")
+        pairs = examples.text_pair or [""] * len(examples)
+        return SimpleNamespace(to_objects=lambda: [{"prediction": a + b} for a, b in zip(examples.text, pairs, strict=True)])
+
+
+@pytest.fixture
+def echo():
+    return Echo()
+
+
+@pytest.fixture
+def batcher(echo):
+    made = Batcher(lambda: SimpleNamespace(predictor=echo), most_waiting=100)
+    yield made
+    echo.gate.set()
+    made.close()
+
+
+def said(future, seconds=10):
+    return [answer["prediction"] for answer in future.result(seconds)[0]]
+
+
+def busy(batcher, echo):
+    """Have the thread compute something until the gate opens."""
+    echo.gate.clear()
+    future = batcher.ask(Examples.of_texts(["first"]), 10)
+    while batcher.waiting:
+        time.sleep(0.001)
+    return future
+
+
+def test_many_requests_at_once_each_get_their_own_answers_in_order(batcher, echo):
+    def ask(i):
+        texts = [f"{i}-{k}" for k in range(i % 5)] or ["one"]
+        return said(batcher.ask(Examples.of_texts(texts, [f"/{t}" for t in texts]), 10)), [f"{t}/{t}" for t in texts]
+
+    with ThreadPoolExecutor(16) as pool:
+        for found, expected in pool.map(ask, range(300)):
+            assert found == expected
+
+
+def test_what_gathers_while_a_batch_is_computed_is_computed_together(batcher, echo):
+    first = busy(batcher, echo)
+    others = [batcher.ask(Examples.of_texts([f"text {i}"]), 10) for i in range(20)]
+    echo.gate.set()
+    assert said(first) == ["first"]
+    assert [said(other) for other in others] == [[f"text {i}"] for i in range(20)]
+    assert [len(batch) for batch in echo.seen] == [1, 20]
+
+
+def test_a_long_list_does_not_hold_up_a_short_one(batcher, echo, monkeypatch):
+    monkeypatch.setattr("superfine.serving.batcher.MOST_TOGETHER", 4)
+    first = busy(batcher, echo)
+    long = batcher.ask(Examples.of_texts([f"long {i}" for i in range(40)]), 10)
+    short = batcher.ask(Examples.of_texts(["short"]), 10)
+    echo.gate.set()
+    assert said(short) == ["short"]
+    assert said(long) == [f"long {i}" for i in range(40)]
+    assert said(first) == ["first"]
+    assert "short" in echo.seen[1]
+
+
+def test_a_full_queue_turns_away_and_says_for_how_long_and_takes_a_large_request_alone(batcher, echo):
+    first = busy(batcher, echo)
+    large = batcher.ask(Examples.of_texts(["x"] * 250), 10)  # more than may wait, and nothing else waits
+    with pytest.raises(QueueFullError) as full:
+        batcher.ask(Examples.of_texts(["y"]), 10)
+    assert full.value.seconds > 0
+    echo.gate.set()
+    assert len(said(large)) == 250
+    assert said(first) == ["first"]
+    assert said(batcher.ask(Examples.of_texts(["z"]), 10)) == ["z"]
+
+
+def test_a_cancelled_request_leaves_the_queue_and_is_never_computed(batcher, echo):
+    first = busy(batcher, echo)
+    gone, stays = (batcher.ask(Examples.of_texts([text]), 10) for text in ("gone", "stays"))
+    assert batcher.waiting == 2
+    gone.cancel()
+    assert batcher.waiting == 1
+    echo.gate.set()
+    assert said(stays) == ["stays"]
+    assert said(first) == ["first"]
+    assert all("gone" not in batch for batch in echo.seen)
+    with pytest.raises(CancelledError):
+        gone.result(1)
+
+
+def test_a_request_that_waits_too_long_ends_and_is_never_computed(batcher, echo):
+    first = busy(batcher, echo)
+    late = batcher.ask(Examples.of_texts(["late"]), 0.01)
+    time.sleep(0.05)
+    echo.gate.set()
+    with pytest.raises(DeadlineError):
+        late.result(5)
+    assert said(first) == ["first"]
+    assert all("late" not in batch for batch in echo.seen)
+
+
+def test_a_text_that_cannot_be_computed_fails_its_own_request_alone(batcher, echo):
+    first = busy(batcher, echo)
+    good, bad, twice = (batcher.ask(Examples.of_texts(texts), 10) for texts in (["good"], ["fine", "bad"], ["bad", "bad"]))
+    echo.gate.set()
+    assert said(good) == ["good"]
+    for future in (bad, twice):
+        with pytest.raises(ValueError, match="cannot be computed"):
+            future.result(5)
+    assert said(first) == ["first"]
+    assert said(batcher.ask(Examples.of_texts(["after"]), 10)) == ["after"]
+
+
+def test_what_waits_is_answered_before_the_end_and_nothing_is_taken_any_more(echo):
+    batcher = Batcher(lambda: SimpleNamespace(predictor=echo), most_waiting=100)
+    first = busy(batcher, echo)
+    waiting = batcher.ask(Examples.of_texts(["waiting"]), 10)
+    closing = threading.Thread(target=batcher.close)
+    closing.start()
+    while batcher._is_open:
+        time.sleep(0.001)
+    with pytest.raises(QueueFullError):
+        batcher.ask(Examples.of_texts(["later"]), 10)
+    echo.gate.set()
+    closing.join(5)
+    assert (said(first), said(waiting)) == (["first"], ["waiting"])
