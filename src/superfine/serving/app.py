@@ -26,10 +26,12 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from superfine.errors import SuperfineError
+from superfine.records import Examples
 from superfine.serving.asked import PredictRequest, PredictResponse, RequestError, examples_of, in_pipeline_shape
 from superfine.serving.batcher import DeadlineError, QueueFullError
 from superfine.serving.keys import Keys, RateLimit
 from superfine.serving.models import Served, open_models, reads
+from superfine.serving.systemone import SystemOneRequest, SystemOneResponse, answer_of, texts_of
 
 log = logging.getLogger("superfine.serving")
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -198,6 +200,20 @@ def _add_routes(app: FastAPI, models: dict[str, Served], settings: Settings, cou
             piped = in_pipeline_shape(answers, asked.parameters, tells_all=tells_all)
             return JSONResponse(piped[0] if shape == "one input" else piped, headers={"x-model-version": by.digest})
         return JSONResponse({"model": served.name, **by.facts, "predictions": answers})
+
+    @app.post("/v1/systemone", tags=["predict"], response_model=None, responses={200: {"model": SystemOneResponse}, **said})
+    async def systemone(asked: SystemOneRequest, request: Request) -> Any:
+        """Questions about a text, in the decision protocol of transformers, answered by the probabilities of labels."""
+        served = _served(models, asked.model)
+        first, *second = texts_of(asked, reads(served.version))
+        examples = Examples.of_texts([first], second or None)
+        answers, by = await _answered(served, examples, settings.seconds, request)
+        if "probabilities" not in answers[0]:
+            raise RequestError("this model gives no probabilities of labels", where="model")
+        found = {name: answer_of(name, one, answers[0]["probabilities"]) for name, one in asked.questions.items()}
+        n_tokens = await asyncio.to_thread(by.tokens_of, examples)
+        usage = {"input_tokens": n_tokens, "output_tokens": 0}
+        return JSONResponse({"model": served.name, "answers": found, "usage": usage}, headers={"x-model-version": by.digest})
 
 
 def _served(models: dict[str, Served], name: str | None) -> Served:

@@ -11,7 +11,8 @@ from typing import Any
 
 from superfine.errors import ConfigError, SuperfineError
 from superfine.predictors.bundle import MANIFEST, Bundle, open_bundle, open_predictor
-from superfine.predictors.texts import TextPredictor
+from superfine.predictors.texts import TextModel, TextPredictor
+from superfine.records import Examples
 from superfine.serving.batcher import Batcher
 
 log = logging.getLogger("superfine.serving")
@@ -35,6 +36,10 @@ class Version:
     def facts(self) -> dict[str, Any]:
         """What every answer says of the model."""
         return {"version": self.digest, "precision": self.bundle.manifest.precision, "receipt": self.receipt}
+
+    def tokens_of(self, examples: Examples) -> int:
+        """How many tokens the model reads of these texts."""
+        return len(self.predictor.encoder.encode(examples).ids) if isinstance(self.predictor, TextModel) else 0
 
     @property
     def receipt(self) -> dict[str, Any] | None:
