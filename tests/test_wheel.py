@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+
+from tests.serving.process import serving
 
 REPOSITORY = Path(__file__).parent.parent
 MOST_MB = 400
+SERVER = ("fastapi", "prometheus-client", "uvicorn")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,13 @@ def test_the_wheel_predicts_without_torch_and_names_the_line_that_installs_train
     ran = superfine(environment, "evaluate", tmp_path / "onnx", reviews, "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert '"accuracy"' in ran.stdout
+    subprocess.run([*install, "--constraint", str(REPOSITORY / "constraints.txt"), *SERVER], check=True)
+    with serving([str(environment / "superfine")], tmp_path / "onnx", cwd=tmp_path, PYTHONPATH="") as url:
+        answered = httpx.post(f"{url}/v1/predict", json={"texts": ["lovely kettle"]}).raise_for_status().json()
+        assert [one["prediction"] for one in answered["predictions"]] == trained.load().predict(["lovely kettle"]).label
+        assert answered["receipt"]["texts"]["test"]["changed"] == 0
+        assert "<title>Superfine</title>" in httpx.get(url).text
+
     ran = superfine(environment, "export", trained.folder, "--to", "onnx", cwd=tmp_path)
     assert ran.returncode == 2
     assert "pip install 'superfine[" in ran.stderr

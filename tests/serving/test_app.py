@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import shutil
+import sys
 import threading
 import time
 
@@ -21,6 +22,7 @@ from superfine.serving.app import SECONDS_BETWEEN_LOOKS, Settings, build_app
 from superfine.serving.keys import Keys, RateLimit
 from superfine.serving.run import listening
 from tests.conftest import FAST, make_rows, superfine_command, write_csv
+from tests.serving.process import serving
 
 TEXTS = [text for text, _ in make_rows(40)] + ["", "😀", "好", "lovely " * 100]
 
@@ -346,6 +348,26 @@ def test_a_folder_without_a_model_and_a_taken_port_are_one_message(trained, tmp_
     assert "Traceback" not in said
     with pytest.raises(ModelError):
         build_app([tmp_path], Settings())
+
+
+def test_what_was_asked_before_the_end_is_answered(trained, tmp_path):
+    found = []
+
+    def ask(url):
+        found.append(httpx.post(f"{url}/v1/predict", json={"texts": ["lovely kettle " * 20] * 1000}, timeout=60))
+
+    with serving([sys.executable, "-m", "superfine"], trained.folder, cwd=tmp_path) as url:
+        asking = threading.Thread(target=ask, args=(url,))
+        asking.start()
+        metrics = ""
+        while 'superfine_texts_total{model="' not in metrics:  # it is being computed
+            metrics = httpx.get(f"{url}/metrics").text
+        assert not found, "the end comes while it is computed"
+    asking.join()
+    assert found[0].status_code == 200
+    assert len(found[0].json()["predictions"]) == 1000
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/health")
 
 
 def test_openapi_is_the_one_that_is_checked_in(server):

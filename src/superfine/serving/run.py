@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -43,4 +43,5 @@ def run_app(app: Any, sock: socket.socket, seconds: float) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(seconds) + 1,
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when all is done: to end is what was asked
+        uvicorn.Server(config).run(sockets=[sock])
