@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
@@ -27,14 +28,21 @@ class Echo:
         return SimpleNamespace(to_objects=lambda: [{"prediction": a + b} for a, b in zip(examples.text, pairs, strict=True)])
 
 
+@dataclass(eq=False)
+class Loaded:
+    predictor: Echo
+
+
 @pytest.fixture
 def echo():
-    return Echo()
+    made = Echo()
+    made.version = Loaded(made)
+    return made
 
 
 @pytest.fixture
 def batcher(echo):
-    made = Batcher(lambda: SimpleNamespace(predictor=echo), most_waiting=100)
+    made = Batcher(most_waiting=100)
     yield made
     echo.gate.set()
     made.close()
@@ -47,7 +55,7 @@ def said(future, seconds=10):
 def busy(batcher, echo):
     """Have the thread compute something until the gate opens."""
     echo.gate.clear()
-    future = batcher.ask(Examples.of_texts(["first"]), 10)
+    future = batcher.ask(Examples.of_texts(["first"]), 10, echo.version)
     while batcher.waiting:
         time.sleep(0.001)
     return future
@@ -56,7 +64,9 @@ def busy(batcher, echo):
 def test_many_requests_at_once_each_get_their_own_answers_in_order(batcher, echo):
     def ask(i):
         texts = [f"{i}-{k}" for k in range(i % 5)] or ["one"]
-        return said(batcher.ask(Examples.of_texts(texts, [f"/{t}" for t in texts]), 10)), [f"{t}/{t}" for t in texts]
+        return said(batcher.ask(Examples.of_texts(texts, [f"/{t}" for t in texts]), 10, echo.version)), [
+            f"{t}/{t}" for t in texts
+        ]
 
     with ThreadPoolExecutor(16) as pool:
         for found, expected in pool.map(ask, range(300)):
@@ -65,7 +75,7 @@ def test_many_requests_at_once_each_get_their_own_answers_in_order(batcher, echo
 
 def test_what_gathers_while_a_batch_is_computed_is_computed_together(batcher, echo):
     first = busy(batcher, echo)
-    others = [batcher.ask(Examples.of_texts([f"text {i}"]), 10) for i in range(20)]
+    others = [batcher.ask(Examples.of_texts([f"text {i}"]), 10, echo.version) for i in range(20)]
     echo.gate.set()
     assert said(first) == ["first"]
     assert [said(other) for other in others] == [[f"text {i}"] for i in range(20)]
@@ -75,8 +85,8 @@ def test_what_gathers_while_a_batch_is_computed_is_computed_together(batcher, ec
 def test_a_long_list_does_not_hold_up_a_short_one(batcher, echo, monkeypatch):
     monkeypatch.setattr("superfine.serving.batcher.MOST_TOGETHER", 4)
     first = busy(batcher, echo)
-    long = batcher.ask(Examples.of_texts([f"long {i}" for i in range(40)]), 10)
-    short = batcher.ask(Examples.of_texts(["short"]), 10)
+    long = batcher.ask(Examples.of_texts([f"long {i}" for i in range(40)]), 10, echo.version)
+    short = batcher.ask(Examples.of_texts(["short"]), 10, echo.version)
     echo.gate.set()
     assert said(short) == ["short"]
     assert said(long) == [f"long {i}" for i in range(40)]
@@ -86,19 +96,19 @@ def test_a_long_list_does_not_hold_up_a_short_one(batcher, echo, monkeypatch):
 
 def test_a_full_queue_turns_away_and_says_for_how_long_and_takes_a_large_request_alone(batcher, echo):
     first = busy(batcher, echo)
-    large = batcher.ask(Examples.of_texts(["x"] * 250), 10)  # more than may wait, and nothing else waits
+    large = batcher.ask(Examples.of_texts(["x"] * 250), 10, echo.version)  # more than may wait, and nothing else waits
     with pytest.raises(QueueFullError) as full:
-        batcher.ask(Examples.of_texts(["y"]), 10)
+        batcher.ask(Examples.of_texts(["y"]), 10, echo.version)
     assert full.value.seconds > 0
     echo.gate.set()
     assert len(said(large)) == 250
     assert said(first) == ["first"]
-    assert said(batcher.ask(Examples.of_texts(["z"]), 10)) == ["z"]
+    assert said(batcher.ask(Examples.of_texts(["z"]), 10, echo.version)) == ["z"]
 
 
 def test_a_cancelled_request_leaves_the_queue_and_is_never_computed(batcher, echo):
     first = busy(batcher, echo)
-    gone, stays = (batcher.ask(Examples.of_texts([text]), 10) for text in ("gone", "stays"))
+    gone, stays = (batcher.ask(Examples.of_texts([text]), 10, echo.version) for text in ("gone", "stays"))
     assert batcher.waiting == 2
     gone.cancel()
     assert batcher.waiting == 1
@@ -112,7 +122,7 @@ def test_a_cancelled_request_leaves_the_queue_and_is_never_computed(batcher, ech
 
 def test_a_request_that_waits_too_long_ends_and_is_never_computed(batcher, echo):
     first = busy(batcher, echo)
-    late = batcher.ask(Examples.of_texts(["late"]), 0.01)
+    late = batcher.ask(Examples.of_texts(["late"]), 0.01, echo.version)
     time.sleep(0.05)
     echo.gate.set()
     with pytest.raises(DeadlineError):
@@ -123,26 +133,28 @@ def test_a_request_that_waits_too_long_ends_and_is_never_computed(batcher, echo)
 
 def test_a_text_that_cannot_be_computed_fails_its_own_request_alone(batcher, echo):
     first = busy(batcher, echo)
-    good, bad, twice = (batcher.ask(Examples.of_texts(texts), 10) for texts in (["good"], ["fine", "bad"], ["bad", "bad"]))
+    good, bad, twice = (
+        batcher.ask(Examples.of_texts(texts), 10, echo.version) for texts in (["good"], ["fine", "bad"], ["bad", "bad"])
+    )
     echo.gate.set()
     assert said(good) == ["good"]
     for future in (bad, twice):
         with pytest.raises(ValueError, match="cannot be computed"):
             future.result(5)
     assert said(first) == ["first"]
-    assert said(batcher.ask(Examples.of_texts(["after"]), 10)) == ["after"]
+    assert said(batcher.ask(Examples.of_texts(["after"]), 10, echo.version)) == ["after"]
 
 
 def test_what_waits_is_answered_before_the_end_and_nothing_is_taken_any_more(echo):
-    batcher = Batcher(lambda: SimpleNamespace(predictor=echo), most_waiting=100)
+    batcher = Batcher(most_waiting=100)
     first = busy(batcher, echo)
-    waiting = batcher.ask(Examples.of_texts(["waiting"]), 10)
+    waiting = batcher.ask(Examples.of_texts(["waiting"]), 10, echo.version)
     closing = threading.Thread(target=batcher.close)
     closing.start()
     while batcher._is_open:
         time.sleep(0.001)
     with pytest.raises(QueueFullError):
-        batcher.ask(Examples.of_texts(["later"]), 10)
+        batcher.ask(Examples.of_texts(["later"]), 10, echo.version)
     echo.gate.set()
     closing.join(5)
     assert (said(first), said(waiting)) == (["first"], ["waiting"])

@@ -152,3 +152,50 @@ def test_a_server_with_keys_asks_for_one(trained, browse, tmp_path):
         assert "0123456789abcdef" not in browser.page_source
     finally:
         running.close()
+
+
+def choose(browser, path, content):
+    """Give the page a file, and wait for what it says."""
+    path.write_bytes(content)
+    browser.find_element(By.ID, "file").send_keys(str(path))
+
+
+def test_files_that_are_read_otherwise_than_meant_are_refused_and_short_rows_keep_their_columns(
+    server, trained, browse, tmp_path
+):
+    browser = browse(1100, "en")
+    browser.get(server.url)
+    until(browser, lambda: shown(browser, "h1") == [trained.folder.name])
+    choose(browser, tmp_path / "gbk.csv", "text\n质量很好\n".encode("gbk"))
+    until(browser, lambda: "not in UTF-8" in "".join(shown(browser, "#problem")))
+    choose(browser, tmp_path / "$&.csv", b"text\n")
+    until(browser, lambda: shown(browser, "#problem") == ["$&.csv has no rows below a row of names."])
+    choose(browser, tmp_path / "long.csv", b"text\nGreat, really great\n")
+    until(browser, lambda: "Row 2 has 2 cells" in "".join(shown(browser, "#problem")))
+    choose(browser, tmp_path / "short.csv", b'text,stars\nlovely\n"",2\n"awful, ""really""",3\n')
+    until(browser, lambda: shown(browser, "#columns p") == ["3 rows"])
+    assert shown(browser, "#problem") == []
+    browser.find_element(By.ID, "start").send_keys(Key.ENTER)
+    until(browser, lambda: shown(browser, "#progress-words") == ["3 rows are predicted"])
+    browser.find_element(By.ID, "download").send_keys(Key.ENTER)
+    path = tmp_path / "downloads" / "short.predictions.csv"
+    until(browser, path.exists)
+    time.sleep(0.2)
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [(row["text"], row["stars"]) for row in found] == [("lovely", ""), ("", "2"), ('awful, "really"', "3")]
+    assert all(row["prediction"] in ("good", "bad") for row in found)
+
+
+def test_a_server_that_takes_few_texts_together_predicts_a_table_all_the_same(trained, browse, tmp_path):
+    running = Running(trained.folder, settings=Settings(most_texts=5))
+    try:
+        browser = browse(1100, "en")
+        browser.get(running.url)
+        until(browser, lambda: shown(browser, "h1") == [trained.folder.name])
+        choose(browser, tmp_path / "some.csv", b"text\n" + b"lovely\n" * 23)
+        until(browser, lambda: shown(browser, "#columns p") == ["23 rows"])
+        browser.find_element(By.ID, "start").send_keys(Key.ENTER)
+        until(browser, lambda: shown(browser, "#progress-words") == ["23 rows are predicted"])
+    finally:
+        running.close()

@@ -30,7 +30,7 @@ from superfine.records import Examples
 from superfine.serving.asked import PredictRequest, PredictResponse, RequestError, examples_of, in_pipeline_shape
 from superfine.serving.batcher import DeadlineError, QueueFullError
 from superfine.serving.keys import Keys, RateLimit
-from superfine.serving.models import Served, open_models, reads
+from superfine.serving.models import Served, Version, open_models
 from superfine.serving.systemone import SystemOneRequest, SystemOneResponse, answer_of, texts_of
 
 log = logging.getLogger("superfine.serving")
@@ -146,19 +146,21 @@ async def _look_for_changes(models: dict[str, Served]) -> None:
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         for served in models.values():
-            await asyncio.to_thread(served.reload_if_changed)
+            await asyncio.to_thread(served.reload_if_changed)  # tells no error but by the log
 
 
 def _add_routes(app: FastAPI, models: dict[str, Served], settings: Settings, counted: Counted) -> None:
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["state"])
     async def health() -> dict[str, str]:
         """Whether the process lives."""
         return {"status": "ok"}
 
+    @app.head("/ready", include_in_schema=False)
     @app.get("/ready", tags=["state"], responses={503: {"description": "It starts or ends."}})
     async def ready() -> JSONResponse:
         """Whether requests are answered."""
-        is_ready = app.state.is_ready
+        is_ready = app.state.is_ready and all(served.batcher.is_alive for served in models.values())
         return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
     @app.get("/metrics", tags=["state"], response_class=PlainTextResponse)
@@ -166,6 +168,7 @@ def _add_routes(app: FastAPI, models: dict[str, Served], settings: Settings, cou
         """Counts and times, for Prometheus."""
         return Response(generate_latest(counted.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html", headers={"content-security-policy": OF_PAGE})
@@ -193,21 +196,24 @@ def _add_routes(app: FastAPI, models: dict[str, Served], settings: Settings, cou
     async def predict(asked: PredictRequest, request: Request) -> Any:
         """The answers for texts, pairs or questions, in their order."""
         served = _served(models, asked.model)
-        examples, shape = examples_of(asked, reads(served.version), settings.most_texts)
-        answers, by = await _answered(served, examples, settings.seconds, request)
+        version = served.version
+        examples, shape = examples_of(asked, version.reads, settings.most_texts)
+        answers, by = await _answered(served, version, examples, settings.seconds, request)
         if shape != "own":
             tells_all = "top_k" in asked.parameters.model_fields_set and asked.parameters.top_k is None
             piped = in_pipeline_shape(answers, asked.parameters, tells_all=tells_all)
-            return JSONResponse(piped[0] if shape == "one input" else piped, headers={"x-model-version": by.digest})
+            is_listed = shape == "inputs" or (shape == "one text" and isinstance(piped[0], dict) and "label" in piped[0])
+            return JSONResponse(piped if is_listed else piped[0], headers={"x-model-version": by.digest})
         return JSONResponse({"model": served.name, **by.facts, "predictions": answers})
 
     @app.post("/v1/systemone", tags=["predict"], response_model=None, responses={200: {"model": SystemOneResponse}, **said})
     async def systemone(asked: SystemOneRequest, request: Request) -> Any:
         """Questions about a text, in the decision protocol of transformers, answered by the probabilities of labels."""
         served = _served(models, asked.model)
-        first, *second = texts_of(asked, reads(served.version))
+        version = served.version
+        first, *second = texts_of(asked, version.reads)
         examples = Examples.of_texts([first], second or None)
-        answers, by = await _answered(served, examples, settings.seconds, request)
+        answers, by = await _answered(served, version, examples, settings.seconds, request)
         if "probabilities" not in answers[0]:
             raise RequestError("this model gives no probabilities of labels", where="model")
         found = {name: answer_of(name, one, answers[0]["probabilities"]) for name, one in asked.questions.items()}
@@ -226,11 +232,11 @@ def _served(models: dict[str, Served], name: str | None) -> Served:
     return models[name]
 
 
-async def _answered(served: Served, examples: Any, seconds: float, request: Request) -> Any:
-    """What the model says, unless the client goes away before, which takes its texts out of the queue."""
+async def _answered(served: Served, version: Version, examples: Examples, seconds: float, request: Request) -> Any:
+    """What this version of the model says, unless the client goes away before, which takes its texts out of the queue."""
     if not len(examples):
-        return [], served.version
-    future = served.batcher.ask(examples, seconds)
+        return [], version
+    future = served.batcher.ask(examples, seconds, version)
     waiting = asyncio.wrap_future(future)
     gone = asyncio.ensure_future(_gone(request))
     both: set[asyncio.Future[Any]] = {waiting, gone}
@@ -265,7 +271,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
+        first = max(error.errors(), key=lambda one: sum(isinstance(part, int) for part in one["loc"]))  # the most precise one
         if first["type"] == "json_invalid":
             return problem(400, f"the body is no JSON: {first['ctx']['error']} at character {first['loc'][-1]}", where="body")
         place = [part for part in first["loc"] if part != "body"]
@@ -274,7 +280,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, error.detail)
+        answered = problem(error.status_code, error.detail)
+        answered.headers.update(error.headers or {})
+        return answered
 
     @app.exception_handler(UnknownModelError)
     async def unknown(request: Request, error: UnknownModelError) -> JSONResponse:
@@ -302,7 +310,10 @@ def problem(status: int, message: str, retry_after: float | None = None, **detai
     """An error as JSON: `{"error": {"message", "index", "where"}}`. index: of the text that is wrong, None where it is none."""
     headers = {} if retry_after is None else {"retry-after": str(max(1, math.ceil(retry_after)))}
     content = {"message": message, "index": None, "where": None, **details}
-    return JSONResponse({"error": content}, status, headers)
+    said = {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for name, value in content.items()
+    }
+    return JSONResponse({"error": said}, status, headers)
 
 
 Scope = MutableMapping[str, Any]
@@ -324,11 +335,11 @@ class Door:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         given = headers.get("x-request-id", "")
         own_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        started, status = time.perf_counter(), [500]
+        started, status, has_begun = time.perf_counter(), [500], [False]
 
         async def sending(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                status[0] = message["status"]
+                status[0], has_begun[0] = message["status"], True
                 own = {name for name, _ in message["headers"]}
                 more = {**HEADERS, "x-request-id": own_id}
                 added = [(name.encode(), value.encode()) for name, value in more.items() if name.encode() not in own]
@@ -340,10 +351,15 @@ class Door:
             if refused is not None:
                 await refused(scope, receive, sending)
             else:
-                await self._app(scope, _bounded(receive, self._settings.most_bytes), sending)
+                await self._app(scope, _bounded(receive, self._settings), sending)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough
+            status[0] = 503
+            if not has_begun[0]:
+                await problem(503, "the server ends", retry_after=1)(scope, receive, sending)
         except Exception as error:
-            log.exception("request %s failed: %s", own_id, type(error).__name__, exc_info=False)
-            status[0] = 500
+            log.error("request %s failed: %s", own_id, type(error).__name__)
+            if has_begun[0]:  # half an answer cannot be taken back
+                raise
             await problem(500, "this could not be answered; the server's log has the request's id")(scope, receive, sending)
         finally:
             took = time.perf_counter() - started
@@ -380,17 +396,23 @@ class BodyTooLargeError(HTTPException):
         super().__init__(413, f"the request is larger than {most} bytes")
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    """Passes on a body until it has too many bytes. Raises BodyTooLargeError."""
-    read = 0
+def _bounded(receive: Receive, settings: Settings) -> Receive:
+    """Passes on a body until it has too many bytes, or takes too long. Raises an HTTPException."""
+    read, is_whole, until = 0, False, time.monotonic() + settings.seconds
 
     async def bounded() -> MutableMapping[str, Any]:
-        nonlocal read
-        message = await receive()
+        nonlocal read, is_whole
+        if is_whole:  # what comes now is that the client goes away
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            raise HTTPException(408, "the request did not arrive in time") from None
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
-            if read > most:
-                raise BodyTooLargeError(most)
+            is_whole = not message.get("more_body", False)
+            if read > settings.most_bytes:
+                raise BodyTooLargeError(settings.most_bytes)
         return message
 
     return bounded

@@ -73,7 +73,7 @@ class RequestError(ValueError):
         self.index, self.where = index, where
 
 
-Shape = Literal["own", "one input", "inputs"]
+Shape = Literal["own", "one text", "one object", "inputs"]
 
 
 def examples_of(request: PredictRequest, reads: tuple[str, ...], most_texts: int) -> tuple[Examples, Shape]:
@@ -86,9 +86,14 @@ def examples_of(request: PredictRequest, reads: tuple[str, ...], most_texts: int
         if len(values) != len(first):
             raise RequestError(f"{len(first)} {reads[0]}s and {len(values)} {name}s", min(len(first), len(values)))
         for i, text in enumerate(values):
-            if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-                raise RequestError("half of a surrogate pair, which is no text", i, name)
+            refuse_no_text(text, i, name)
     return Examples.of_texts(first, columns[reads[1]] if len(reads) > 1 else None), shape
+
+
+def refuse_no_text(text: str, index: int | None, where: str) -> None:
+    """Raises RequestError for a character that is half of one."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise RequestError("half of a surrogate pair, which is no text", index, where)
 
 
 def _columns(request: PredictRequest, reads: tuple[str, ...]) -> tuple[Mapping[str, list[str]], Shape]:
@@ -98,9 +103,9 @@ def _columns(request: PredictRequest, reads: tuple[str, ...]) -> tuple[Mapping[s
     if request.inputs is not None:
         if given:
             raise RequestError("inputs are given beside " + plural[next(iter(given))])
-        one = not isinstance(request.inputs, list)
-        inputs = request.inputs if isinstance(request.inputs, list) else [request.inputs]
-        return _of_inputs(inputs, reads), "one input" if one else "inputs"
+        if isinstance(request.inputs, list):
+            return _of_inputs(request.inputs, reads), "inputs"
+        return _of_inputs([request.inputs], reads), "one text" if isinstance(request.inputs, str) else "one object"
     if set(given) != set(reads):
         raise RequestError(f"this model reads {wanted}")
     return given, "own"
@@ -118,7 +123,7 @@ def _of_inputs(inputs: list[Any], reads: tuple[str, ...]) -> dict[str, list[str]
 
 
 def in_pipeline_shape(answers: list[dict[str, Any]], parameters: Parameters, *, tells_all: bool) -> list[Any]:
-    """Answers as transformers' pipelines give them. tells_all: whether `top_k` was given as null."""
+    """Answers as transformers' pipelines give them for a list of texts. tells_all: whether `top_k` was given as null."""
     top_k = None if tells_all else parameters.top_k or 1
     return [_piped(answer, top_k, listed=tells_all or bool(parameters.top_k)) for answer in answers]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from superfine.errors import ConfigError
 
 SHORTEST = 16
 """Characters of a key: shorter ones can be guessed."""
+COMMENT = re.compile(r"(^|\s)#.*")
 MOST_BUCKETS = 10_000
 """Clients that are remembered; the one that has not asked for longest is forgotten."""
 
@@ -29,9 +31,12 @@ class Keys:
             raise ConfigError(f"The keys in {path} cannot be read: {reason}.", "Name a file with one key a line.") from None
         self._names: dict[bytes, str] = {}
         for number, line in enumerate(lines, 1):
-            key, _, name = line.partition("#")[0].strip().partition(" ")
-            if not key:
+            words = COMMENT.sub("", line).split(maxsplit=1)
+            if not words:
                 continue
+            key, name = words[0], words[1] if len(words) > 1 else ""
+            if not (key.isascii() and key.isprintable()):
+                raise ConfigError(f"{path}, line {number}: a key has signs that no header can hold.", "Make one of ASCII signs.")
             if len(key) < SHORTEST:
                 raise ConfigError(
                     f"{path}, line {number}: a key has {SHORTEST} characters at least.",

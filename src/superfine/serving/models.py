@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from superfine.errors import ConfigError, SuperfineError
+from superfine.errors import ConfigError, ModelError
 from superfine.predictors.bundle import MANIFEST, Bundle, open_bundle, open_predictor
 from superfine.predictors.texts import TextModel, TextPredictor
 from superfine.records import Examples
@@ -21,15 +21,18 @@ PAGES = {"card": "README.md", "report": "report.html"}
 """About a model: in its folder, or in that of its run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Version:
-    """One state of a model's folder. digest: of its manifest, which holds the checksums of all files."""
+    """One state of a model's folder. receipt: how far an export's answers lie from the tested model's; None for a model that is
+    no export."""
 
     predictor: TextPredictor
     bundle: Bundle
+    receipt: dict[str, Any] | None
 
     @property
     def digest(self) -> str:
+        """The first digits of that of the manifest, which holds the checksums of all files."""
         return self.bundle.manifest.digest[:16]
 
     @property
@@ -37,19 +40,16 @@ class Version:
         """What every answer says of the model."""
         return {"version": self.digest, "precision": self.bundle.manifest.precision, "receipt": self.receipt}
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of what a text is made of in a request."""
+        if self.predictor.task.head.extractive:
+            return ("question", "context")
+        return ("text", "text_pair") if self.predictor.takes_pairs else ("text",)
+
     def tokens_of(self, examples: Examples) -> int:
         """How many tokens the model reads of these texts."""
         return len(self.predictor.encoder.encode(examples).ids) if isinstance(self.predictor, TextModel) else 0
-
-    @property
-    def receipt(self) -> dict[str, Any] | None:
-        """How far an export's answers lie from the tested model's; None for a model that is no export."""
-        path = self.bundle.folder / RECEIPT
-        if self.bundle.manifest.graph is None or not path.is_file():
-            return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-        texts = {name: {"largest": one["largest"], "changed": one["changed"]} for name, one in found["texts"].items()}
-        return {"way": found["way"], "run": found["model"]["run"], "texts": texts}
 
 
 class Served:
@@ -59,24 +59,27 @@ class Served:
         self.name, self.folder = name, folder
         self.version = _opened(folder)
         self._state = _state(self.version.bundle.folder)
-        self.batcher = Batcher(lambda: self.version, most_waiting, lambda n, seconds: on_batch(name, n, seconds))
+        self._seen = self._state
+        self.batcher = Batcher(most_waiting, lambda n, seconds: on_batch(name, n, seconds))
 
     @property
     def task(self) -> Any:
         return self.version.predictor.task
 
     def reload_if_changed(self) -> bool:
-        """Open the folder again where it was written anew: whether it was. What cannot be opened is logged, and the model that
-        is there goes on."""
-        state = _state(self.version.bundle.folder)
-        if state is None or state == self._state:
+        """Open the folder again where its files have changed and are at rest: whether it was. What cannot be opened is logged,
+        and the model that is there goes on, until they change again."""
+        state, before = _state(self.version.bundle.folder), self._seen
+        self._seen = state
+        if state in (None, self._state) or state != before:  # a folder that is being written changes from look to look
             return False
         self._state = state
         try:
             self.version = _opened(self.folder)
-        except (SuperfineError, OSError) as error:
-            log.error("model %s was written anew and cannot be opened: %s", self.name, str(error).replace("\n", " "))
+        except Exception as error:  # whatever half a model raises
+            log.error("model %s has changed and cannot be opened: %s", self.name, str(error).replace("\n", " "))
             return False
+        self._state = self._seen = _state(self.version.bundle.folder)
         log.info("model %s is now version %s", self.name, self.version.digest)
         return True
 
@@ -96,19 +99,12 @@ class Served:
             "task": manifest.task.name,
             "title": task.shown.title,
             "labels": list(task.labels),
-            "reads": list(reads(self.version)),
+            "reads": list(self.version.reads),
             "max_length": manifest.max_length,
             "predictor": manifest.predictor,
             "pages": [name for name in PAGES if self.page(name) is not None],
             **self.version.facts,
         }
-
-
-def reads(version: Version) -> tuple[str, ...]:
-    """The names of what a text is made of in a request."""
-    if version.predictor.task.head.extractive:
-        return ("question", "context")
-    return ("text", "text_pair") if version.predictor.takes_pairs else ("text",)
 
 
 def open_models(folders: Sequence[Path], most_waiting: int, on_batch: Callable[[str, int, float], None]) -> dict[str, Served]:
@@ -130,10 +126,22 @@ def open_models(folders: Sequence[Path], most_waiting: int, on_batch: Callable[[
 
 
 def _opened(folder: Path) -> Version:
+    bundle = open_bundle(folder)
     predictor = open_predictor(folder)
+    if open_bundle(folder).manifest.digest != bundle.manifest.digest:
+        raise ModelError(f"{folder} was written anew while it was opened.", "Start again.")
     if not isinstance(predictor, TextPredictor):
         raise ConfigError(f"{folder} holds a constant answer, which needs no server.", "Name the folder of a trained model.")
-    return Version(predictor, open_bundle(folder))
+    return Version(predictor, bundle, _receipt(bundle))
+
+
+def _receipt(bundle: Bundle) -> dict[str, Any] | None:
+    path = bundle.folder / RECEIPT
+    if bundle.manifest.graph is None or not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    texts = {name: {"largest": one["largest"], "changed": one["changed"]} for name, one in found["texts"].items()}
+    return {"way": found["way"], "run": found["model"]["run"], "texts": texts}
 
 
 def _name_of(folder: Path) -> str:
@@ -141,10 +149,11 @@ def _name_of(folder: Path) -> str:
     return folder.parent.name if folder.name == "model" else folder.name
 
 
-def _state(folder: Path) -> tuple[int, int, int] | None:
-    """Changes when a manifest is written anew; None while there is none."""
+def _state(folder: Path) -> tuple[tuple[str, int, int, int], ...] | None:
+    """Changes when any file of a bundle is written anew; None while there is no manifest."""
     try:
-        facts = (folder / MANIFEST).stat()
+        found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
     except OSError:
         return None
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+    facts = tuple((path.as_posix(), one.st_mtime_ns, one.st_size, one.st_ino) for path, one in found)
+    return facts if (folder / MANIFEST).is_file() else None

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from superfine.serving.asked import RequestError, Text
+from superfine.serving.asked import RequestError, Text, refuse_no_text
 
 MOST_QUESTIONS = 64
 Content = str | dict[str, Any] | list[Any]
@@ -81,6 +81,8 @@ def texts_of(request: SystemOneRequest, reads: tuple[str, ...]) -> tuple[str, ..
     if not isinstance(state, dict) or set(state) != set(reads) or not all(isinstance(state[name], str) for name in reads):
         text = "a text, or " if reads == ("text",) else ""
         raise RequestError(f"the state is {text}an object with {' and '.join(reads)}", where="state")
+    for name in reads:
+        refuse_no_text(state[name], None, f"state.{name}")
     return tuple(state[name] for name in reads)
 
 

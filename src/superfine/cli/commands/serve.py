@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import socket
+import math
 from pathlib import Path
 
 import click
@@ -24,7 +24,11 @@ from superfine.cli.output import tell
 @click.option("--max-texts", type=click.IntRange(1), default=1024, show_default=True, help="Texts in one request.")
 @click.option("--max-body", type=click.IntRange(1024), default=4 << 20, show_default=True, help="Bytes of one request.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds after which a request is given up."
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds after which a request is given up.",
 )
 def serve(
     folders: tuple[Path, ...], host: str, port: int, keys: Path | None, rate: int | None, queue: int, max_texts: int,
@@ -36,8 +40,11 @@ def serve(
     superfine serve runs/reviews
     curl localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"texts": ["Arrived broken, twice."]}'
     """
+    from superfine.errors import ConfigError
     from superfine.extras import require_installed
 
+    if math.isnan(timeout):
+        raise ConfigError("--timeout nan is no number.", "Give seconds.")
     require_installed("serve", "fastapi", "uvicorn", "prometheus_client")
     from superfine.serving.app import Settings, build_app
     from superfine.serving.keys import Keys
@@ -48,6 +55,6 @@ def serve(
     with listening(host, port) as sock:
         settings = Settings(queue, max_texts, max_body, timeout, None if keys is None else Keys(keys), rate)
         app = build_app(folders, settings)
-        shown = f"[{host}]" if sock.family == socket.AF_INET6 else host
+        shown = f"[{host}]" if ":" in host else host
         tell(f"Serving {', '.join(app.state.models)} at http://{shown}:{sock.getsockname()[1]}; Ctrl-C ends it.")
         run_app(app, sock, timeout)

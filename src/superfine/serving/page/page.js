@@ -4,10 +4,10 @@ import { csv, rows } from "./table.js";
 import { words } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
-const state = { models: [], key: "", table: null, stopped: false, language: navigator.language.startsWith("zh") ? "zh" : "en" };
+const state = { models: [], key: "", table: null, stopped: false, refused: null, language: navigator.language.startsWith("zh") ? "zh" : "en" };
 const AT_ONCE = 64;
 
-const word = (name, ...values) => values.reduce((said, value) => said.replace("{}", value), words[state.language][name]);
+const word = (name, ...values) => values.reduce((said, value) => said.replace("{}", () => String(value)), words[state.language][name]);
 const model = () => state.models.find((one) => one.id === byId("model").value) ?? state.models[0];
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -47,6 +47,7 @@ function showModel() {
   byId("links").replaceChildren(
     ...one.pages.flatMap((page) => [element("a", word(page), { href: `/v1/models/${encodeURIComponent(one.id)}/${page}`, target: "_blank", rel: "noopener" }), " "]),
   );
+  for (const link of byId("links").querySelectorAll("a")) link.addEventListener("click", openPage);
   const kept = [...byId("fields").querySelectorAll("textarea")].map((area) => area.value);
   byId("fields").replaceChildren(
     ...one.reads.flatMap((name, i) => {
@@ -63,8 +64,7 @@ function plural(name) {
   return { text: "texts", text_pair: "text_pairs", question: "questions", context: "contexts" }[name];
 }
 
-function bodyOf(columns) {
-  const one = model();
+function bodyOf(columns, one = model()) {
   const body = state.models.length > 1 ? { model: one.id } : {};
   one.reads.forEach((name, i) => { body[plural(name)] = columns[i]; });
   return body;
@@ -130,6 +130,7 @@ function showAnswer(answer, columns) {
 
 async function tryText(event) {
   event.preventDefault();
+  if (!model()) return;
   const columns = model().reads.map((name) => [byId(`field-${name}`).value]);
   byId("problem").textContent = "";
   try {
@@ -147,18 +148,23 @@ function showCalls() {
   const url = `${location.origin}/v1/predict`;
   const calls = {
     curl: `curl ${url} -H 'Content-Type: application/json'${state.key ? " -H 'Authorization: Bearer KEY'" : ""} -d '${body.replaceAll("'", "'\\''")}'`,
-    Python: `import httpx\n\nanswer = httpx.post(${JSON.stringify(url)}, json=${body.replaceAll(":null", ":None")}${state.key ? ', headers={"Authorization": "Bearer KEY"}' : ""})\nprint(answer.raise_for_status().json()["predictions"])`,
+    Python: `import httpx\n\nanswer = httpx.post(${JSON.stringify(url)}, json=${body}${state.key ? ', headers={"Authorization": "Bearer KEY"}' : ""})\nprint(answer.raise_for_status().json()["predictions"])`,
     JavaScript: `const answer = await fetch(${JSON.stringify(url)}, {\n  method: "POST",\n  headers: {"Content-Type": "application/json"${state.key ? ', "Authorization": "Bearer KEY"' : ""}},\n  body: JSON.stringify(${body}),\n});\nconsole.log((await answer.json()).predictions);`,
   };
   byId("calls").replaceChildren(
     ...Object.entries(calls).flatMap(([name, code]) => {
       const copy = element("button", word("copy"), { type: "button", class: "copy", "aria-label": word("copy_call", name) });
-      copy.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(code);
-        copy.textContent = word("copied");
-      });
       const block = element("pre", undefined, { tabindex: "0", role: "region", "aria-label": name });
       block.append(element("code", code));
+      copy.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(code); // browsers have it on secure addresses alone
+          copy.textContent = word("copied");
+        } catch {
+          getSelection().selectAllChildren(block);
+          copy.textContent = word("selected");
+        }
+      });
       return [element("h3", name), block, copy];
     }),
   );
@@ -166,18 +172,22 @@ function showCalls() {
 
 function showColumns() {
   const holder = byId("columns");
-  byId("table-buttons").hidden = state.table === null;
-  if (state.table === null) return holder.replaceChildren();
+  const isMissing = state.table === null || !model();
+  byId("table-buttons").hidden = isMissing;
+  if (isMissing) return holder.replaceChildren();
+  const chosen = Object.fromEntries([...holder.querySelectorAll("select")].map((select) => [select.id, select.value]));
   holder.replaceChildren(
     element("p", word("rows", state.table.rows.length)),
     ...model().reads.flatMap((name, i) => {
       const select = element("select", undefined, { id: `column-${name}` });
       state.table.names.forEach((column, k) => select.append(element("option", column, { value: k })));
       const alike = state.table.names.findIndex((column) => column.toLowerCase() === name);
-      select.value = String(alike >= 0 ? alike : Math.min(i, state.table.names.length - 1));
+      const usual = String(alike >= 0 ? alike : Math.min(i, state.table.names.length - 1));
+      select.value = state.table.isNew ? usual : (chosen[select.id] ?? usual);
       return [element("label", word("column_of", word(name)), { for: `column-${name}` }), select];
     }),
   );
+  state.table.isNew = false;
 }
 
 async function readTable() {
@@ -185,12 +195,15 @@ async function readTable() {
   byId("problem").textContent = "";
   byId("download").hidden = true;
   if (!file) return;
-  const read = rows(new TextDecoder("utf-8").decode(await file.arrayBuffer()));
-  if (read.length < 2) {
-    state.table = null;
-    byId("problem").textContent = word("no_rows", file.name);
-  } else {
-    state.table = { name: file.name, names: read[0], rows: read.slice(1) };
+  state.table = null;
+  try {
+    const read = rows(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()));
+    const tooLong = read.findIndex((row) => row.length > read[0].length);
+    if (read.length < 2) byId("problem").textContent = word("no_rows", file.name);
+    else if (tooLong > 0) byId("problem").textContent = word("too_long", tooLong + 1, read[tooLong].length, read[0].length);
+    else state.table = { name: file.name, names: read[0], rows: read.slice(1).map((row) => [...row, ...Array(read[0].length - row.length).fill("")]), isNew: true };
+  } catch {
+    byId("problem").textContent = word("no_utf8", file.name);
   }
   showColumns();
 }
@@ -201,7 +214,9 @@ function cellOf(value) {
 
 async function predictTable() {
   const { table } = state;
-  const places = model().reads.map((name) => Number(byId(`column-${name}`).value));
+  const one = model();
+  let atOnce = AT_ONCE;
+  const places = one.reads.map((name) => Number(byId(`column-${name}`).value));
   state.stopped = false;
   byId("start").disabled = true;
   byId("stop").hidden = byId("progress-line").hidden = false;
@@ -211,10 +226,14 @@ async function predictTable() {
   const began = performance.now();
   try {
     while (answers.length < table.rows.length && !state.stopped) {
-      const some = table.rows.slice(answers.length, answers.length + AT_ONCE);
+      const some = table.rows.slice(answers.length, answers.length + atOnce);
       try {
-        answers.push(...(await ask("/v1/predict", bodyOf(places.map((k) => some.map((row) => row[k] ?? ""))))).predictions);
+        answers.push(...(await ask("/v1/predict", bodyOf(places.map((k) => some.map((row) => row[k])), one))).predictions);
       } catch (problem) {
+        if ([413, 422].includes(problem.status) && atOnce > 1) { // more than this server takes together
+          atOnce = Math.ceil(atOnce / 4);
+          continue;
+        }
         if (![429, 503].includes(problem.status)) throw problem;
         await new Promise((done) => setTimeout(done, 1000 * (problem.wait || 1)));
         continue;
@@ -241,15 +260,31 @@ async function predictTable() {
   link.focus();
 }
 
+function showRefusal() {
+  const problem = state.refused;
+  if (problem.status === 401) byId("key-form").hidden = false;
+  byId("title").textContent = problem.status === 401 ? word("needs_key") : problem.message;
+  byId("problem").textContent = problem.status === 401 && state.key ? word("wrong_key") : "";
+}
+
+async function openPage(event) {
+  if (!state.key) return; // the browser opens the link itself
+  event.preventDefault();
+  const { href } = event.currentTarget;
+  const answered = await fetch(href, { headers: { authorization: `Bearer ${state.key}` } });
+  const link = element("a", undefined, { href: URL.createObjectURL(await answered.blob()), download: href.endsWith("report") ? "report.html" : "README.md" });
+  link.click();
+}
+
 async function load() {
   try {
     state.models = (await ask("/v1/models")).data;
   } catch (problem) {
-    byId("key-form").hidden = problem.status !== 401;
-    byId("title").textContent = problem.status === 401 ? word("needs_key") : problem.message;
-    if (problem.status === 401 && state.key) byId("problem").textContent = word("wrong_key");
+    state.refused = problem;
+    showRefusal();
     return;
   }
+  state.refused = null;
   byId("key-form").hidden = true;
   byId("problem").textContent = "";
   byId("model-choice").hidden = state.models.length < 2;
@@ -260,6 +295,7 @@ async function load() {
 byId("language").addEventListener("click", () => {
   state.language = state.language === "zh" ? "en" : "zh";
   speak();
+  if (state.refused) showRefusal();
   showModel();
 });
 byId("key-form").addEventListener("submit", (event) => {

@@ -8,20 +8,22 @@ export function rows(text) {
   let row = [];
   let cell = "";
   let isQuoted = false;
+  let wasQuoted = false;
   for (let i = 0; i < content.length; i += 1) {
     const character = content[i];
     if (isQuoted) {
       if (character !== '"') cell += character;
       else if (content[i + 1] === '"') { cell += '"'; i += 1; }
       else isQuoted = false;
-    } else if (character === '"' && cell === "") isQuoted = true;
+    } else if (character === '"' && cell === "") { isQuoted = true; wasQuoted = true; }
     else if (character === delimiter) { row.push(cell); cell = ""; }
     else if (character === "\n" || character === "\r") {
       if (character === "\r" && content[i + 1] === "\n") i += 1;
       row.push(cell);
-      if (row.length > 1 || cell !== "") found.push(row);
+      if (row.length > 1 || cell !== "" || wasQuoted) found.push(row); // a line with nothing at all is no row
       row = [];
       cell = "";
+      wasQuoted = false;
     } else cell += character;
   }
   if (cell !== "" || row.length) found.push([...row, cell]);
