@@ -158,3 +158,50 @@ def test_what_waits_is_answered_before_the_end_and_nothing_is_taken_any_more(ech
     echo.gate.set()
     closing.join(5)
     assert (said(first), said(waiting)) == (["first"], ["waiting"])
+
+
+def test_requests_of_two_versions_are_never_computed_together(batcher, echo):
+    first = busy(batcher, echo)
+    other = Loaded(Echo())
+    single = batcher.ask(Examples.of_texts(["single"]), 10, echo.version)
+    pair = batcher.ask(Examples.of_texts(["a", "c"], ["b", "d"]), 10, other)
+    again = batcher.ask(Examples.of_texts(["again"]), 10, echo.version)
+    echo.gate.set()
+    assert [said(one) for one in (first, single, pair, again)] == [["first"], ["single"], ["ab", "cd"], ["again"]]
+    assert pair.result()[1] is other
+    assert other.predictor.seen == [["a", "c"]]
+    assert batcher.is_alive
+
+
+def test_one_request_of_long_texts_does_not_hold_up_the_others(batcher, echo):
+    first = busy(batcher, echo)
+    long = batcher.ask(Examples.of_texts(["x" * 70_000] * 20), 10, echo.version)
+    short = batcher.ask(Examples.of_texts(["short"]), 10, echo.version)
+    echo.gate.set()
+    assert said(short) == ["short"]
+    assert len(said(long)) == 20
+    assert said(first) == ["first"]
+    assert max(i for i, batch in enumerate(echo.seen) if "short" in batch) <= 2
+
+
+def test_second_texts_count_for_the_size_of_a_batch_and_waiting_characters_are_bounded(echo):
+    batcher = Batcher(most_waiting=1000, most_characters=300_000)
+    first = busy(batcher, echo)
+    asked = [batcher.ask(Examples.of_texts(["q"], ["x" * 70_000]), 10, echo.version) for _ in range(4)]
+    with pytest.raises(QueueFullError):
+        batcher.ask(Examples.of_texts(["q"], ["x" * 70_000]), 10, echo.version)
+    echo.gate.set()
+    assert [len(said(one)[0]) for one in asked] == [70_001] * 4
+    assert said(first) == ["first"]
+    assert [len(batch) for batch in echo.seen] == [1] * 5
+    batcher.close()
+
+
+def test_what_fails_beside_the_predictor_does_not_end_the_thread(echo):
+    batcher = Batcher(most_waiting=100)
+    short = Loaded(SimpleNamespace(predict_examples=lambda examples: SimpleNamespace(to_objects=lambda: [])))
+    with pytest.raises(ValueError, match="zip"):
+        batcher.ask(Examples.of_texts(["a"]), 10, short).result(5)
+    assert said(batcher.ask(Examples.of_texts(["b"]), 10, echo.version)) == ["b"]
+    batcher.close()
+    assert not batcher.is_alive

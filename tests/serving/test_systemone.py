@@ -1,5 +1,7 @@
 """The decision protocol: what transformers takes for a request is taken, and answers are those of its own formulas."""
 
+import json
+
 import pytest
 
 pytest.importorskip("fastapi", reason="the packages of the extra `serve` are not installed")
@@ -85,11 +87,14 @@ def test_a_client_of_transformers_gets_the_models_own_probabilities(server, trai
         ({"state": {"text": "a", "text_pair": "b"}}, "the state is a text, or an object with text"),
         ({"assets": {"img-1": {"url": "x"}}}, "no images"),
         ({"more": 1}, "not permitted"),
+        ({"state": {"text": "\ud800"}}, "half of a surrogate pair"),
+        ({"questions": {"\ud800": {"type": "noul"}}}, "name the label that means true"),
         ({"questions": {f"q{i}": {"type": "noul", "criteria": {"true": "good"}} for i in range(65)}}, "at most 64"),
     ],
 )
 def test_what_is_wrong_with_a_question_is_said(server, change, words):
     body = {"state": "a", "questions": {"a": {"type": "noul", "criteria": {"true": "good"}}}}
-    answered = server.client.post("/v1/systemone", json=body | change)
+    headers = {"content-type": "application/json"}  # written in ASCII, as halves of pairs must be
+    answered = server.client.post("/v1/systemone", content=json.dumps(body | change), headers=headers)
     assert answered.status_code == 422
     assert words in answered.json()["error"]["message"]

@@ -33,7 +33,9 @@ class OpenVinoModel(Graph):
             "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, with all threads
             "INFERENCE_PRECISION_HINT": "f32",  # else it rounds to bfloat16 where the processor has that
         }
-        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+        core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": False})  # a file that is written anew in its place would end the process
+        compiled = core.compile_model(str(path), "CPU", settings)
         names = {name for output in compiled.outputs for name in output.get_names()}
         self._outputs = [name for name in (LOGITS, WINDOW_SCORES) if name in names]
         self._request = compiled.create_infer_request()

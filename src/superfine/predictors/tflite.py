@@ -42,7 +42,8 @@ class TfliteModel(Graph):
     def open(self, path: Path) -> None:
         litert = require("tflite", "ai_edge_litert.interpreter")
         with _quiet():
-            interpreter = litert.Interpreter(str(path), num_threads=n_threads())
+            # Read, not mapped: a file that is written anew in its place would end the process.
+            interpreter = litert.Interpreter(model_content=path.read_bytes(), num_threads=n_threads())
             interpreter.allocate_tensors()
         found = interpreter.get_signature_list()
         missing = [length for length in self.facts.lengths if signature_of(length) not in found]

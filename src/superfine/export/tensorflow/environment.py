@@ -96,8 +96,11 @@ def _make(folder: Path) -> None:
         ran = subprocess.run(pip, capture_output=True, text=True, check=False, encoding="utf-8")
         if ran.returncode:
             raise ConfigError(f"TensorFlow cannot be installed: {_last_line(ran.stderr)}", _name_one("3.11"))
-        if not folder.exists():  # another process may have been faster
+        try:
             fresh.replace(folder)
+        except OSError:
+            if not folder.exists():  # another process has been faster where it does
+                raise
     except (OSError, subprocess.CalledProcessError) as error:
         raise ConfigError(f"The environment {folder} cannot be made: {first_line(error)}.", _name_one("3.11")) from None
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,6 +33,7 @@ class SavedModel(Graph):
         )  # fmt: skip
         self._asked, self._said = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         if self._said.readline() != b"ready\n":
+            self.close()
             raise ModelError("TensorFlow cannot open it.", "Please report this model.")
 
     def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> tuple[FloatArray, FloatArray | None]:
@@ -40,21 +42,31 @@ class SavedModel(Graph):
             "signature": signature_of(next(iter(given.values())).shape[1]),
             "inputs": [[name, value.dtype.str, value.shape] for name, value in given.items()],
         }
-        self._asked.write(json.dumps(question).encode() + b"\n" + b"".join(value.tobytes() for value in given.values()))
-        self._asked.flush()
+        try:
+            self._asked.write(json.dumps(question).encode() + b"\n" + b"".join(value.tobytes() for value in given.values()))
+            self._asked.flush()
+        except OSError:
+            raise self._ended() from None
         answer = self._said.readline()
         if not answer:
-            raise ModelError("TensorFlow ended while it computed the SavedModel.", "Please report this model.")
+            raise self._ended()
         found = {name: self._array(dtype, shape) for name, dtype, shape in json.loads(answer)}
         return found[LOGITS], found.get(WINDOW_SCORES)
 
     def close(self) -> None:
         """End the process."""
-        self._asked.close()
+        with suppress(OSError):
+            self._asked.close()
         self._process.wait()
         self._said.close()
 
     def _array(self, dtype: str, shape: list[int]) -> NDArray[Any]:
         kind = np.dtype(dtype)
         n_bytes = int(np.prod(shape)) * kind.itemsize
-        return np.frombuffer(self._said.read(n_bytes), dtype=kind).reshape(shape)
+        content = self._said.read(n_bytes)
+        if len(content) < n_bytes:
+            raise self._ended()
+        return np.frombuffer(content, dtype=kind).reshape(shape)
+
+    def _ended(self) -> ModelError:
+        return ModelError("TensorFlow ended while it computed the SavedModel.", "Please report this model.")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import sys
@@ -74,6 +73,7 @@ def _converted(path: Path, inputs: list[str]) -> tuple[Any, dict[str, Any], list
     def end(model: Any, _folder: str) -> None:
         raise Converted(model)
 
+    model = None
     with tempfile.TemporaryDirectory() as scratch, unittest.mock.patch.object(tf.saved_model, "save", end):
         try:
             onnx2tf.convert(
@@ -84,6 +84,8 @@ def _converted(path: Path, inputs: list[str]) -> tuple[Any, dict[str, Any], list
             )
         except Converted as converted:
             model = converted.model
+    if model is None:
+        raise RuntimeError(f"onnx2tf {importlib.metadata.version('onnx2tf')} ended without a model")
     given = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in model.inputs]
     traced = tf.function(lambda *tensors: model(tensors), input_signature=given).get_concrete_function()
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -151,7 +153,7 @@ def main(arguments: list[str]) -> None:
     elif verb == "answer":
         answer(rest[0])
     else:
-        with contextlib.redirect_stdout(io.StringIO()):  # what the libraries say of their own parts
+        with contextlib.redirect_stdout(sys.stderr):  # what the libraries say of their own parts
             convert(json.loads(Path(rest[0]).read_text(encoding="utf-8")))
 
 
