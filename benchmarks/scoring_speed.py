@@ -295,7 +295,7 @@ def exports_table(result: dict) -> str:
         for name in EXPORTS:
             if name not in found["seconds"]:
                 refused = found["receipts"].get(name, {}).get("why_not", "")
-                cells["× pipeline"].append(f"refused: {refused}")
+                cells["× pipeline"].append(f"refused: {refused}" if refused else "—")
                 cells["labels changed"].append("—")
                 cells["one text, ms"].append("—")
                 continue
