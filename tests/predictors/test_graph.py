@@ -107,6 +107,7 @@ def test_the_manifest_says_what_the_graph_reads(exported, trained):
     assert manifest["predictor"] == "onnx"
     assert manifest["graph"] == {
         "file": "model.onnx", "inputs": ["input_ids", "attention_mask", "token_type_ids"], "padding": "right", "pad_id": 0, "empty_id": 0,
+        "lengths": [],
     }  # fmt: skip
     assert "parity.json" in manifest["sha256"]
     receipt = json.loads((exported / "parity.json").read_text(encoding="utf-8"))

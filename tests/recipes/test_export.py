@@ -116,7 +116,7 @@ def test_eight_bits_pass_the_gate_and_say_what_was_proved(run, tmp_path):
 def test_what_is_worse_is_refused_with_by_how_much_and_nothing_is_written(run, tmp_path, monkeypatch, capsys):
     from superfine.export.onnx_runtime import OnnxRuntime
 
-    def spoiled(self, source, target, way, calibration):
+    def spoiled(self, source, target, facts, way, calibration):
         import onnx
         from onnx import numpy_helper
 
@@ -234,10 +234,10 @@ def test_what_one_way_cannot_do_is_told_and_the_others_are_tried(run, tmp_path, 
 
     quantise = OnnxRuntime.quantise
 
-    def failing(self, source, target, way, calibration):
+    def failing(self, source, target, facts, way, calibration):
         if way.static:
             raise ValueError("no such operator")
-        quantise(self, source, target, way, calibration)
+        quantise(self, source, target, facts, way, calibration)
 
     monkeypatch.setattr(OnnxRuntime, "quantise", failing)
     heard = Heard()

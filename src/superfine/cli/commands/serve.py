@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from superfine.cli.help import TranslatedCommand
-from superfine.cli.output import tell
+from superfine.cli.options import json_option
+from superfine.cli.output import print_json, tell
 
 
 @click.command(cls=TranslatedCommand)
@@ -30,9 +31,10 @@ from superfine.cli.output import tell
     show_default=True,
     help="Seconds after which a request is given up.",
 )
+@json_option
 def serve(
     folders: tuple[Path, ...], host: str, port: int, keys: Path | None, rate: int | None, queue: int, max_texts: int,
-    max_body: int, timeout: float,
+    max_body: int, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer over HTTP with the models in FOLDERS: runs, or exports, which need no torch.
 
@@ -56,5 +58,8 @@ def serve(
         settings = Settings(queue, max_texts, max_body, timeout, None if keys is None else Keys(keys), rate)
         app = build_app(folders, settings)
         shown = f"[{host}]" if ":" in host else host
-        tell(f"Serving {', '.join(app.state.models)} at http://{shown}:{sock.getsockname()[1]}; Ctrl-C ends it.")
+        url = f"http://{shown}:{sock.getsockname()[1]}"
+        if as_json:
+            print_json({"url": url, "models": list(app.state.models)})
+        tell(f"Serving {', '.join(app.state.models)} at {url}; Ctrl-C ends it.")
         run_app(app, sock, timeout)
