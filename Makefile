@@ -47,7 +47,7 @@ test-slow: $(VENV)/.ready-dev
 	touch $@
 
 test-oldest: .venv-oldest/.ready
-	.venv-oldest/bin/python -m pytest $(OTHER)
+	.venv-oldest/bin/python -m pytest -m 'slow or not slow' $(OTHER)
 
 .venv-newest/.ready: pyproject.toml constraints.txt
 	$(NEWEST) -m venv .venv-newest
@@ -61,7 +61,7 @@ test-newest:
 else
 test-newest: .venv-newest/.ready
 	.venv-newest/bin/python --version
-	.venv-newest/bin/python -m pytest $(OTHER)
+	.venv-newest/bin/python -m pytest -m 'slow or not slow' $(OTHER)
 endif
 
 check: $(VENV)/.ready-dev

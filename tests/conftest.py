@@ -29,13 +29,20 @@ needs_multilingual_model = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def tensorflow_environment(tmp_path_factory):
-    """The environment of TensorFlow's converter, made as the command makes it, unless SUPERFINE_TENSORFLOW names one."""
+    """The environment of TensorFlow's converter, made as the command makes it, unless SUPERFINE_TENSORFLOW names one. Processes of
+    one test session share it."""
+    from filelock import FileLock
+
     from superfine.export.tensorflow import environment
 
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     with pytest.MonkeyPatch.context() as patch:
         if environment.VARIABLE not in os.environ:
-            patch.setenv("SUPERFINE_CACHE", str(tmp_path_factory.mktemp("environments")))
-            patch.setenv(environment.VARIABLE, str(environment.python(lambda message: None)))
+            with pytest.MonkeyPatch.context() as making, FileLock(shared / "environments.lock"):
+                making.setenv("SUPERFINE_CACHE", str(shared / "environments"))
+                python = environment.python(lambda message: None)
+            patch.setenv(environment.VARIABLE, str(python))
         yield environment.python(lambda message: None)
 
 
