@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from unittest.mock import patch
 
-from superfine.serving.app import Settings, build_app
+from superfine.serving.app import build_app
+from superfine.serving.settings import Settings
 
 
 def main() -> None:

@@ -18,9 +18,10 @@ import uvicorn
 
 import superfine
 from superfine.errors import ConfigError, ModelError
-from superfine.serving.app import SECONDS_BETWEEN_LOOKS, Settings, build_app
+from superfine.serving.app import SECONDS_BETWEEN_LOOKS, build_app
 from superfine.serving.keys import Keys, RateLimit
 from superfine.serving.run import listening
+from superfine.serving.settings import Settings
 from tests.conftest import FAST, make_rows, superfine_command, write_csv
 from tests.serving.process import serving
 

@@ -17,8 +17,8 @@ from selenium.webdriver.common.keys import Keys as Key
 from selenium.webdriver.support.ui import WebDriverWait
 
 import superfine
-from superfine.serving.app import Settings
 from superfine.serving.keys import Keys
+from superfine.serving.settings import Settings
 from tests.conftest import make_rows
 from tests.serving.test_app import Running
 

@@ -79,7 +79,6 @@ class Served:
         except Exception as error:  # whatever half a model raises
             log.error("model %s has changed and cannot be opened: %s", self.name, str(error).replace("\n", " "))
             return False
-        self._state = self._seen = _state(self.version.bundle.folder)
         log.info("model %s is now version %s", self.name, self.version.digest)
         return True
 

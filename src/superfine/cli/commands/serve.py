@@ -48,9 +48,10 @@ def serve(
     if math.isnan(timeout):
         raise ConfigError("--timeout nan is no number.", "Give seconds.")
     require_installed("serve", "fastapi", "uvicorn", "prometheus_client")
-    from superfine.serving.app import Settings, build_app
+    from superfine.serving.app import build_app
     from superfine.serving.keys import Keys
     from superfine.serving.run import listening, run_app
+    from superfine.serving.settings import Settings
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("superfine.serving").setLevel(logging.INFO)

@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from superfine.atomic import remove, temporary_beside
+from superfine.atomic import temporary_beside
 from superfine.data.token_cache import cache_folder
 from superfine.errors import ConfigError, first_line
 from superfine.paths import expanded
@@ -105,7 +105,6 @@ def _make(folder: Path) -> None:
         raise ConfigError(f"The environment {folder} cannot be made: {first_line(error)}.", _name_one("3.11")) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        remove(fresh)
 
 
 def _last_line(text: str) -> str:
